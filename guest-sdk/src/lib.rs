@@ -1,0 +1,1 @@
+//! Write Ray-like tasks and actors as WebAssembly components.

@@ -1,0 +1,1 @@
+//! Runs WebAssembly: the only room of rayw that knows wasmtime.

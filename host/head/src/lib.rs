@@ -1,0 +1,1 @@
+//! The control plane: membership, leases, actors, jobs.

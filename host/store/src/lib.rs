@@ -1,0 +1,1 @@
+//! The objects of one node: memory, limits, spill.
