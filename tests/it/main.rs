@@ -1,0 +1,2 @@
+//! End to end tests: one binary that starts real processes.
+fn main() {}

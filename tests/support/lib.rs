@@ -1,0 +1,1 @@
+//! What the tests share: building guests, starting `rayw`, waiting for things with a deadline.
