@@ -1,2 +1,2 @@
-//! Stub.
-fn main() {}
+//! stub
+fn main(){}

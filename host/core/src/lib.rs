@@ -1,1 +1,38 @@
-//! Decides and does nothing: ids, resources, errors and the two state machines of rayw.
+//! The room that decides and does nothing.
+//!
+//! ```text
+//!  guests ──▶ node ──▶ Ownership (tasks, objects, references, waiters)   one per node
+//!                         │  ToHead / FromHead
+//!                         ▼
+//!                      Scheduler (nodes, leases, actors, names, jobs)     one per cluster
+//! ```
+//!
+//! Both machines take events and the time, and answer with commands; somebody
+//! else carries these out. There is no IO, no clock, no randomness and no
+//! async code in this crate, so a test needs neither a runtime nor a sleep.
+
+mod actor;
+mod description;
+mod error;
+mod id;
+mod job;
+pub mod limits;
+pub mod message;
+pub mod ownership;
+mod resources;
+pub mod scheduler;
+mod task;
+mod value;
+pub mod view;
+
+pub use actor::{ActorOptions, ActorSpec, ActorState};
+pub use description::{ActorClass, Description, Function, Method, Parameter, check_arity, unknown};
+pub use error::{Error, ErrorKind};
+pub use id::{ActorId, ComponentDigest, IdMap, IdSet, JobId, LeaseId, NodeId, ObjectId, TaskId};
+pub use job::{JobSpec, JobState};
+pub use resources::{Amount, ParseResourcesError, Resources, parse_bytes};
+pub use task::{CallOptions, Retries, RetryExceptions, TaskKind, TaskOptions, TaskSpec, TaskState, resources_of};
+pub use value::{Arg, Codec, RefId, Value};
+
+/// Milliseconds since the Unix epoch, told by the caller: this crate never reads a clock.
+pub type Millis = u64;

@@ -1,0 +1,108 @@
+//! The exported half of the guest contract: dispatch by name to what the
+//! macros registered.
+
+use std::any::Any;
+use std::cell::RefCell;
+
+use crate::bindings::exports::rayw::core::guest::{
+    ActorClass, Description, Function, Guest, Method, Parameter,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::registry::{self, Class};
+use crate::runtime::types::{self, Value};
+use crate::{driver, options};
+
+/// What [`export!`](crate::export) exports.
+#[doc(hidden)]
+pub struct Dispatcher;
+
+/// The actor that this instance is.
+struct Instance {
+    class: &'static Class,
+    state: Box<dyn Any>,
+}
+
+thread_local! {
+    static INSTANCE: RefCell<Option<Instance>> = const { RefCell::new(None) };
+}
+
+impl Guest for Dispatcher {
+    fn describe() -> Description {
+        driver::install_panic_hook();
+        registry::assert_unique();
+        Description {
+            functions: registry::functions().map(describe_function).collect(),
+            actors: registry::classes().map(describe_class).collect(),
+        }
+    }
+
+    fn invoke(function: String, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>, types::Error> {
+        driver::install_panic_hook();
+        registry::function(&function)
+            .and_then(|function| (function.invoke)(args, num_returns))
+            .map_err(types::Error::from)
+    }
+
+    fn construct(class: String, args: Vec<Value>) -> Result<(), types::Error> {
+        driver::install_panic_hook();
+        let class = registry::class(&class)?;
+        let state = (class.construct)(args)?;
+        INSTANCE.set(Some(Instance { class, state }));
+        Ok(())
+    }
+
+    fn call(method: String, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>, types::Error> {
+        driver::install_panic_hook();
+        INSTANCE.with_borrow_mut(|instance| {
+            let instance = instance.as_mut().ok_or_else(|| {
+                Error::of_kind(ErrorKind::System, format!("`{method}` was called before the actor was constructed"))
+            })?;
+            let method = instance.class.method(&method)?;
+            Ok((method.call)(instance.state.as_mut(), args, num_returns)?)
+        })
+    }
+}
+
+fn describe_function(function: &registry::Function) -> Function {
+    Function {
+        name: function.name.to_owned(),
+        parameters: describe_parameters(function.parameters),
+        returns: function.returns.to_owned(),
+        options: declared((function.options)()),
+    }
+}
+
+fn describe_class(class: &Class) -> ActorClass {
+    let settings = (class.options)();
+    assert!(settings.failure.is_none(), "the macro checked the options");
+    ActorClass {
+        name: class.name.to_owned(),
+        parameters: describe_parameters(class.parameters),
+        methods: class.methods.iter().map(describe_method).collect(),
+        options: settings.options,
+    }
+}
+
+fn describe_method(method: &registry::Method) -> Method {
+    Method {
+        name: method.name.to_owned(),
+        parameters: describe_parameters(method.parameters),
+        returns: method.returns.to_owned(),
+        options: (method.options)().options,
+    }
+}
+
+fn describe_parameters(parameters: &[registry::Parameter]) -> Vec<Parameter> {
+    parameters
+        .iter()
+        .map(|parameter| Parameter {
+            name: parameter.name.to_owned(),
+            type_name: parameter.type_name.to_owned(),
+        })
+        .collect()
+}
+
+fn declared(settings: options::TaskSettings) -> types::TaskOptions {
+    assert!(settings.failure.is_none(), "the macro checked the options");
+    settings.options
+}

@@ -1,0 +1,103 @@
+//! What is in this component: the functions and actor classes that the macros
+//! registered, in link order. Nothing is built at start: a fresh instance is
+//! made for every task, and it looks one name up.
+
+use std::any::Any;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::{ActorSettings, CallSettings, TaskSettings};
+use crate::runtime::types::Value;
+
+/// A parameter of a function or method.
+#[doc(hidden)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub type_name: &'static str,
+}
+
+/// A function under `#[rayw::task]`.
+#[doc(hidden)]
+pub struct Function {
+    pub name: &'static str,
+    pub parameters: &'static [Parameter],
+    pub returns: &'static str,
+    pub options: fn() -> TaskSettings,
+    pub invoke: fn(Vec<Value>, u32) -> Result<Vec<Value>>,
+}
+
+/// A type whose `impl` is under `#[rayw::actor]`.
+#[doc(hidden)]
+pub struct Class {
+    pub name: &'static str,
+    pub parameters: &'static [Parameter],
+    pub options: fn() -> ActorSettings,
+    pub construct: fn(Vec<Value>) -> Result<Box<dyn Any>>,
+    pub methods: &'static [Method],
+}
+
+/// A method of a [`Class`].
+#[doc(hidden)]
+pub struct Method {
+    pub name: &'static str,
+    pub parameters: &'static [Parameter],
+    pub returns: &'static str,
+    pub options: fn() -> CallSettings,
+    pub call: fn(&mut dyn Any, Vec<Value>, u32) -> Result<Vec<Value>>,
+}
+
+inventory::collect!(Function);
+inventory::collect!(Class);
+
+pub(crate) fn functions() -> impl Iterator<Item = &'static Function> {
+    inventory::iter::<Function>()
+}
+
+pub(crate) fn classes() -> impl Iterator<Item = &'static Class> {
+    inventory::iter::<Class>()
+}
+
+pub(crate) fn function(name: &str) -> Result<&'static Function> {
+    functions()
+        .find(|function| function.name == name)
+        .ok_or_else(|| unknown("function", name, functions().map(|function| function.name)))
+}
+
+pub(crate) fn class(name: &str) -> Result<&'static Class> {
+    classes()
+        .find(|class| class.name == name)
+        .ok_or_else(|| unknown("actor class", name, classes().map(|class| class.name)))
+}
+
+impl Class {
+    pub(crate) fn method(&self, name: &str) -> Result<&'static Method> {
+        self.methods.iter().find(|method| method.name == name).ok_or_else(|| {
+            let what = format!("method of `{}`", self.name);
+            unknown(&what, name, self.methods.iter().map(|method| method.name))
+        })
+    }
+}
+
+/// Two functions, or two classes, of one name would shadow each other.
+///
+/// # Panics
+///
+/// If there are such.
+pub(crate) fn assert_unique() {
+    assert_unique_names("functions under `#[rayw::task]`", functions().map(|function| function.name));
+    assert_unique_names("types under `#[rayw::actor]`", classes().map(|class| class.name));
+}
+
+fn assert_unique_names(what: &str, names: impl Iterator<Item = &'static str>) {
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        panic!("two {what} are called `{}`; rename one of them", pair[0]);
+    }
+}
+
+fn unknown(what: &str, name: &str, known: impl Iterator<Item = &'static str>) -> Error {
+    const LISTED_MAX: usize = 20;
+    let known: Vec<_> = known.take(LISTED_MAX).map(|known| format!("`{known}`")).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Error::of_kind(ErrorKind::UnknownFunction, format!("there is no {what} `{name}`; there is {known}"))
+}

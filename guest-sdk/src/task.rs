@@ -1,0 +1,119 @@
+//! Tasks: functions of this component that run elsewhere.
+//!
+//! `#[rayw::task]` makes the typed surface (`f::remote`, `f::options`); what
+//! is the same for every function is here.
+
+use crate::argument::{self, Argument};
+use crate::error::{Error, Result};
+use crate::options::TaskSettings;
+use crate::returns::Submitted;
+use crate::runtime::tasks;
+use crate::runtime::types::ObjectRef as Raw;
+
+impl TaskSettings {
+    /// Submits a task of the function with these options.
+    pub fn submit(self, function: &'static str, arguments: &mut [Argument]) -> Submitted {
+        let num_returns = self.options.num_returns.unwrap_or(1);
+        Submitted::new(function, num_returns, self.try_submit(function, arguments))
+    }
+
+    fn try_submit(self, function: &'static str, arguments: &mut [Argument]) -> Result<Vec<Raw>> {
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        let arguments = argument::lower(function, arguments)?;
+        tasks::submit(function, &arguments, &self.options).map_err(Error::from)
+    }
+}
+
+/// The builder that `f::options()` answers with. Every function has its own,
+/// because its `remote` takes the function's own arguments.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __task_options {
+    ($name:ident) => {
+        /// Options of one task; what is not said takes the function's default, then rayw's.
+        pub struct $name<S = $crate::__private::Declared> {
+            settings: $crate::__private::TaskSettings,
+            returns: ::std::marker::PhantomData<S>,
+        }
+
+        #[allow(dead_code, unreachable_pub, reason = "not everybody needs every option")]
+        impl<S> $name<S> {
+            /// The name that people see in lists and logs; the function's name by default.
+            #[must_use = "options do nothing until `.remote(…)`"]
+            pub fn name(mut self, name: impl ::std::convert::Into<::std::string::String>) -> Self {
+                self.settings.name(name.into());
+                self
+            }
+
+            /// Logical cpus, in steps of 0.0001; 1 by default.
+            #[must_use = "options do nothing until `.remote(…)`"]
+            pub fn num_cpus(mut self, num_cpus: impl ::std::convert::Into<f64>) -> Self {
+                self.settings.num_cpus(num_cpus.into());
+                self
+            }
+
+            /// Memory reserved on the node, and the cap of the sandbox: bytes, or like `"64MiB"`.
+            #[must_use = "options do nothing until `.remote(…)`"]
+            pub fn memory(mut self, memory: impl ::std::convert::Into<$crate::MemorySize>) -> Self {
+                self.settings.memory(memory.into());
+                self
+            }
+
+            /// An amount of a custom resource, in steps of 0.0001.
+            #[must_use = "options do nothing until `.remote(…)`"]
+            pub fn resource(
+                mut self,
+                name: impl ::std::convert::Into<::std::string::String>,
+                amount: impl ::std::convert::Into<f64>,
+            ) -> Self {
+                self.settings.resource(name.into(), amount.into());
+                self
+            }
+
+            /// How many objects a function that returns a `Vec` or a tuple makes; not 1, which
+            /// is the default and makes one object of the whole.
+            #[must_use = "options do nothing until `.remote(…)`"]
+            pub fn num_returns(mut self, num_returns: u32) -> $name<$crate::__private::Several> {
+                self.settings.num_returns(num_returns);
+                $name { settings: self.settings, returns: ::std::marker::PhantomData }
+            }
+
+            /// Attempts after a failure of the system; 3 by default, -1 for no end.
+            #[must_use = "options do nothing until `.remote(…)`"]
+            pub fn max_retries(mut self, max_retries: i32) -> Self {
+                self.settings.max_retries(max_retries);
+                self
+            }
+
+            /// Whether errors of the task's own code are worth another attempt; false by default.
+            #[must_use = "options do nothing until `.remote(…)`"]
+            pub fn retry_exceptions(mut self, retry: bool) -> Self {
+                self.settings.retry_exceptions(retry);
+                self
+            }
+
+            /// Errors of type `E` are worth another attempt. Several calls name several types.
+            #[must_use = "options do nothing until `.remote(…)`"]
+            pub fn retry_only<E>(mut self) -> Self {
+                self.settings.retry_only::<E>();
+                self
+            }
+
+            /// Tasks that one instance may run; 1 by default, 0 for no end.
+            #[must_use = "options do nothing until `.remote(…)`"]
+            pub fn max_calls(mut self, max_calls: u32) -> Self {
+                self.settings.max_calls(max_calls);
+                self
+            }
+
+            /// How long one attempt may run; without end by default.
+            #[must_use = "options do nothing until `.remote(…)`"]
+            pub fn timeout(mut self, timeout: ::std::time::Duration) -> Self {
+                self.settings.timeout(timeout);
+                self
+            }
+        }
+    };
+}

@@ -1,0 +1,347 @@
+//! Values: what a Rust value looks like on its way between sandboxes.
+//!
+//! ```text
+//! T: Serialize ──encode──▶ Value { codec, data, handles } ──decode──▶ T: DeserializeOwned
+//! ```
+//!
+//! * Codec `msgpack`: MessagePack with named fields.
+//! * Codec `raw`: a value that is nothing but [`Bytes`].
+//! * References never enter the bytes. An `ObjectRef` or an actor handle is
+//!   written as a MessagePack extension of type 0x52 whose four bytes, most
+//!   significant first, are an index into `handles`.
+//!
+//! The handles of the value at hand are in a thread-local scope, because
+//! serde offers no way to pass them along.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+
+use serde::de::value::SeqDeserializer;
+use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
+use serde::{Deserialize, Serialize, Serializer, forward_to_deserialize_any};
+
+use crate::actor::Actor;
+use crate::bytes::Bytes;
+use crate::error::{Error, Result};
+use crate::object::Shared;
+use crate::runtime::types::{Codec, Handle, Value};
+
+/// Type of the MessagePack extension that stands for a handle.
+const HANDLE_EXTENSION: i8 = 0x52;
+/// The name by which `rmp-serde` knows an extension.
+const EXTENSION_NAME: &str = "_ExtStruct";
+/// MessagePack for nil: what stands in `data` while the true bytes are raw.
+const NIL: [u8; 1] = [0xc0];
+
+/// Encodes a value that somebody else keeps.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
+    let scope = EncodingScope::enter(true);
+    let (data, encoding) = scope.run(value)?;
+    match encoding.raw {
+        None => Ok(Value { codec: Codec::Msgpack, data, handles: encoding.handles }),
+        Some(raw) if data == NIL => Ok(Value { codec: Codec::Raw, data: raw, handles: Vec::new() }),
+        // The bytes looked alone because rmp-serde buffers sequences of
+        // unknown length. They were not.
+        Some(_) => {
+            let (data, encoding) = EncodingScope::enter(false).run(value)?;
+            Ok(Value { codec: Codec::Msgpack, data, handles: encoding.handles })
+        }
+    }
+}
+
+/// Encodes a value that is given away: [`Bytes`] are moved, not copied.
+pub(crate) fn encode_owned<T: Serialize + 'static>(mut value: T) -> Result<Value> {
+    if let Some(bytes) = (&mut value as &mut dyn Any).downcast_mut::<Bytes>() {
+        let data = std::mem::take(bytes).into_vec();
+        return Ok(Value { codec: Codec::Raw, data, handles: Vec::new() });
+    }
+    encode(&value)
+}
+
+/// Decodes a value; the bytes of a raw one are moved, not copied.
+pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T> {
+    let wrong = |reason: &dyn std::fmt::Display| {
+        let type_name = std::any::type_name::<T>();
+        Error::serialization(format!("the value cannot be read as `{type_name}`"))
+            .because(reason.to_string())
+    };
+    match value.codec {
+        Codec::Msgpack => {
+            let _scope = DecodingScope::enter(value.handles);
+            rmp_serde::from_slice(&value.data).map_err(|error| wrong(&error))
+        }
+        Codec::Raw => T::deserialize(RawDeserializer(value.data)).map_err(|error| wrong(&error)),
+        Codec::Wave => Err(wrong(&"it is in WebAssembly value encoding, which only typed components read")),
+    }
+}
+
+/// What an `ObjectRef` writes of itself.
+pub(crate) fn serialize_object<S: Serializer>(
+    object: &Shared,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serialize_handle("an ObjectRef", serializer, || Ok(Handle::Object(object.raw()?.clone())))
+}
+
+/// What an actor handle writes of itself.
+pub(crate) fn serialize_actor<S: Serializer>(
+    actor: &Actor,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serialize_handle("an actor handle", serializer, || Ok(Handle::Actor(actor.raw().clone())))
+}
+
+/// The object that the bytes name by its index.
+pub(crate) fn deserialize_object<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Arc<Shared>, D::Error> {
+    match deserialize_slot("an ObjectRef", deserializer)? {
+        Slot::Object(object) => Ok(object),
+        Slot::Actor(_) => Err(de::Error::custom("expected an ObjectRef, found an actor handle")),
+    }
+}
+
+/// The actor that the bytes name by its index.
+pub(crate) fn deserialize_actor<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Actor, D::Error> {
+    match deserialize_slot("an actor handle", deserializer)? {
+        Slot::Actor(actor) => Ok(actor),
+        Slot::Object(_) => Err(de::Error::custom("expected an actor handle, found an ObjectRef")),
+    }
+}
+
+/// Writes `bytes` raw if they are all there is to the value at hand, else as MessagePack bin.
+pub(crate) fn serialize_bytes<S: Serializer>(
+    bytes: &[u8],
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    let taken = ENCODING.with_borrow_mut(|encoding| match encoding {
+        Some(encoding) if encoding.raw_possible => {
+            encoding.raw_possible = false;
+            encoding.raw = Some(bytes.to_vec());
+            true
+        }
+        _ => false,
+    });
+    if taken { serializer.serialize_unit() } else { serializer.serialize_bytes(bytes) }
+}
+
+thread_local! {
+    static ENCODING: RefCell<Option<Encoding>> = const { RefCell::new(None) };
+    static DECODING: RefCell<Option<Vec<Slot>>> = const { RefCell::new(None) };
+}
+
+/// What is gathered beside the bytes while a value is encoded.
+struct Encoding {
+    handles: Vec<Handle>,
+    /// The value, if it is nothing but bytes.
+    raw: Option<Vec<u8>>,
+    /// Nothing has been written yet, so bytes that come now come alone.
+    raw_possible: bool,
+    /// Why a handle could not be written; serde would only keep its words.
+    failure: Option<Error>,
+}
+
+/// A handle that the bytes of the value at hand may name, more than once.
+#[derive(Clone)]
+enum Slot {
+    Object(Arc<Shared>),
+    Actor(Actor),
+}
+
+/// Puts an [`Encoding`] in place, and the one before back when it ends: a
+/// `Serialize` implementation may call into rayw itself.
+struct EncodingScope {
+    outer: Option<Encoding>,
+}
+
+impl EncodingScope {
+    fn enter(raw_possible: bool) -> Self {
+        let own = Encoding { handles: Vec::new(), raw: None, raw_possible, failure: None };
+        Self { outer: ENCODING.replace(Some(own)) }
+    }
+
+    fn run<T: Serialize + ?Sized>(self, value: &T) -> Result<(Vec<u8>, Encoding)> {
+        let mut output = Output { bytes: Vec::with_capacity(64) };
+        let mut serializer = rmp_serde::Serializer::new(&mut output).with_struct_map();
+        let written = value.serialize(&mut serializer);
+        let encoding = ENCODING.take().unwrap_or_else(|| unreachable!("the scope is ours"));
+        match written {
+            Ok(()) => Ok((output.bytes, encoding)),
+            Err(error) => Err(encoding.failure.unwrap_or_else(|| {
+                let type_name = std::any::type_name::<T>();
+                Error::serialization(format!("the value of type `{type_name}` cannot be written"))
+                    .because(error.to_string())
+            })),
+        }
+    }
+}
+
+impl Drop for EncodingScope {
+    fn drop(&mut self) {
+        ENCODING.set(self.outer.take());
+    }
+}
+
+/// The bytes written; the first of them ends the chance to be raw.
+struct Output {
+    bytes: Vec<u8>,
+}
+
+impl io::Write for Output {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        if self.bytes.is_empty() {
+            ENCODING.with_borrow_mut(|encoding| {
+                if let Some(encoding) = encoding {
+                    encoding.raw_possible = false;
+                }
+            });
+        }
+        self.bytes.extend_from_slice(buffer);
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct DecodingScope {
+    outer: Option<Vec<Slot>>,
+}
+
+impl DecodingScope {
+    fn enter(handles: Vec<Handle>) -> Self {
+        let slots = handles
+            .into_iter()
+            .map(|handle| match handle {
+                Handle::Object(raw) => Slot::Object(Arc::new(Shared::live(raw))),
+                Handle::Actor(raw) => Slot::Actor(Actor::new(raw)),
+            })
+            .collect();
+        Self { outer: DECODING.replace(Some(slots)) }
+    }
+}
+
+impl Drop for DecodingScope {
+    fn drop(&mut self) {
+        DECODING.set(self.outer.take());
+    }
+}
+
+fn serialize_handle<S: Serializer>(
+    what: &str,
+    serializer: S,
+    handle: impl FnOnce() -> Result<Handle>,
+) -> std::result::Result<S::Ok, S::Error> {
+    use serde::ser::Error as _;
+
+    if ENCODING.with_borrow(Option::is_none) {
+        return Err(S::Error::custom(format!(
+            "{what} can only be put into values that rayw carries: \
+             arguments, results and what is given to `rayw::put`"
+        )));
+    }
+    // Asking the host for a second handle happens outside of the borrow.
+    let handle = handle();
+    let index = ENCODING.with_borrow_mut(|encoding| {
+        let encoding = encoding.as_mut().ok_or("the scope is gone")?;
+        match handle {
+            Ok(handle) => {
+                encoding.handles.push(handle);
+                u32::try_from(encoding.handles.len() - 1).map_err(|_| "more than 2^32 handles")
+            }
+            Err(error) => {
+                encoding.failure = Some(error);
+                Err("the reference has failed")
+            }
+        }
+    });
+    let index = index.map_err(S::Error::custom)?.to_be_bytes();
+    serializer.serialize_newtype_struct(
+        EXTENSION_NAME,
+        &(HANDLE_EXTENSION, serde_bytes::Bytes::new(&index)),
+    )
+}
+
+fn deserialize_slot<'de, D: Deserializer<'de>>(
+    what: &str,
+    deserializer: D,
+) -> std::result::Result<Slot, D::Error> {
+    use serde::de::Error as _;
+
+    if DECODING.with_borrow(Option::is_none) {
+        return Err(D::Error::custom(format!("{what} can only be read from values that rayw carries")));
+    }
+    let index = deserializer.deserialize_newtype_struct(EXTENSION_NAME, IndexVisitor)?;
+    DECODING
+        .with_borrow(|slots| slots.as_ref().and_then(|slots| slots.get(index)).cloned())
+        .ok_or_else(|| D::Error::custom(format!("the value has no handle number {index}")))
+}
+
+struct IndexVisitor;
+
+impl<'de> Visitor<'de> for IndexVisitor {
+    type Value = usize;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a reference to an object or an actor")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<usize, D::Error> {
+        let (extension, bytes) = <(i8, serde_bytes::ByteBuf)>::deserialize(deserializer)?;
+        match <[u8; 4]>::try_from(bytes.as_slice()) {
+            Ok(index) if extension == HANDLE_EXTENSION => Ok(u32::from_be_bytes(index) as usize),
+            _ => Err(de::Error::custom(format!("MessagePack extension {extension} is not a handle"))),
+        }
+    }
+}
+
+/// Reads a value that is nothing but bytes, as whatever its type makes of bytes.
+struct RawDeserializer(Vec<u8>);
+
+impl<'de> Deserializer<'de> for RawDeserializer {
+    type Error = de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Self::Error> {
+        visitor.visit_byte_buf(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Self::Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> std::result::Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Self::Error> {
+        visitor.visit_seq(SeqDeserializer::new(self.0.into_iter()))
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Self::Error> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Self::Error> {
+        match String::from_utf8(self.0) {
+            Ok(text) => visitor.visit_string(text),
+            Err(_) => Err(de::Error::custom("the bytes are not UTF-8")),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit
+        unit_struct tuple tuple_struct map struct enum identifier ignored_any
+    }
+}

@@ -1,0 +1,93 @@
+//! Every limit, period and default in one place, each with its reason.
+
+use std::time::Duration;
+
+use crate::Amount;
+
+/// Values up to here travel inside messages and live in the owner's tables; larger ones live in a
+/// store. Ray's `max_direct_call_object_size`.
+pub const INLINE_BYTES_MAX: usize = 100 * 1024;
+
+/// What an instance may have when its task asks for no memory: half of what wasm32 can address, so
+/// that ordinary work needs no option and a runaway allocation still ends early.
+pub const INSTANCE_MEMORY_BYTES_DEFAULT: u64 = 2 << 30;
+
+/// The largest value: what wasm32 could hold beside its code with both copies in memory.
+pub const VALUE_BYTES_MAX: usize = 1 << 30;
+
+/// References that one value may contain. 100 000 is wasmtime's own default for handles a store.
+pub const VALUE_REFS_MAX: usize = 100_000;
+
+/// Returns of one task. Ray's envelope says 3 000 and more.
+pub const RETURNS_MAX: u32 = 10_000;
+
+/// Arguments of one task. Ray's envelope says 10 000 and more.
+pub const ARGS_MAX: usize = 100_000;
+
+/// Attempts after a failure of the system, Ray's `RAY_TASK_MAX_RETRIES`.
+pub const MAX_RETRIES_DEFAULT: u32 = 3;
+
+/// Cpus of a task that asks for none, and of an actor while it is placed; Ray's default.
+pub const NUM_CPUS_DEFAULT: Amount = Amount::ONE;
+
+/// An owner gives an idle lease back after this long. Ray keeps a worker for 500 ms too.
+pub const LEASE_IDLE: Duration = Duration::from_millis(500);
+
+/// How long a lease may keep its slots while other shapes wait for them. Long enough that a change
+/// of hands costs little beside the work, short enough that nobody notices the wait.
+pub const LEASE_QUANTUM: Duration = Duration::from_millis(20);
+
+/// How often smaller demands may go ahead of one that does not fit yet, before those behind it wait.
+pub const DEMAND_PASSED_MAX: u32 = 64;
+
+/// Slots of one lease: bounds how much of a cluster one answer of the head gives away, and how many
+/// tasks that ask for nothing run at once.
+pub const LEASE_SLOTS_MAX: u32 = 512;
+
+/// Instances alive at once on one node: running tasks, blocked ones and actors. Each reserves about
+/// 4 GiB of address space (never memory), so this takes 8 TiB of the 128 TiB there are.
+pub const INSTANCES_MAX: u32 = 2_000;
+
+/// Tasks that may be unfinished at one owner. At about 1 KiB each this is 2 GiB.
+pub const TASKS_MAX: usize = 2_000_000;
+
+/// Finished tasks and actors that stay listed. Ray's `RAY_task_events_max_num_task_in_gcs`.
+pub const FINISHED_TASKS_KEPT: usize = 100_000;
+
+/// Dead actors that stay listed, as in Ray's `maximum_gcs_destroyed_actor_cached_count`.
+pub const DEAD_ACTORS_KEPT: usize = 100_000;
+
+/// Rows of one answer of `rayw list`, and the default. Ray's 10 000 and 100.
+pub const LIST_ROWS_MAX: usize = 10_000;
+/// Rows when nobody says how many.
+pub const LIST_ROWS_DEFAULT: usize = 100;
+
+/// Part of the machine's memory that the object store may take; Ray's 30 %.
+pub const STORE_MEMORY_PERCENT: u64 = 30;
+
+/// Part of the store above which objects go to disk; Ray's `object_spilling_threshold`.
+pub const STORE_SPILL_PERCENT: u64 = 80;
+
+/// Part of the machine's memory that tasks may reserve; Ray's 70 % of what is available.
+pub const NODE_MEMORY_PERCENT: u64 = 70;
+
+/// How often the epoch advances: a runaway guest gives way after at most two of these.
+pub const EPOCH_PERIOD: Duration = Duration::from_millis(10);
+
+/// The longest line of a guest's output that is kept whole.
+pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of output that one task may write before the rest is dropped with a word.
+pub const LOG_BYTES_PER_TASK_MAX: u64 = 16 << 20;
+
+/// Lines that wait for the terminal or the log file; above it the oldest sender loses lines, and says so.
+pub const LOG_QUEUE_LINES_MAX: usize = 100_000;
+
+/// Bytes of a component file.
+pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
+
+/// How long a graceful end may take before what is left is dropped.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// How often an owner looks for idle leases.
+pub const TICK: Duration = Duration::from_millis(100);

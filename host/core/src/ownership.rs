@@ -1,0 +1,126 @@
+//! The node's machine: it owns the work that its guests submitted.
+//!
+//! It knows task specs, attempts, dependencies, who waits, references, where
+//! objects are, and which leases it may use. Events go in, commands come out;
+//! the node carries these out in order.
+//!
+//! ```text
+//!  Submitted ─▶ arguments missing? ─▶ queue of its shape ─▶ slot of a lease ─▶ Run(order)
+//!                     ▲                     │ none free: LeaseWanted               │
+//!                     └── object settled ◀──┴──────────── Finished ◀───────────────┘
+//! ```
+
+mod actor;
+mod cancel;
+mod command;
+mod event;
+mod lease;
+mod object;
+mod rows;
+mod task;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use std::collections::{HashMap, VecDeque};
+
+pub use command::{Command, Found, Input, Order, WaitResult};
+pub use event::{Event, Outcome, Output, WaitFor, WaiterId};
+
+use crate::message::Shape;
+use crate::view::TaskRow;
+use crate::{ActorId, IdMap, LeaseId, Millis, NodeId, ObjectId, TaskId};
+
+/// The owner's machine of one node.
+#[derive(Debug)]
+pub struct Ownership {
+    node: NodeId,
+    tasks: IdMap<TaskId, task::Task>,
+    objects: IdMap<ObjectId, object::Object>,
+    actors: IdMap<ActorId, actor::ActorEntry>,
+    shapes: Vec<lease::ShapeQueue>,
+    shape_index: HashMap<Shape, usize>,
+    leases: HashMap<LeaseId, lease::Lease>,
+    waiters: HashMap<WaiterId, wait::Waiter>,
+    /// Objects that became ready or failed and whose waiters do not know yet.
+    settled: VecDeque<ObjectId>,
+    finished: VecDeque<TaskRow>,
+    tally: Tally,
+}
+
+/// How many tasks there were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Submitted so far.
+    pub submitted: u64,
+    /// Of those, done.
+    pub finished: u64,
+    /// Of those, failed for good.
+    pub failed: u64,
+    /// Of those, sent to a worker and not over.
+    pub running: u64,
+}
+
+impl Ownership {
+    /// The machine of that node.
+    #[must_use]
+    pub fn new(node: NodeId) -> Self {
+        Self {
+            node,
+            tasks: IdMap::default(),
+            objects: IdMap::default(),
+            actors: IdMap::default(),
+            shapes: Vec::new(),
+            shape_index: HashMap::new(),
+            leases: HashMap::new(),
+            waiters: HashMap::new(),
+            settled: VecDeque::new(),
+            finished: VecDeque::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Takes an event; what is to be done about it is appended to `out`, in order.
+    pub fn handle(&mut self, event: Event, now: Millis, out: &mut Vec<Command>) {
+        match event {
+            Event::Submitted(spec) => self.submitted(spec, now, out),
+            Event::Started { task, worker } => self.started(task, worker, now),
+            Event::Finished { task, attempt, outcome } => self.finished(task, attempt, outcome, now, out),
+            Event::Put { object, output } => self.put(object, output, out),
+            Event::Acquired(refs) => self.acquire(refs),
+            Event::Released(refs) => self.release(refs, out),
+            Event::WaitStarted { waiter, objects, wait, caller, poll } => {
+                self.wait_started(waiter, objects, wait, caller, poll, out);
+            }
+            Event::WaitTimedOut(waiter) => self.wait_timed_out(waiter, out),
+            Event::WaitAbandoned(waiter) => self.wait_abandoned(waiter, out),
+            Event::Cancelled { object, recursive } => self.cancel(object, recursive, now, out),
+            Event::JobEnded(job) => self.job_ended(job, now, out),
+            Event::ActorCreated(spec) => self.actor_created(spec, now, out),
+            Event::ActorKnown(spec) => self.actor_known(spec),
+            Event::ActorTerminated { actor, submitter } => self.actor_terminated(actor, submitter, out),
+            Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks),
+            Event::FromHead(message) => self.from_head(message, now, out),
+            Event::Tick => self.return_idle(now, out),
+        }
+        self.settle_all(now, out);
+    }
+
+    /// How many tasks there were.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Tasks that are not over.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Objects that are kept.
+    #[must_use]
+    pub fn objects(&self) -> usize {
+        self.objects.len()
+    }
+}

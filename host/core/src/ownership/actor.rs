@@ -1,0 +1,419 @@
+//! Actors as their owner sees them: lines of calls, one for each submitter, and who still refers to them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::object::Count;
+use super::{Command, Order, Ownership};
+use crate::message::{ActorChange, FromHead, ToHead};
+use crate::{
+    ActorId, ActorSpec, Error, ErrorKind, IdSet, Millis, NodeId, ObjectId, TaskId, TaskKind, TaskState,
+};
+
+#[derive(Debug)]
+pub(super) struct ActorEntry {
+    spec: Arc<ActorSpec>,
+    state: View,
+    handles: u32,
+    uses: u32,
+    captures: u32,
+    /// Calls that are not sent yet, by submitter, in the order of submission.
+    lines: Vec<(TaskId, VecDeque<Call>)>,
+    /// Calls that the instance has.
+    sent: IdSet<TaskId>,
+    unfinished: u32,
+    /// The head was asked to end it.
+    released: bool,
+    why: String,
+}
+
+#[derive(Debug)]
+enum View {
+    Pending,
+    Alive { node: NodeId, incarnation: u32 },
+    Restarting,
+    Dead(Error),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Call {
+    Task(TaskId),
+    /// The actor ends here.
+    Terminate,
+}
+
+impl ActorEntry {
+    fn new(spec: Arc<ActorSpec>) -> Self {
+        Self {
+            spec,
+            state: View::Pending,
+            handles: 0,
+            uses: 0,
+            captures: 0,
+            lines: Vec::new(),
+            sent: IdSet::default(),
+            unfinished: 0,
+            released: false,
+            why: String::new(),
+        }
+    }
+
+    pub(super) fn count_of(&mut self, which: Count) -> &mut u32 {
+        match which {
+            Count::Handle => &mut self.handles,
+            Count::Use => &mut self.uses,
+            Count::Capture => &mut self.captures,
+        }
+    }
+
+    fn line(&mut self, submitter: TaskId) -> &mut VecDeque<Call> {
+        let index = self.lines.iter().position(|(of, _)| *of == submitter).unwrap_or_else(|| {
+            self.lines.push((submitter, VecDeque::new()));
+            self.lines.len() - 1
+        });
+        &mut self.lines[index].1
+    }
+}
+
+impl Ownership {
+    /// Whether one more call of this actor is allowed.
+    ///
+    /// # Errors
+    /// `ActorNotFound` when nobody knows the actor, `PendingCallsLimitExceeded` when too many calls wait or run.
+    pub fn admit_call(&self, actor: ActorId) -> Result<&Arc<ActorSpec>, Error> {
+        let Some(entry) = self.actors.get(&actor) else {
+            let message = format!("actor `{actor}` is not known here: its handle outlived its cluster");
+            return Err(Error::new(ErrorKind::ActorNotFound, message));
+        };
+        match entry.spec.max_pending_calls {
+            Some(limit) if entry.unfinished >= limit => Err(Error::new(
+                ErrorKind::PendingCallsLimitExceeded,
+                format!(
+                    "{} calls of actor `{}` wait or run, `max_pending_calls` is {limit}: wait for some of them first",
+                    entry.unfinished, entry.spec.class
+                ),
+            )),
+            Some(_) | None => Ok(&entry.spec),
+        }
+    }
+
+    /// The specification of an actor.
+    #[must_use]
+    pub fn actor(&self, actor: ActorId) -> Option<&Arc<ActorSpec>> {
+        self.actors.get(&actor).map(|entry| &entry.spec)
+    }
+
+    /// The order that constructs an actor.
+    #[must_use]
+    pub fn creation_order(&self, actor: ActorId) -> Option<Order> {
+        self.order(self.tasks.get(&TaskId::from(actor))?)
+    }
+
+    /// Whether the object is made by a call of an actor.
+    #[must_use]
+    pub fn is_actor_call(&self, object: ObjectId) -> bool {
+        let task = self.tasks.get(&object.task());
+        task.is_some_and(|task| matches!(task.spec.kind, TaskKind::ActorCall { .. }))
+    }
+
+    pub(super) fn actor_created(&mut self, spec: Arc<ActorSpec>, now: Millis, out: &mut Vec<Command>) {
+        let id = spec.id;
+        if let Some(known) = self.actors.get_mut(&id) {
+            known.handles += 1;
+            return;
+        }
+        let mut entry = ActorEntry::new(Arc::clone(&spec));
+        entry.handles = 1;
+        self.actors.insert(id, entry);
+        if spec.name.is_none() {
+            let spec = Arc::clone(&spec);
+            out.push(Command::ToHead(ToHead::ActorRegister {
+                owner: self.node,
+                request: None,
+                spec,
+                get_if_exists: false,
+            }));
+        }
+        self.admit(Arc::clone(&spec.creation), now, out);
+    }
+
+    pub(super) fn actor_known(&mut self, spec: Arc<ActorSpec>) {
+        self.actors.entry(spec.id).or_insert_with(|| ActorEntry::new(spec)).handles += 1;
+    }
+
+    pub(super) fn actor_dependencies_ready(&mut self, actor: ActorId, failed: Option<Error>, out: &mut Vec<Command>) {
+        let failed = failed.map(|cause| self.death(actor, "its constructor's argument failed", &cause));
+        out.push(Command::ToHead(ToHead::ActorDependenciesReady { actor, failed }));
+    }
+
+    pub(super) fn line_up(&mut self, actor: ActorId, id: TaskId) {
+        let Some(submitter) = self.tasks.get(&id).map(|task| task.spec.submitter) else { return };
+        if let Some(entry) = self.actors.get_mut(&actor) {
+            entry.line(submitter).push_back(Call::Task(id));
+            entry.unfinished += 1;
+        }
+    }
+
+    /// Sends what can be sent: in order, and only while the actor lives.
+    pub(super) fn pump(&mut self, actor: ActorId, now: Millis, out: &mut Vec<Command>) {
+        let Some(entry) = self.actors.get_mut(&actor) else { return };
+        let (node, incarnation) = match &entry.state {
+            View::Alive { node, incarnation } => (*node, *incarnation),
+            View::Dead(cause) => {
+                let cause = cause.clone();
+                return self.fail_lines(actor, &cause, now, out);
+            }
+            View::Pending | View::Restarting => return,
+        };
+        debug_assert_eq!(node, self.node, "actors on other nodes need a transport");
+        let mut lines = std::mem::take(&mut entry.lines);
+        let out_of_order = entry.spec.out_of_order;
+        let mut sent = Vec::new();
+        let mut terminate = false;
+        for (_, line) in &mut lines {
+            let mut index = 0;
+            while let Some(call) = line.get(index) {
+                let Call::Task(id) = call else {
+                    terminate = true;
+                    line.remove(index);
+                    continue;
+                };
+                match self.tasks.get(id) {
+                    None => {
+                        line.remove(index);
+                    }
+                    Some(task) if task.missing == 0 => {
+                        sent.push(*id);
+                        line.remove(index);
+                    }
+                    Some(_) if out_of_order => index += 1,
+                    Some(_) => break,
+                }
+            }
+        }
+        lines.retain(|(_, line)| !line.is_empty());
+        if let Some(entry) = self.actors.get_mut(&actor) {
+            entry.lines = lines;
+        }
+        for id in sent {
+            self.send_call(actor, incarnation, id, now, out);
+        }
+        if terminate {
+            self.release_actor(actor, "somebody asked for its end", out);
+        }
+    }
+
+    fn send_call(&mut self, actor: ActorId, incarnation: u32, id: TaskId, now: Millis, out: &mut Vec<Command>) {
+        let Some(order) = self.tasks.get(&id).and_then(|task| self.order(task)) else {
+            let error = Error::new(ErrorKind::ObjectLost, "an argument of the call has gone although the call refers to it");
+            return self.fail(id, error, now, out);
+        };
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.state = TaskState::SubmittedToWorker;
+        }
+        if let Some(entry) = self.actors.get_mut(&actor) {
+            entry.sent.insert(id);
+        }
+        self.tally.running += 1;
+        out.push(Command::Call { actor, incarnation, order });
+    }
+
+    fn fail_lines(&mut self, actor: ActorId, cause: &Error, now: Millis, out: &mut Vec<Command>) {
+        let Some(entry) = self.actors.get_mut(&actor) else { return };
+        let lines = std::mem::take(&mut entry.lines);
+        let calls = lines.into_iter().flat_map(|(_, line)| line);
+        for call in calls {
+            if let Call::Task(id) = call {
+                self.fail(id, cause.clone(), now, out);
+            }
+        }
+    }
+
+    /// A call is over, whether or not it was sent.
+    pub(super) fn call_ended(&mut self, actor: ActorId, id: TaskId, _out: &mut Vec<Command>) {
+        if let Some(entry) = self.actors.get_mut(&actor) {
+            entry.sent.remove(&id);
+            entry.unfinished = entry.unfinished.saturating_sub(1);
+        }
+    }
+
+    /// Puts a call at the head of its line again, for another attempt.
+    pub(super) fn retry_call(&mut self, actor: ActorId, id: TaskId, now: Millis, out: &mut Vec<Command>) {
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.attempt += 1;
+        }
+        self.to_front(actor, id);
+        self.pump(actor, now, out);
+    }
+
+    fn to_front(&mut self, actor: ActorId, id: TaskId) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.state = TaskState::PendingNodeAssignment;
+        task.worker = None;
+        let submitter = task.spec.submitter;
+        if let Some(entry) = self.actors.get_mut(&actor) {
+            entry.sent.remove(&id);
+            entry.line(submitter).push_front(Call::Task(id));
+        }
+    }
+
+    /// Calls that the instance had and never began: they wait for the next life, without a charge.
+    pub(super) fn calls_returned(&mut self, actor: ActorId, tasks: Vec<TaskId>) {
+        for id in tasks.into_iter().rev() {
+            if self.tasks.get(&id).is_some_and(super::task::Task::is_sent) {
+                self.tally.running = self.tally.running.saturating_sub(1);
+                self.to_front(actor, id);
+            }
+        }
+    }
+
+    /// The instance broke down under this call.
+    pub(super) fn call_crashed(&mut self, id: TaskId, error: Error, now: Millis, out: &mut Vec<Command>) {
+        let Some(task) = self.tasks.get(&id) else { return };
+        let TaskKind::ActorCall { actor } = task.spec.kind else {
+            return self.fail(id, error, now, out);
+        };
+        if !task.cancelled && task.spec.max_retries.allows(task.attempt) {
+            if let Some(task) = self.tasks.get_mut(&id) {
+                task.attempt += 1;
+            }
+            // It goes out with the next life of the actor, which the head is about to announce.
+            if let Some(entry) = self.actors.get_mut(&actor)
+                && matches!(entry.state, View::Alive { .. })
+            {
+                entry.state = View::Restarting;
+            }
+            return self.to_front(actor, id);
+        }
+        let error = match error.kind {
+            // The caller's own code failed in words of its own: these say more than that the actor is gone.
+            ErrorKind::TaskPanicked | ErrorKind::TaskTimeout | ErrorKind::OutOfMemory => error,
+            _ => self.crash(actor, &error),
+        };
+        self.fail(id, error, now, out);
+    }
+
+    fn crash(&self, actor: ActorId, cause: &Error) -> Error {
+        match self.actors.get(&actor) {
+            Some(entry) if matches!(entry.spec.max_restarts, crate::Retries::AtMost(0)) => {
+                self.death(actor, "its instance broke down", cause)
+            }
+            Some(_) | None => {
+                let class = self.actors.get(&actor).map_or("", |entry| &entry.spec.class);
+                let message = format!(
+                    "actor `{class}` ({actor}) broke down under the call, which may or may not have run: \
+                     set `max_task_retries` to have it tried again"
+                );
+                wrap(ErrorKind::ActorUnavailable, message, cause)
+            }
+        }
+    }
+
+    /// What callers of a dead actor read.
+    pub(super) fn death(&self, actor: ActorId, why: &str, cause: &Error) -> Error {
+        let class = self.actors.get(&actor).map_or("", |entry| &entry.spec.class);
+        wrap(ErrorKind::ActorDied, format!("actor `{class}` ({actor}) is dead: {why}"), cause)
+    }
+
+    pub(super) fn actor_terminated(&mut self, actor: ActorId, submitter: TaskId, out: &mut Vec<Command>) {
+        let Some(entry) = self.actors.get_mut(&actor) else { return };
+        entry.line(submitter).push_back(Call::Terminate);
+        self.pump(actor, 0, out);
+    }
+
+    pub(super) fn release_actor_if_unused(&mut self, actor: ActorId, out: &mut Vec<Command>) {
+        let Some(entry) = self.actors.get(&actor) else { return };
+        if entry.handles + entry.uses + entry.captures > 0 {
+            return;
+        }
+        if matches!(entry.state, View::Dead(_)) {
+            self.actors.remove(&actor);
+        } else if !entry.spec.detached {
+            self.release_actor(actor, "its last handle was dropped: keep a handle, or make it detached", out);
+        }
+    }
+
+    fn release_actor(&mut self, actor: ActorId, why: &str, out: &mut Vec<Command>) {
+        let Some(entry) = self.actors.get_mut(&actor).filter(|entry| !entry.released) else { return };
+        entry.released = true;
+        let message = format!("actor `{}` ({actor}) is dead: {why}", entry.spec.class);
+        let reason = Error::new(ErrorKind::ActorDied, message);
+        out.push(Command::ToHead(ToHead::ActorReleased { actor, reason }));
+    }
+
+    pub(super) fn from_head(&mut self, message: FromHead, now: Millis, out: &mut Vec<Command>) {
+        match message {
+            FromHead::SlotsGranted { lease, shape, node, slots } => {
+                self.slots_granted(lease, &shape, node, slots, now, out);
+            }
+            FromHead::SlotsResumed { lease, slots } => self.slots_resumed(lease, slots, now, out),
+            FromHead::SlotsReclaimed { lease, slots, busy_too } => self.slots_reclaimed(lease, slots, busy_too, out),
+            FromHead::LeasePending { shape, why } => self.lease_pending(&shape, why),
+            FromHead::ActorChanged { actor, change } => self.actor_changed(actor, change, now, out),
+            // These are for the node itself.
+            FromHead::ActorFound { .. } | FromHead::ActorStart { .. } | FromHead::ActorStop { .. } => {}
+        }
+    }
+
+    fn actor_changed(&mut self, actor: ActorId, change: ActorChange, now: Millis, out: &mut Vec<Command>) {
+        let Some(entry) = self.actors.get_mut(&actor) else { return };
+        match change {
+            ActorChange::Pending { why } => entry.why = why,
+            ActorChange::Alive { node, incarnation } => {
+                entry.state = View::Alive { node, incarnation };
+                entry.why.clear();
+                if let Some(creation) = self.tasks.get_mut(&TaskId::from(actor)) {
+                    creation.state = TaskState::Finished;
+                }
+                self.pump(actor, now, out);
+            }
+            ActorChange::Restarting { cause, .. } => {
+                entry.state = View::Restarting;
+                let unreported: Vec<TaskId> = entry.sent.iter().copied().collect();
+                for id in unreported {
+                    self.call_crashed(id, cause.clone(), now, out);
+                }
+            }
+            ActorChange::Dead { cause } => {
+                let cause = match cause.kind {
+                    ErrorKind::ActorDied => cause,
+                    _ => self.death(actor, "its instance broke down", &cause),
+                };
+                let Some(entry) = self.actors.get_mut(&actor) else { return };
+                entry.state = View::Dead(cause.clone());
+                let unreported: Vec<TaskId> = entry.sent.iter().copied().collect();
+                for id in unreported {
+                    self.fail(id, cause.clone(), now, out);
+                }
+                self.fail_lines(actor, &cause, now, out);
+                let creation = self.tasks.get(&TaskId::from(actor));
+                let never_lived = creation.is_some_and(|creation| creation.state != TaskState::Finished);
+                self.end(TaskId::from(actor), never_lived.then_some(cause), now, out);
+                self.release_actor_if_unused(actor, out);
+            }
+        }
+    }
+
+    pub(super) fn actor_why(&self, actor: ActorId) -> Option<&str> {
+        self.actors.get(&actor).map(|entry| entry.why.as_str()).filter(|why| !why.is_empty())
+    }
+
+    pub(super) fn actor_node(&self, actor: ActorId) -> Option<NodeId> {
+        match self.actors.get(&actor)?.state {
+            View::Alive { node, .. } => Some(node),
+            View::Pending | View::Restarting | View::Dead(_) => None,
+        }
+    }
+
+    pub(super) fn is_sent_to(&self, actor: ActorId, id: TaskId) -> bool {
+        self.actors.get(&actor).is_some_and(|entry| entry.sent.contains(&id))
+    }
+}
+
+fn wrap(kind: ErrorKind, message: String, cause: &Error) -> Error {
+    let mut error = Error::new(kind, message).caused_by(&cause.message);
+    error.causes.extend(cause.causes.iter().cloned());
+    error.backtrace.clone_from(&cause.backtrace);
+    error.origin.clone_from(&cause.origin);
+    error
+}

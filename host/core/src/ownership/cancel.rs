@@ -1,0 +1,64 @@
+//! Cancelling tasks, and ending jobs.
+
+use std::collections::HashMap;
+
+use super::{Command, Ownership};
+use crate::{Error, ErrorKind, JobId, Millis, ObjectId, TaskId, TaskKind};
+
+impl Ownership {
+    pub(super) fn cancel(&mut self, object: ObjectId, recursive: bool, now: Millis, out: &mut Vec<Command>) {
+        let id = object.task();
+        // Something that was put is made already, and its task is somebody else's.
+        if object.is_put() {
+            return;
+        }
+        let descendants = if recursive { self.descendants(id) } else { Vec::new() };
+        for id in std::iter::once(id).chain(descendants) {
+            self.cancel_one(id, "was cancelled", now, out);
+        }
+    }
+
+    fn descendants(&self, root: TaskId) -> Vec<TaskId> {
+        let mut children: HashMap<TaskId, Vec<TaskId>> = HashMap::new();
+        for task in self.tasks.values() {
+            children.entry(task.spec.parent).or_default().push(task.spec.id);
+        }
+        let mut found = Vec::new();
+        let mut work = vec![root];
+        while let Some(parent) = work.pop() {
+            for child in children.remove(&parent).unwrap_or_default() {
+                found.push(child);
+                work.push(child);
+            }
+        }
+        found
+    }
+
+    fn cancel_one(&mut self, id: TaskId, why: &str, now: Millis, out: &mut Vec<Command>) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let attempt = task.attempt;
+        let is_sent = task.is_sent();
+        let error = Error::new(ErrorKind::TaskCancelled, format!("task `{}` {why}", task.spec.name));
+        match task.spec.kind {
+            TaskKind::Normal if is_sent => {
+                task.cancelled = true;
+                out.push(Command::Stop { task: id, attempt });
+            }
+            TaskKind::ActorCall { actor } if is_sent => {
+                task.cancelled = true;
+                debug_assert!(self.is_sent_to(actor, id), "a call that is sent is in its actor's list");
+                out.push(Command::FlagCancelled { actor, task: id });
+            }
+            TaskKind::Normal | TaskKind::ActorCall { .. } => self.fail(id, error, now, out),
+            TaskKind::ActorCreation | TaskKind::Driver => {}
+        }
+    }
+
+    pub(super) fn job_ended(&mut self, job: JobId, now: Millis, out: &mut Vec<Command>) {
+        let tasks: Vec<TaskId> = self.tasks.values().filter(|task| task.spec.job == job).map(|t| t.spec.id).collect();
+        for id in tasks {
+            self.cancel_one(id, "was cancelled because its job ended", now, out);
+        }
+        self.return_leases_of(job, out);
+    }
+}

@@ -1,0 +1,98 @@
+//! What is to be done.
+
+use std::sync::Arc;
+
+use crate::message::ToHead;
+use crate::ownership::WaiterId;
+use crate::{ActorId, Error, LeaseId, ObjectId, TaskId, TaskSpec, Value};
+
+/// An order leaves nothing to ask back: it carries inputs, limits and the attempt.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The task.
+    pub spec: Arc<TaskSpec>,
+    /// 0 for the first attempt.
+    pub attempt: u32,
+    /// Its arguments, resolved.
+    pub inputs: Vec<Input>,
+    /// The lease whose slot it uses; none for calls of actors.
+    pub lease: Option<LeaseId>,
+}
+
+/// A resolved argument.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The value itself.
+    Inline(Arc<Value>),
+    /// The object in the store.
+    Stored(ObjectId),
+}
+
+/// The value of an object, or where it is.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// The value itself.
+    Inline(Arc<Value>),
+    /// The object in the store.
+    Stored(ObjectId),
+}
+
+/// How a wait ended.
+#[derive(Debug, Clone)]
+pub enum WaitResult {
+    /// All values, in the order of the question.
+    Values(Vec<Found>),
+    /// Indices of ready objects, in the order of the question.
+    Ready(Vec<u32>),
+    /// The first object that failed.
+    Failed(Error),
+    /// The time is over: how many of how many were ready.
+    TimedOut {
+        /// Objects that were ready.
+        ready: usize,
+        /// Objects in question.
+        of: usize,
+    },
+}
+
+/// Something to do. Each is a push to some queue and none calls back, so they
+/// can be carried out in order under the lock that guards the machine.
+#[derive(Debug)]
+pub enum Command {
+    /// Tell the head.
+    ToHead(ToHead),
+    /// Run a task here.
+    Run(Order),
+    /// Drop the sandbox of a task; it then reports `TaskCancelled`.
+    Stop {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+    },
+    /// Put a call into the mailbox of an actor's instance.
+    Call {
+        /// The actor.
+        actor: ActorId,
+        /// Which life of it.
+        incarnation: u32,
+        /// The call.
+        order: Order,
+    },
+    /// Let a call know that it is not wanted any more.
+    FlagCancelled {
+        /// The actor.
+        actor: ActorId,
+        /// The call.
+        task: TaskId,
+    },
+    /// End a wait.
+    Wake {
+        /// The wait.
+        waiter: WaiterId,
+        /// How it ended.
+        result: WaitResult,
+    },
+    /// Nobody refers to this object any more: drop it from the store.
+    Forget(ObjectId),
+}

@@ -1,0 +1,128 @@
+//! What happened.
+
+use std::sync::Arc;
+
+use crate::message::FromHead;
+use crate::{ActorId, ActorSpec, Error, JobId, ObjectId, RefId, TaskId, TaskSpec, Value};
+
+/// Names one wait; numbered by the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WaiterId(pub u64);
+
+/// What a wait is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitFor {
+    /// All of the values.
+    Values,
+    /// That many of the objects.
+    Ready(u32),
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A guest submitted a task or called an actor. One reference is counted for each return.
+    Submitted(Arc<TaskSpec>),
+    /// A worker has begun a task.
+    Started {
+        /// The task.
+        task: TaskId,
+        /// The instance.
+        worker: u64,
+    },
+    /// An attempt of a task ended.
+    Finished {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+        /// How.
+        outcome: Outcome,
+    },
+    /// A guest put an object. One reference is counted.
+    Put {
+        /// The object.
+        object: ObjectId,
+        /// Its value, or where it is.
+        output: Output,
+    },
+    /// References were copied.
+    Acquired(Vec<RefId>),
+    /// References were dropped.
+    Released(Vec<RefId>),
+    /// A guest waits.
+    WaitStarted {
+        /// The wait.
+        waiter: WaiterId,
+        /// For what; no duplicates when it is for a number of them.
+        objects: Vec<ObjectId>,
+        /// For how much of it.
+        wait: WaitFor,
+        /// The task that blocks, when it holds a slot.
+        caller: Option<TaskId>,
+        /// Whether it only looks and never blocks.
+        poll: bool,
+    },
+    /// A wait took too long.
+    WaitTimedOut(WaiterId),
+    /// Nobody waits any more: the waiting guest is gone.
+    WaitAbandoned(WaiterId),
+    /// Somebody wants the task cancelled that makes this object.
+    Cancelled {
+        /// The object.
+        object: ObjectId,
+        /// And the tasks that it submitted.
+        recursive: bool,
+    },
+    /// A job's driver ended.
+    JobEnded(JobId),
+    /// A guest created an actor. One reference is counted.
+    ActorCreated(Arc<ActorSpec>),
+    /// A guest got an actor by its name. One reference is counted.
+    ActorKnown(Arc<ActorSpec>),
+    /// A guest wants the actor to end behind the calls that it submitted so far.
+    ActorTerminated {
+        /// The actor.
+        actor: ActorId,
+        /// Who wants it.
+        submitter: TaskId,
+    },
+    /// An actor's instance ended before it began these calls, in mailbox order.
+    CallsReturned {
+        /// The actor.
+        actor: ActorId,
+        /// The calls.
+        tasks: Vec<TaskId>,
+    },
+    /// The head spoke.
+    FromHead(FromHead),
+    /// Time passed.
+    Tick,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// With these values, one for each return.
+    Returned(Vec<Output>),
+    /// It failed.
+    Failed(Error),
+    /// The actor's instance broke down under it.
+    ActorCrashed(Error),
+}
+
+/// A value that was made: small ones themselves, large ones by what is known of them.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Here it is.
+    Inline(Arc<Value>),
+    /// It is in the store under the object's id.
+    Stored {
+        /// Bytes.
+        size: u64,
+        /// The references in it.
+        refs: Vec<RefId>,
+    },
+    /// It could not be stored.
+    Failed(Error),
+}

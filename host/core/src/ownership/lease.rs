@@ -1,0 +1,332 @@
+//! Leases as the owner sees them: which slots it has, who uses them, when they go back.
+//!
+//! A blocked task has no slot. Where its shape is cpus alone, the next task of
+//! the shape takes the slot over; otherwise the slot goes back to the head as
+//! *parked*, because the blocked task keeps its memory and its custom resources.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::task::Task;
+use super::{Command, Ownership, WaitResult, WaiterId};
+use crate::message::{Shape, ToHead};
+use crate::{Error, ErrorKind, LeaseId, Millis, NodeId, TaskId, TaskSpec, TaskState, limits};
+
+/// The tasks of one shape that wait for a slot.
+#[derive(Debug)]
+pub(super) struct ShapeQueue {
+    pub(super) shape: Shape,
+    queue: VecDeque<TaskId>,
+    leases: Vec<LeaseId>,
+    /// The backlog that the head knows of.
+    told: u32,
+    /// Why the head has no slots for it.
+    pub(super) why: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Lease {
+    shape: usize,
+    pub(super) node: NodeId,
+    slots: u32,
+    /// Tasks that use a slot.
+    busy: u32,
+    /// Blocked tasks, those included that wait to go on.
+    blocked: u32,
+    /// Blocked tasks that the head counts as parked.
+    parked: u32,
+    /// Slots that the head wants back when their tasks end.
+    reclaim: u32,
+    resuming: VecDeque<(TaskId, WaiterId, WaitResult)>,
+    idle_since: Millis,
+}
+
+impl Ownership {
+    pub(super) fn shape_of(&mut self, spec: &TaskSpec) -> usize {
+        let shape = Shape { job: spec.job, resources: Arc::clone(&spec.resources) };
+        if let Some(index) = self.shape_index.get(&shape) {
+            return *index;
+        }
+        self.shapes.push(ShapeQueue {
+            shape: shape.clone(),
+            queue: VecDeque::new(),
+            leases: Vec::new(),
+            told: 0,
+            why: String::new(),
+        });
+        self.shape_index.insert(shape, self.shapes.len() - 1);
+        self.shapes.len() - 1
+    }
+
+    fn is_cpu_only(&self, shape: usize) -> bool {
+        self.shapes[shape].shape.resources.is_cpu_only()
+    }
+
+    pub(super) fn enqueue(&mut self, shape: usize, id: TaskId, now: Millis, out: &mut Vec<Command>) {
+        self.shapes[shape].queue.push_back(id);
+        self.dispatch(shape, now, out);
+    }
+
+    fn dispatch(&mut self, shape: usize, now: Millis, out: &mut Vec<Command>) {
+        for index in 0..self.shapes[shape].leases.len() {
+            if self.shapes[shape].queue.is_empty() {
+                break;
+            }
+            let Some(id) = self.shapes[shape].leases.get(index).copied() else { break };
+            self.use_slots(id, now, out);
+        }
+        self.tell_backlog(shape, out);
+    }
+
+    /// Tells the head how many slots could be used, when that has changed enough to matter: a queue
+    /// that grows one by one makes a message for each doubling.
+    fn tell_backlog(&mut self, shape: usize, out: &mut Vec<Command>) {
+        let queue = &mut self.shapes[shape];
+        let backlog = u32::try_from(queue.queue.len()).unwrap_or(u32::MAX);
+        let has_grown = backlog > 0 && (queue.told == 0 || backlog >= queue.told.saturating_mul(2));
+        if has_grown || (backlog == 0 && queue.told > 0) {
+            queue.told = backlog;
+            let shape = queue.shape.clone();
+            out.push(Command::ToHead(ToHead::LeaseWanted { owner: self.node, shape, backlog }));
+        }
+    }
+
+    /// Fills the free slots of a lease: first with blocked tasks that can go on, then what the head
+    /// wants back goes back, then the queue.
+    fn use_slots(&mut self, id: LeaseId, now: Millis, out: &mut Vec<Command>) {
+        loop {
+            let Some(lease) = self.leases.get_mut(&id) else { return };
+            if lease.busy >= lease.slots {
+                return;
+            }
+            let shape = lease.shape;
+            if self.shapes[shape].shape.resources.is_cpu_only()
+                && let Some((task, waiter, result)) = lease.resuming.pop_front()
+            {
+                self.go_on(id, task, waiter, result, out);
+            } else if lease.reclaim > 0 {
+                lease.reclaim -= 1;
+                self.return_slots(id, 1, out);
+            } else if !self.run_next(id, shape, out) {
+                if let Some(lease) = self.leases.get_mut(&id) {
+                    lease.idle_since = now;
+                }
+                return;
+            }
+        }
+    }
+
+    /// Runs the next task of the shape in a slot of the lease.
+    fn run_next(&mut self, id: LeaseId, shape: usize, out: &mut Vec<Command>) -> bool {
+        while let Some(next) = self.shapes[shape].queue.pop_front() {
+            let Some(task) = self.tasks.get_mut(&next) else { continue };
+            if task.state != TaskState::PendingNodeAssignment {
+                continue;
+            }
+            task.state = TaskState::SubmittedToWorker;
+            task.lease = Some(id);
+            if let Some(lease) = self.leases.get_mut(&id) {
+                lease.busy += 1;
+            }
+            self.tally.running += 1;
+            match self.tasks.get(&next).and_then(|task| self.order(task)) {
+                Some(order) => out.push(Command::Run(order)),
+                None => {
+                    // Its references keep the arguments, so this cannot be; were it so, a clear error beats a hang.
+                    let message = "an argument of the task has gone although the task refers to it";
+                    let error = Error::new(ErrorKind::ObjectLost, message);
+                    self.fail(next, error, 0, out);
+                }
+            }
+            return true;
+        }
+        false
+    }
+
+    fn go_on(&mut self, id: LeaseId, task: TaskId, waiter: WaiterId, result: WaitResult, out: &mut Vec<Command>) {
+        let Some(blocked) = self.tasks.get_mut(&task).filter(|task| task.is_blocked()) else { return };
+        if !self.waiters.contains_key(&waiter) {
+            return;
+        }
+        blocked.state = TaskState::Running;
+        if let Some(lease) = self.leases.get_mut(&id) {
+            lease.busy += 1;
+            lease.blocked = lease.blocked.saturating_sub(1);
+        }
+        self.wake(waiter, result, out);
+    }
+
+    /// Marks a task as blocked. Answers whether it gave a slot back, which it must have again to go on.
+    pub(super) fn block(&mut self, id: TaskId, state: TaskState, out: &mut Vec<Command>) -> bool {
+        let Some(task) = self.tasks.get_mut(&id).filter(|task| task.is_sent()) else { return false };
+        task.state = state;
+        let Some(lease_id) = task.lease else { return false };
+        let Some(lease) = self.leases.get_mut(&lease_id) else { return false };
+        lease.busy -= 1;
+        lease.blocked += 1;
+        let now = lease.idle_since;
+        if !self.is_cpu_only(self.leases[&lease_id].shape) {
+            self.return_slots(lease_id, 1, out);
+        }
+        self.use_slots(lease_id, now, out);
+        true
+    }
+
+    /// Lets a blocked task go on as soon as it has a slot.
+    pub(super) fn resume(&mut self, id: TaskId, waiter: WaiterId, result: WaitResult, out: &mut Vec<Command>) {
+        let lease_id = self.tasks.get(&id).and_then(|task| task.lease);
+        let Some((lease_id, lease)) = lease_id.and_then(|id| self.leases.get_mut(&id).map(|lease| (id, lease))) else {
+            return self.wake(waiter, result, out);
+        };
+        let is_cpu_only = self.shapes[lease.shape].shape.resources.is_cpu_only();
+        if is_cpu_only && lease.busy < lease.slots {
+            return self.go_on(lease_id, id, waiter, result, out);
+        }
+        lease.resuming.push_back((id, waiter, result));
+        if !is_cpu_only || lease.slots == 0 {
+            out.push(Command::ToHead(ToHead::SlotsResumeWanted { lease: lease_id, slots: 1 }));
+        }
+    }
+
+    /// A task that used a slot of this lease, or was blocked, is over.
+    pub(super) fn leave_slot(
+        &mut self,
+        lease: Option<LeaseId>,
+        was_blocked: bool,
+        now: Millis,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(id) = lease else { return };
+        let Some(lease) = self.leases.get_mut(&id) else { return };
+        if was_blocked {
+            lease.blocked = lease.blocked.saturating_sub(1);
+            if lease.parked > lease.blocked {
+                lease.parked -= 1;
+                out.push(Command::ToHead(ToHead::ParkedEnded { lease: id, parked: 1 }));
+            }
+        } else {
+            lease.busy = lease.busy.saturating_sub(1);
+            let shape = lease.shape;
+            self.use_slots(id, now, out);
+            self.tell_backlog(shape, out);
+        }
+        self.forget_lease_if_empty(id);
+    }
+
+    fn return_slots(&mut self, id: LeaseId, slots: u32, out: &mut Vec<Command>) {
+        let Some(lease) = self.leases.get_mut(&id) else { return };
+        let parked = slots.min(lease.blocked - lease.parked);
+        lease.slots -= slots;
+        lease.parked += parked;
+        out.push(Command::ToHead(ToHead::SlotsReturned { lease: id, slots, parked }));
+        self.forget_lease_if_empty(id);
+    }
+
+    fn forget_lease_if_empty(&mut self, id: LeaseId) {
+        let is_empty = |lease: &Lease| lease.slots == 0 && lease.blocked == 0 && lease.busy == 0;
+        if self.leases.get(&id).is_some_and(is_empty)
+            && let Some(lease) = self.leases.remove(&id)
+        {
+            self.shapes[lease.shape].leases.retain(|known| *known != id);
+        }
+    }
+
+    pub(super) fn slots_granted(
+        &mut self,
+        id: LeaseId,
+        shape: &Shape,
+        node: NodeId,
+        slots: u32,
+        now: Millis,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(index) = self.shape_index.get(shape).copied() else {
+            return out.push(Command::ToHead(ToHead::SlotsReturned { lease: id, slots, parked: 0 }));
+        };
+        let queue = &mut self.shapes[index];
+        queue.told = queue.told.saturating_sub(slots);
+        queue.why.clear();
+        if !queue.leases.contains(&id) {
+            queue.leases.push(id);
+        }
+        let lease = self.leases.entry(id).or_insert_with(|| Lease {
+            shape: index,
+            node,
+            slots: 0,
+            busy: 0,
+            blocked: 0,
+            parked: 0,
+            reclaim: 0,
+            resuming: VecDeque::new(),
+            idle_since: now,
+        });
+        lease.slots += slots;
+        self.use_slots(id, now, out);
+        self.tell_backlog(index, out);
+    }
+
+    pub(super) fn slots_resumed(&mut self, id: LeaseId, slots: u32, now: Millis, out: &mut Vec<Command>) {
+        let Some(lease) = self.leases.get_mut(&id) else {
+            return out.push(Command::ToHead(ToHead::SlotsReturned { lease: id, slots, parked: 0 }));
+        };
+        lease.slots += slots;
+        lease.parked = lease.parked.saturating_sub(slots);
+        for _ in 0..slots {
+            let Some(lease) = self.leases.get_mut(&id) else { break };
+            let Some((task, waiter, result)) = lease.resuming.pop_front() else { break };
+            self.go_on(id, task, waiter, result, out);
+        }
+        self.use_slots(id, now, out);
+    }
+
+    pub(super) fn slots_reclaimed(&mut self, id: LeaseId, slots: u32, busy_too: bool, out: &mut Vec<Command>) {
+        let Some(lease) = self.leases.get_mut(&id) else { return };
+        let idle = (lease.slots - lease.busy).min(slots);
+        if busy_too {
+            lease.reclaim = (lease.reclaim + slots - idle).min(lease.busy);
+        }
+        if idle > 0 {
+            self.return_slots(id, idle, out);
+        }
+    }
+
+    pub(super) fn lease_pending(&mut self, shape: &Shape, why: String) {
+        if let Some(index) = self.shape_index.get(shape) {
+            self.shapes[*index].why = why;
+        }
+    }
+
+    /// Gives back slots that nothing has used for [`limits::LEASE_IDLE`].
+    pub(super) fn return_idle(&mut self, now: Millis, out: &mut Vec<Command>) {
+        let idle = limits::LEASE_IDLE.as_millis();
+        let due: Vec<(LeaseId, u32)> = self
+            .leases
+            .iter()
+            .filter(|(_, lease)| u128::from(now.saturating_sub(lease.idle_since)) >= idle)
+            .map(|(id, lease)| (*id, lease.slots - lease.busy))
+            .filter(|(_, free)| *free > 0)
+            .collect();
+        for (id, free) in due {
+            self.return_slots(id, free, out);
+        }
+    }
+
+    /// Gives back all that a job's shapes do not use.
+    pub(super) fn return_leases_of(&mut self, job: crate::JobId, out: &mut Vec<Command>) {
+        let of_job = |lease: &Lease| self.shapes[lease.shape].shape.job == job;
+        let free: Vec<(LeaseId, u32)> = self
+            .leases
+            .iter()
+            .filter(|(_, lease)| of_job(lease) && lease.slots > lease.busy)
+            .map(|(id, lease)| (*id, lease.slots - lease.busy))
+            .collect();
+        for (id, slots) in free {
+            self.return_slots(id, slots, out);
+        }
+    }
+
+    /// Where a task runs, or ran last.
+    pub(super) fn node_of(&self, task: &Task) -> Option<NodeId> {
+        task.lease.and_then(|id| self.leases.get(&id)).map(|lease| lease.node)
+    }
+}

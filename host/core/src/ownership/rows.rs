@@ -1,0 +1,131 @@
+//! What people see of an owner's state.
+
+use std::collections::BTreeMap;
+
+use super::Ownership;
+use super::task::Task;
+use crate::view::{ObjectRow, TaskRow, TaskSummaryRow};
+use crate::{ActorId, Error, Millis, TaskId, TaskKind, TaskState};
+
+impl Ownership {
+    pub(super) fn row_of(&self, task: &Task, error: Option<&Error>, ended: Option<Millis>) -> TaskRow {
+        let spec = &task.spec;
+        let actor = match spec.kind {
+            TaskKind::ActorCall { actor } => Some(actor),
+            TaskKind::ActorCreation => Some(ActorId::from(spec.id)),
+            TaskKind::Normal | TaskKind::Driver => None,
+        };
+        let state = match (ended, error) {
+            (Some(_), Some(_)) => TaskState::Failed,
+            (Some(_), None) => TaskState::Finished,
+            (None, _) => task.state,
+        };
+        let is_started = task.worker.is_some();
+        let node = self.node_of(task).or_else(|| actor.and_then(|actor| self.actor_node(actor)));
+        TaskRow {
+            task_id: spec.id.to_string(),
+            attempt_number: task.attempt,
+            name: spec.name.to_string(),
+            state: state.name().to_owned(),
+            job_id: spec.job.to_string(),
+            actor_id: actor.map(|actor| actor.to_string()),
+            r#type: spec.kind.name().to_owned(),
+            func_or_class_name: spec.function.to_string(),
+            parent_task_id: spec.parent.to_string(),
+            node_id: node.or(is_started.then_some(self.node)).map(|node| node.to_string()),
+            worker_id: task.worker.map(|worker| worker.to_string()),
+            error_type: error.map(|error| error.kind.name().to_owned()),
+            pending_reason: self.pending_reason(task, actor, state),
+            required_resources: spec.resources.to_string(),
+            creation_time_ms: task.created,
+            start_time_ms: task.started,
+            end_time_ms: ended,
+            error_message: error.map(ToString::to_string),
+        }
+    }
+
+    fn pending_reason(&self, task: &Task, actor: Option<ActorId>, state: TaskState) -> Option<String> {
+        match (state, actor) {
+            (TaskState::PendingArgsAvail, _) => Some(format!("waits for {} of its arguments", task.missing)),
+            (TaskState::PendingNodeAssignment, Some(actor)) => {
+                Some(self.actor_why(actor).unwrap_or("waits for its actor").to_owned())
+            }
+            (TaskState::PendingNodeAssignment, None) => {
+                let why = self.shapes.get(task.shape).map_or("", |queue| &queue.why);
+                Some(if why.is_empty() { "waits for a slot".to_owned() } else { why.to_owned() })
+            }
+            _ => None,
+        }
+    }
+
+    /// All tasks: those that are not over, then those that ended, the oldest first.
+    pub fn task_rows(&self) -> impl Iterator<Item = TaskRow> + '_ {
+        let live = self.tasks.values().map(|task| self.row_of(task, None, None));
+        live.chain(self.finished.iter().cloned())
+    }
+
+    /// All objects, with a row for each reason why one is kept.
+    #[must_use]
+    pub fn object_rows(&self, pid: u32, ip: &str) -> Vec<ObjectRow> {
+        let mut rows = Vec::new();
+        for (id, object) in &self.objects {
+            let task = self.tasks.get(&id.task());
+            let is_driver = task.is_none_or(|task| task.spec.kind == TaskKind::Driver);
+            let row = ObjectRow {
+                object_id: id.to_string(),
+                object_size: object.size(),
+                task_status: match (task, object.is_pending()) {
+                    (Some(task), true) => task.state.name().to_owned(),
+                    (_, _) if object.size().is_none() => TaskState::Failed.name().to_owned(),
+                    (_, _) => TaskState::Finished.name().to_owned(),
+                },
+                attempt_number: task.map_or(0, |task| task.attempt),
+                reference_type: String::new(),
+                call_site: call_site(id.task(), task, id.is_put()),
+                r#type: if is_driver { "DRIVER" } else { "WORKER" }.to_owned(),
+                pid,
+                ip: ip.to_owned(),
+            };
+            let reasons = [
+                (object.handles, "LOCAL_REFERENCE"),
+                (object.uses, "USED_BY_PENDING_TASK"),
+                (object.captures, "CAPTURED_IN_OBJECT"),
+            ];
+            for (_, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
+                rows.push(ObjectRow { reference_type: reason.to_owned(), ..row.clone() });
+            }
+        }
+        rows.sort_by(|left, right| left.object_id.cmp(&right.object_id));
+        rows
+    }
+
+    /// Tasks counted by function and state.
+    #[must_use]
+    pub fn summary(&self) -> Vec<TaskSummaryRow> {
+        let mut counts: BTreeMap<(String, String), BTreeMap<String, u64>> = BTreeMap::new();
+        let mut count = |function: &str, kind: &str, state: &str| {
+            let states = counts.entry((function.to_owned(), kind.to_owned())).or_default();
+            *states.entry(state.to_owned()).or_default() += 1;
+        };
+        for task in self.tasks.values() {
+            count(&task.spec.function, task.spec.kind.name(), task.state.name());
+        }
+        for row in &self.finished {
+            count(&row.func_or_class_name, &row.r#type, &row.state);
+        }
+        let rows = counts.into_iter().map(|((function, kind), states)| TaskSummaryRow {
+            func_or_class_name: function,
+            r#type: kind,
+            state_counts: states.into_iter().collect(),
+        });
+        rows.collect()
+    }
+}
+
+fn call_site(id: TaskId, task: Option<&Task>, is_put: bool) -> String {
+    let what = if is_put { "put by" } else { "returned by" };
+    match task {
+        Some(task) => format!("{what} {} ({id})", task.spec.name),
+        None => format!("{what} {id}"),
+    }
+}

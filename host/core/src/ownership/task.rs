@@ -1,0 +1,323 @@
+//! Tasks: dependencies, attempts, ends.
+
+use std::sync::Arc;
+
+use super::object::Count;
+use super::{Command, Input, Order, Outcome, Output, Ownership};
+use crate::{
+    ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, limits,
+};
+
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) spec: Arc<TaskSpec>,
+    pub(super) state: TaskState,
+    pub(super) attempt: u32,
+    /// Arguments that are not there yet.
+    pub(super) missing: u32,
+    /// The shape it queues under.
+    pub(super) shape: usize,
+    /// The lease whose slot it has, or had before it blocked.
+    pub(super) lease: Option<LeaseId>,
+    pub(super) worker: Option<u64>,
+    pub(super) created: Millis,
+    pub(super) started: Option<Millis>,
+    /// Somebody cancelled it while it ran.
+    pub(super) cancelled: bool,
+}
+
+impl Task {
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(self.state, TaskState::RunningInRayGet | TaskState::RunningInRayWait)
+    }
+
+    /// Whether a worker has it.
+    pub(super) fn is_sent(&self) -> bool {
+        self.is_blocked() || matches!(self.state, TaskState::SubmittedToWorker | TaskState::Running)
+    }
+}
+
+impl Ownership {
+    pub(super) fn submitted(&mut self, spec: Arc<TaskSpec>, now: Millis, out: &mut Vec<Command>) {
+        for index in 0..spec.num_returns {
+            self.expect_object(spec.id.output(index));
+        }
+        if self.tasks.contains_key(&spec.id) {
+            return;
+        }
+        self.tally.submitted += 1;
+        if let TaskKind::ActorCall { actor } = spec.kind {
+            self.count_up(RefId::Actor(actor), Count::Use);
+        }
+        self.admit(spec, now, out);
+    }
+
+    /// Takes a task in: counts what its arguments refer to, and queues it when they are there.
+    pub(super) fn admit(&mut self, spec: Arc<TaskSpec>, now: Millis, out: &mut Vec<Command>) {
+        let id = spec.id;
+        let shape = match spec.kind {
+            TaskKind::Normal => self.shape_of(&spec),
+            TaskKind::Driver | TaskKind::ActorCreation | TaskKind::ActorCall { .. } => 0,
+        };
+        for used in refs_of(&spec) {
+            self.count_up(used, Count::Use);
+        }
+        let mut missing = 0;
+        let mut failure = None;
+        for argument in &spec.args {
+            let Arg::Object(object) = argument else { continue };
+            if let Some(error) = self.failure(*object) {
+                failure.get_or_insert_with(|| error.clone());
+            } else if let Some(object) = self.objects.get_mut(object).filter(|object| object.is_pending()) {
+                object.dependents.push(id);
+                missing += 1;
+            }
+        }
+        let task = Task {
+            spec,
+            state: TaskState::PendingArgsAvail,
+            attempt: 0,
+            missing,
+            shape,
+            lease: None,
+            worker: None,
+            created: now,
+            started: None,
+            cancelled: false,
+        };
+        let kind = task.spec.kind.clone();
+        self.tasks.insert(id, task);
+        if let TaskKind::ActorCall { actor } = kind {
+            self.line_up(actor, id);
+        }
+        match failure {
+            Some(error) => self.fail(id, error, now, out),
+            None if missing == 0 => self.arguments_ready(id, now, out),
+            None => {}
+        }
+        if let TaskKind::ActorCall { actor } = kind {
+            self.pump(actor, now, out);
+        }
+    }
+
+    pub(super) fn dependency_ready(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.missing = task.missing.saturating_sub(1);
+        if task.missing == 0 {
+            self.arguments_ready(id, now, out);
+            if let Some(TaskKind::ActorCall { actor }) = self.tasks.get(&id).map(|task| task.spec.kind.clone()) {
+                self.pump(actor, now, out);
+            }
+        }
+    }
+
+    /// A failed argument fails the task with the same error; its body never runs.
+    pub(super) fn dependency_failed(&mut self, id: TaskId, error: &Error, now: Millis, out: &mut Vec<Command>) {
+        if self.tasks.contains_key(&id) {
+            self.fail(id, error.clone(), now, out);
+        }
+    }
+
+    fn arguments_ready(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.state = TaskState::PendingNodeAssignment;
+        match task.spec.kind {
+            TaskKind::Normal => {
+                let shape = task.shape;
+                self.enqueue(shape, id, now, out);
+            }
+            TaskKind::ActorCreation => self.actor_dependencies_ready(ActorId::from(id), None, out),
+            TaskKind::ActorCall { .. } | TaskKind::Driver => {}
+        }
+    }
+
+    pub(super) fn started(&mut self, id: TaskId, worker: u64, now: Millis) {
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.state = TaskState::Running;
+            task.worker = Some(worker);
+            task.started = Some(now);
+        }
+    }
+
+    /// The order for a task whose arguments are there. `None` when one has gone, which must not be.
+    pub(super) fn order(&self, task: &Task) -> Option<Order> {
+        let inputs = task.spec.args.iter().map(|argument| match argument {
+            Arg::Value(value) => Some(Input::Inline(Arc::new(value.clone()))),
+            Arg::Object(object) => self.input(*object),
+        });
+        let inputs = inputs.collect::<Option<Vec<_>>>()?;
+        Some(Order { spec: Arc::clone(&task.spec), attempt: task.attempt, inputs, lease: task.lease })
+    }
+
+    pub(super) fn finished(
+        &mut self,
+        id: TaskId,
+        attempt: u32,
+        outcome: Outcome,
+        now: Millis,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(task) = self.tasks.get(&id).filter(|task| task.attempt == attempt) else {
+            return self.discard(id, outcome, out);
+        };
+        let spec = Arc::clone(&task.spec);
+        let cancelled = task.cancelled;
+        self.tally.running = self.tally.running.saturating_sub(1);
+        match outcome {
+            Outcome::Returned(outputs) if outputs.len() == spec.num_returns as usize => {
+                self.succeed(id, outputs, now, out);
+            }
+            Outcome::Returned(outputs) => {
+                let error = Error::new(
+                    ErrorKind::TaskError,
+                    format!(
+                        "`{}` returned {} values, `num_returns` is {}: return as many",
+                        spec.function,
+                        outputs.len(),
+                        spec.num_returns
+                    ),
+                );
+                self.fail(id, error, now, out);
+            }
+            Outcome::Failed(error) => {
+                let retry = !cancelled && may_retry(&spec, attempt, &error);
+                match (retry, &spec.kind) {
+                    (true, TaskKind::Normal) => self.retry(id, now, out),
+                    (true, TaskKind::ActorCall { actor }) => self.retry_call(*actor, id, now, out),
+                    (_, TaskKind::Normal | TaskKind::ActorCall { .. } | TaskKind::ActorCreation | TaskKind::Driver) => {
+                        self.fail(id, error, now, out);
+                    }
+                }
+            }
+            Outcome::ActorCrashed(error) => self.call_crashed(id, error, now, out),
+        }
+    }
+
+    /// An attempt that nobody waits for any more: what it stored must go.
+    fn discard(&mut self, id: TaskId, outcome: Outcome, out: &mut Vec<Command>) {
+        let Outcome::Returned(outputs) = outcome else { return };
+        for (output, index) in outputs.into_iter().zip(0..) {
+            let object = id.output(index);
+            let is_known = self.objects.get(&object).is_some_and(|object| !object.is_pending());
+            if matches!(output, Output::Stored { .. }) && !is_known {
+                out.push(Command::Forget(object));
+            }
+        }
+    }
+
+    fn retry(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let was_blocked = task.is_blocked();
+        task.attempt += 1;
+        task.state = TaskState::PendingNodeAssignment;
+        task.worker = None;
+        let shape = task.shape;
+        let lease = task.lease.take();
+        self.leave_slot(lease, was_blocked, now, out);
+        self.enqueue(shape, id, now, out);
+    }
+
+    fn succeed(&mut self, id: TaskId, outputs: Vec<Output>, now: Millis, out: &mut Vec<Command>) {
+        let failed = outputs.iter().find_map(|output| match output {
+            Output::Failed(error) => Some(error.clone()),
+            Output::Inline(_) | Output::Stored { .. } => None,
+        });
+        if let Some(error) = failed {
+            for (output, index) in outputs.into_iter().zip(0..) {
+                if matches!(output, Output::Stored { .. }) {
+                    out.push(Command::Forget(id.output(index)));
+                }
+            }
+            return self.fail(id, error, now, out);
+        }
+        for (output, index) in outputs.into_iter().zip(0..) {
+            self.settle(id.output(index), output, out);
+        }
+        self.end(id, None, now, out);
+    }
+
+    /// Ends a task for good with an error, which its returns take on.
+    pub(super) fn fail(&mut self, id: TaskId, error: Error, now: Millis, out: &mut Vec<Command>) {
+        let Some(task) = self.tasks.get(&id) else { return };
+        let spec = Arc::clone(&task.spec);
+        let error = error.from_task(&spec.name, spec.id);
+        if spec.kind == TaskKind::ActorCreation {
+            return self.actor_dependencies_ready(ActorId::from(id), Some(error), out);
+        }
+        for index in 0..spec.num_returns {
+            self.settle(id.output(index), Output::Failed(error.clone()), out);
+        }
+        self.end(id, Some(error), now, out);
+    }
+
+    /// Takes a task out: its slot, its place in line, the references of its arguments.
+    pub(super) fn end(&mut self, id: TaskId, error: Option<Error>, now: Millis, out: &mut Vec<Command>) {
+        let Some(task) = self.tasks.remove(&id) else { return };
+        match (&task.spec.kind, error.is_some()) {
+            (TaskKind::ActorCreation, _) => {}
+            (_, true) => self.tally.failed += 1,
+            (_, false) => self.tally.finished += 1,
+        }
+        self.remember(&task, error.as_ref(), now);
+        let was_blocked = task.is_blocked();
+        self.leave_slot(task.lease, was_blocked, now, out);
+        for used in refs_of(&task.spec) {
+            self.count_down(used, Count::Use, out);
+        }
+        if let TaskKind::ActorCall { actor } = task.spec.kind {
+            self.call_ended(actor, id, out);
+            self.count_down(RefId::Actor(actor), Count::Use, out);
+            self.pump(actor, now, out);
+        }
+    }
+
+    fn remember(&mut self, task: &Task, error: Option<&Error>, now: Millis) {
+        if self.finished.len() >= limits::FINISHED_TASKS_KEPT {
+            self.finished.pop_front();
+        }
+        let row = self.row_of(task, error, Some(now));
+        self.finished.push_back(row);
+    }
+}
+
+/// All references of a task's arguments: those at the top and those inside values.
+pub(super) fn refs_of(spec: &TaskSpec) -> Vec<RefId> {
+    let mut refs = Vec::new();
+    for argument in &spec.args {
+        match argument {
+            Arg::Value(value) => refs.extend(&value.refs),
+            Arg::Object(object) => refs.push(RefId::Object(*object)),
+        }
+    }
+    refs
+}
+
+/// Whether a failure is worth another attempt: breakdowns of the system are, while there are
+/// attempts left; errors of the task's own code only where the task says so.
+fn may_retry(spec: &TaskSpec, attempt: u32, error: &Error) -> bool {
+    let is_worth_it = match error.kind {
+        ErrorKind::WorkerCrashed | ErrorKind::NodeDied => spec.kind == TaskKind::Normal,
+        ErrorKind::TaskError | ErrorKind::TaskPanicked => spec.retry_exceptions.covers(error),
+        ErrorKind::TaskCancelled
+        | ErrorKind::TaskTimeout
+        | ErrorKind::GetTimeout
+        | ErrorKind::OutOfMemory
+        | ErrorKind::ObjectStoreFull
+        | ErrorKind::OutOfDisk
+        | ErrorKind::ActorDied
+        | ErrorKind::ActorUnavailable
+        | ErrorKind::ActorAlreadyExists
+        | ErrorKind::ActorNotFound
+        | ErrorKind::PendingCallsLimitExceeded
+        | ErrorKind::ObjectLost
+        | ErrorKind::OwnerDied
+        | ErrorKind::Unschedulable
+        | ErrorKind::PlacementGroupRemoved
+        | ErrorKind::UnknownFunction
+        | ErrorKind::InvalidArgument
+        | ErrorKind::Serialization
+        | ErrorKind::LimitExceeded
+        | ErrorKind::System => false,
+    };
+    is_worth_it && spec.max_retries.allows(attempt)
+}

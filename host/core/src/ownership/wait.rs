@@ -1,0 +1,148 @@
+//! Waits: `get` and `wait`, time-outs, and giving the cpu back meanwhile.
+
+use std::sync::Arc;
+
+use super::object::Place;
+use super::{Command, Output, Ownership, WaitFor, WaitResult, WaiterId};
+use crate::{Error, ObjectId, TaskId, TaskState};
+
+#[derive(Debug)]
+pub(super) struct Waiter {
+    objects: Vec<ObjectId>,
+    wait: WaitFor,
+    /// Objects that must still settle.
+    remaining: u32,
+    /// The blocked task, when it holds a slot.
+    caller: Option<TaskId>,
+    /// Settled, and waiting for a slot to go on.
+    is_resuming: bool,
+}
+
+impl Ownership {
+    pub(super) fn wait_started(
+        &mut self,
+        id: WaiterId,
+        objects: Vec<ObjectId>,
+        wait: WaitFor,
+        caller: Option<TaskId>,
+        poll: bool,
+        out: &mut Vec<Command>,
+    ) {
+        if wait == WaitFor::Values
+            && let Some(error) = objects.iter().find_map(|object| self.failure(*object))
+        {
+            return out.push(Command::Wake { waiter: id, result: WaitResult::Failed(error.clone()) });
+        }
+        let pending = objects.iter().filter(|object| self.is_unsettled(**object)).count();
+        let ready = objects.len() - pending;
+        let remaining = match wait {
+            WaitFor::Values => pending,
+            WaitFor::Ready(wanted) => (wanted as usize).saturating_sub(ready),
+        };
+        let remaining = u32::try_from(remaining).unwrap_or(u32::MAX);
+        let mut waiter = Waiter { objects, wait, remaining, caller, is_resuming: false };
+        if remaining == 0 || poll {
+            return out.push(Command::Wake { waiter: id, result: self.result_of(&waiter) });
+        }
+        for object in &waiter.objects {
+            if let Some(object) = self.objects.get_mut(object).filter(|object| object.is_pending()) {
+                object.waiters.push(id);
+            }
+        }
+        let state = match wait {
+            WaitFor::Values => TaskState::RunningInRayGet,
+            WaitFor::Ready(_) => TaskState::RunningInRayWait,
+        };
+        waiter.caller = caller.filter(|task| self.block(*task, state, out));
+        self.waiters.insert(id, waiter);
+    }
+
+    fn is_unsettled(&self, id: ObjectId) -> bool {
+        self.objects.get(&id).is_none_or(super::object::Object::is_pending)
+    }
+
+    /// One of the objects settled; `failure` tells how, if it failed.
+    pub(super) fn waiter_progressed(&mut self, id: WaiterId, failure: Option<&Error>, out: &mut Vec<Command>) {
+        let Some(waiter) = self.waiters.get_mut(&id).filter(|waiter| !waiter.is_resuming) else { return };
+        waiter.remaining = waiter.remaining.saturating_sub(1);
+        match failure {
+            Some(error) if waiter.wait == WaitFor::Values => {
+                let result = WaitResult::Failed(error.clone());
+                self.end_wait(id, result, out);
+            }
+            Some(_) | None => {
+                if waiter.remaining == 0 {
+                    let result = self.waiters.get(&id).map(|waiter| self.result_of(waiter));
+                    if let Some(result) = result {
+                        self.end_wait(id, result, out);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn wait_timed_out(&mut self, id: WaiterId, out: &mut Vec<Command>) {
+        let Some(waiter) = self.waiters.get(&id).filter(|waiter| !waiter.is_resuming) else { return };
+        let result = self.result_of(waiter);
+        self.end_wait(id, result, out);
+    }
+
+    pub(super) fn wait_abandoned(&mut self, id: WaiterId, _out: &mut Vec<Command>) {
+        // The task that waited is gone, or going; its slot is settled when it finishes.
+        if let Some(waiter) = self.waiters.remove(&id) {
+            self.leave(id, &waiter.objects);
+        }
+    }
+
+    /// Ends a wait: at once, or when its task has a slot again.
+    fn end_wait(&mut self, id: WaiterId, result: WaitResult, out: &mut Vec<Command>) {
+        let Some(waiter) = self.waiters.get_mut(&id) else { return };
+        let objects = std::mem::take(&mut waiter.objects);
+        waiter.is_resuming = true;
+        let caller = waiter.caller;
+        self.leave(id, &objects);
+        match caller {
+            Some(task) => self.resume(task, id, result, out),
+            None => self.wake(id, result, out),
+        }
+    }
+
+    pub(super) fn wake(&mut self, id: WaiterId, result: WaitResult, out: &mut Vec<Command>) {
+        self.waiters.remove(&id);
+        out.push(Command::Wake { waiter: id, result });
+    }
+
+    /// Takes a wait out of the lists of the objects that are still pending.
+    fn leave(&mut self, id: WaiterId, objects: &[ObjectId]) {
+        for object in objects {
+            if let Some(object) = self.objects.get_mut(object) {
+                object.waiters.retain(|waiter| *waiter != id);
+            }
+        }
+    }
+
+    fn result_of(&self, waiter: &Waiter) -> WaitResult {
+        match waiter.wait {
+            WaitFor::Values => {
+                let values: Vec<_> = waiter.objects.iter().filter_map(|object| self.found(*object)).collect();
+                if values.len() == waiter.objects.len() {
+                    WaitResult::Values(values)
+                } else {
+                    WaitResult::TimedOut { ready: values.len(), of: waiter.objects.len() }
+                }
+            }
+            WaitFor::Ready(wanted) => {
+                let ready = waiter.objects.iter().zip(0..).filter(|(object, _)| !self.is_unsettled(**object));
+                WaitResult::Ready(ready.map(|(_, index)| index).take(wanted as usize).collect())
+            }
+        }
+    }
+}
+
+pub(super) fn settled_place(output: Output) -> Place {
+    match output {
+        Output::Inline(value) => Place::Inline(value),
+        Output::Stored { size, refs } => Place::Stored { size, refs },
+        Output::Failed(error) => Place::Failed(Arc::new(error)),
+    }
+}

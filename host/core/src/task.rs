@@ -1,0 +1,305 @@
+//! Tasks: what is asked for, and the states that one goes through.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::{ActorId, Amount, Arg, ComponentDigest, Error, ErrorKind, JobId, Resources, TaskId, limits};
+
+/// Another attempt: how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retries {
+    /// At most that often.
+    AtMost(u32),
+    /// For ever.
+    Unlimited,
+}
+
+impl Retries {
+    /// From Ray's convention: -1 has no end, other negative numbers are wrong.
+    ///
+    /// # Errors
+    /// `InvalidArgument` naming `option` when `count` is below -1.
+    pub fn from_count(count: i32, option: &str) -> Result<Self, Error> {
+        match u32::try_from(count) {
+            Ok(count) => Ok(Self::AtMost(count)),
+            Err(_) if count == -1 => Ok(Self::Unlimited),
+            Err(_) => Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("`{option}` is {count}: give 0 or more, or -1 for no end"),
+            )),
+        }
+    }
+
+    /// Whether one more is allowed after `used`.
+    #[must_use]
+    pub fn allows(self, used: u32) -> bool {
+        match self {
+            Self::AtMost(count) => used < count,
+            Self::Unlimited => true,
+        }
+    }
+}
+
+/// Which errors of the task's own code are worth another attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum RetryExceptions {
+    /// None.
+    #[default]
+    No,
+    /// All.
+    All,
+    /// Those whose type is listed.
+    Only(Vec<String>),
+}
+
+impl RetryExceptions {
+    /// Whether this error is one of them.
+    #[must_use]
+    pub fn covers(&self, error: &Error) -> bool {
+        match self {
+            Self::No => false,
+            Self::All => true,
+            Self::Only(types) => error.type_name.as_ref().is_some_and(|name| types.contains(name)),
+        }
+    }
+}
+
+/// Options of a task as somebody wrote them; what is absent comes from elsewhere.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TaskOptions {
+    /// Name for people.
+    pub name: Option<String>,
+    /// Logical cpus.
+    pub num_cpus: Option<f64>,
+    /// Bytes, reserved and capped.
+    pub memory: Option<u64>,
+    /// Custom resources.
+    pub resources: Vec<(String, f64)>,
+    /// How many objects it returns.
+    pub num_returns: Option<u32>,
+    /// Attempts after a failure of the system; -1 for no end.
+    pub max_retries: Option<i32>,
+    /// Which errors of its own code are retried.
+    pub retry_exceptions: Option<RetryExceptions>,
+    /// Tasks that one instance may run; 0 for no end.
+    pub max_calls: Option<u32>,
+    /// Milliseconds that one attempt may run.
+    pub timeout_ms: Option<u64>,
+}
+
+impl TaskOptions {
+    /// These options, and `defaults` where they say nothing.
+    #[must_use]
+    pub fn or(self, defaults: &Self) -> Self {
+        Self {
+            name: self.name.or_else(|| defaults.name.clone()),
+            num_cpus: self.num_cpus.or(defaults.num_cpus),
+            memory: self.memory.or(defaults.memory),
+            resources: if self.resources.is_empty() { defaults.resources.clone() } else { self.resources },
+            num_returns: self.num_returns.or(defaults.num_returns),
+            max_retries: self.max_retries.or(defaults.max_retries),
+            retry_exceptions: self.retry_exceptions.or_else(|| defaults.retry_exceptions.clone()),
+            max_calls: self.max_calls.or(defaults.max_calls),
+            timeout_ms: self.timeout_ms.or(defaults.timeout_ms),
+        }
+    }
+
+    /// Nothing said at all: the common case, told apart cheaply.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Options of one call of an actor's method.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CallOptions {
+    /// Name for people.
+    pub name: Option<String>,
+    /// How many objects it returns.
+    pub num_returns: Option<u32>,
+    /// Attempts after the actor failed under the call; -1 for no end.
+    pub max_task_retries: Option<i32>,
+    /// Which errors of its own code are retried.
+    pub retry_exceptions: Option<RetryExceptions>,
+    /// Milliseconds that one attempt may run.
+    pub timeout_ms: Option<u64>,
+}
+
+impl CallOptions {
+    /// These options, and `defaults` where they say nothing.
+    #[must_use]
+    pub fn or(self, defaults: &Self) -> Self {
+        Self {
+            name: self.name.or_else(|| defaults.name.clone()),
+            num_returns: self.num_returns.or(defaults.num_returns),
+            max_task_retries: self.max_task_retries.or(defaults.max_task_retries),
+            retry_exceptions: self.retry_exceptions.or_else(|| defaults.retry_exceptions.clone()),
+            timeout_ms: self.timeout_ms.or(defaults.timeout_ms),
+        }
+    }
+}
+
+/// Turns what was written into what is asked of a node.
+///
+/// # Errors
+/// `InvalidArgument` when an amount is negative, not a number, smaller than a
+/// ten-thousandth, or named like a resource that has an option of its own.
+pub fn resources_of(
+    num_cpus: Option<f64>,
+    default_cpus: Amount,
+    memory: Option<u64>,
+    custom: &[(String, f64)],
+) -> Result<Resources, Error> {
+    let amount = |name: &str, units: f64| {
+        Amount::from_units(units).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidArgument,
+                format!("`{name}` is {units}: give 0, or 0.0001 and more, in steps of 0.0001"),
+            )
+        })
+    };
+    let cpu = num_cpus.map_or(Ok(default_cpus), |units| amount("num_cpus", units))?;
+    let mut resources = Resources::cpus(cpu).with_memory(memory.unwrap_or(0));
+    for (name, units) in custom {
+        if matches!(name.as_str(), "CPU" | "memory" | "object_store_memory") {
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("`{name}` is not a custom resource: use `num_cpus` or `memory`"),
+            ));
+        }
+        resources = resources.with_custom(name, amount(name, *units)?);
+    }
+    Ok(resources)
+}
+
+/// What kind of work a task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskKind {
+    /// A function, in an instance of its own.
+    Normal,
+    /// The driver of a job.
+    Driver,
+    /// The constructor of an actor.
+    ActorCreation,
+    /// A method of an actor.
+    ActorCall {
+        /// The actor.
+        actor: ActorId,
+    },
+}
+
+impl TaskKind {
+    /// Ray's name of the kind.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Normal => "NORMAL_TASK",
+            Self::Driver => "DRIVER_TASK",
+            Self::ActorCreation => "ACTOR_CREATION_TASK",
+            Self::ActorCall { .. } => "ACTOR_TASK",
+        }
+    }
+}
+
+/// A task, all settled: nothing is left to ask back.
+#[derive(Debug, Clone)]
+pub struct TaskSpec {
+    /// Its id.
+    pub id: TaskId,
+    /// The task that submitted it.
+    pub parent: TaskId,
+    /// Who keeps the order of its actor calls: the parent, or for actors their creation task.
+    pub submitter: TaskId,
+    /// Its job.
+    pub job: JobId,
+    /// The component that holds the code.
+    pub component: ComponentDigest,
+    /// What kind of work it is.
+    pub kind: TaskKind,
+    /// The function, or `Class.method`, or `Class.new`.
+    pub function: Arc<str>,
+    /// Name for people.
+    pub name: Arc<str>,
+    /// Its arguments.
+    pub args: Vec<Arg>,
+    /// How many objects it returns.
+    pub num_returns: u32,
+    /// What it needs to run.
+    pub resources: Arc<Resources>,
+    /// Attempts after failures of the system.
+    pub max_retries: Retries,
+    /// Errors of its own code that use up these attempts too.
+    pub retry_exceptions: RetryExceptions,
+    /// Tasks that one instance may run; 0 for no end.
+    pub max_calls: u32,
+    /// How long one attempt may run.
+    pub timeout: Option<Duration>,
+}
+
+impl TaskSpec {
+    /// The most memory that its instance may have, in bytes.
+    #[must_use]
+    pub fn memory_cap(&self) -> u64 {
+        if self.resources.memory > 0 { self.resources.memory } else { limits::INSTANCE_MEMORY_BYTES_DEFAULT }
+    }
+
+    /// Name and id, as an error's origin.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("{} ({})", self.name, self.id)
+    }
+}
+
+/// Where a task is. The names are Ray's.
+///
+/// ```text
+/// PENDING_ARGS_AVAIL → PENDING_NODE_ASSIGNMENT → SUBMITTED_TO_WORKER → RUNNING ⇄ RUNNING_IN_RAY_GET
+///         ↑                                                               │        RUNNING_IN_RAY_WAIT
+///         └──────────────────────────── another attempt ──────────────────┴→ FINISHED | FAILED
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TaskState {
+    /// An argument is not there yet.
+    PendingArgsAvail,
+    /// Waits for a slot on a node.
+    PendingNodeAssignment,
+    /// Sent to a worker or waiting in an actor's mailbox.
+    SubmittedToWorker,
+    /// Runs.
+    Running,
+    /// Blocked in `get`; its cpu is free for others.
+    RunningInRayGet,
+    /// Blocked in `wait`; its cpu is free for others.
+    RunningInRayWait,
+    /// Done.
+    Finished,
+    /// Failed for good.
+    Failed,
+}
+
+impl TaskState {
+    /// Ray's name of the state.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PendingArgsAvail => "PENDING_ARGS_AVAIL",
+            Self::PendingNodeAssignment => "PENDING_NODE_ASSIGNMENT",
+            Self::SubmittedToWorker => "SUBMITTED_TO_WORKER",
+            Self::Running => "RUNNING",
+            Self::RunningInRayGet => "RUNNING_IN_RAY_GET",
+            Self::RunningInRayWait => "RUNNING_IN_RAY_WAIT",
+            Self::Finished => "FINISHED",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Finished | Self::Failed)
+    }
+}

@@ -1,0 +1,126 @@
+//! Compiled code on disk.
+//!
+//! ```text
+//! <cache dir, 0700>/<blake3 of the component>-<hash of compiler and settings>.cwasm
+//!                   … .cwasm.b3     blake3 of that file, written after it
+//! ```
+//!
+//! Compiled code is native code: whoever can write it owns the process. So the
+//! folder must belong to us alone, a file is only loaded when its digest is
+//! the one that was noted when it was written, and nothing is ever loaded that
+//! came from elsewhere. What does not fit is compiled again.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fs, io};
+
+use rayw_core::ComponentDigest;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Changes when a component is made from the same bytes in another way than before.
+const GENERATION: u32 = 1;
+
+/// A folder of compiled components.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    dir: PathBuf,
+    /// What code depends on beside its source: the compiler, its settings, the processor.
+    compatibility: u64,
+    /// Makes names of unfinished files unique in this process.
+    unfinished: AtomicU64,
+}
+
+impl Cache {
+    /// Opens the folder, making it when it is not there.
+    pub(crate) fn open(dir: &Path, engine: &Engine) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let metadata = fs::symlink_metadata(dir)?;
+        if !metadata.is_dir() || metadata.uid() != fs::metadata("/proc/self")?.uid() {
+            return Err(io::Error::other("it is not a folder of ours"));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+        }
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        GENERATION.hash(&mut hasher);
+        Ok(Self { dir: dir.to_owned(), compatibility: hasher.finish(), unfinished: AtomicU64::new(0) })
+    }
+
+    /// The compiled component, if it is there and whole.
+    pub(crate) fn load(&self, engine: &Engine, digest: &ComponentDigest) -> Option<Component> {
+        let path = self.path(digest);
+        let noted = fs::read_to_string(checksum_path(&path)).ok()?;
+        match load_if(engine, &path, &noted) {
+            Ok(component) => Some(component),
+            Err(cause) => {
+                tracing::warn!(file = %path.display(), "compiled component is not usable, compiling it again: {cause}");
+                None
+            }
+        }
+    }
+
+    /// Keeps a compiled component. That it cannot be kept is no error for whoever wants to run it.
+    pub(crate) fn store(&self, digest: &ComponentDigest, component: &Component) {
+        let path = self.path(digest);
+        let stored = component.serialize().map_err(io::Error::other).and_then(|code| {
+            let checksum = blake3::hash(&code).to_hex();
+            self.write(&path, &code)?;
+            self.write(&checksum_path(&path), checksum.as_bytes())
+        });
+        if let Err(cause) = stored {
+            tracing::warn!(file = %path.display(), "cannot keep the compiled component: {cause}");
+        }
+    }
+
+    fn path(&self, digest: &ComponentDigest) -> PathBuf {
+        self.dir.join(format!("{digest}-{:016x}.cwasm", self.compatibility))
+    }
+
+    /// Writes a file whole or not at all.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
+        let unfinished = self.dir.join(format!(".{}-{number}.tmp", std::process::id()));
+        let written = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&unfinished)
+            .and_then(|mut file| file.write_all(bytes))
+            .and_then(|()| fs::rename(&unfinished, path));
+        if written.is_err() {
+            // Nothing to tell: it may not exist, and the first error is the one that matters.
+            drop(fs::remove_file(&unfinished));
+        }
+        written
+    }
+}
+
+fn checksum_path(path: &Path) -> PathBuf {
+    path.with_extension("cwasm.b3")
+}
+
+fn load_if(engine: &Engine, path: &Path, noted: &str) -> Result<Component, String> {
+    let mut hasher = blake3::Hasher::new();
+    let mut file = fs::File::open(path).map_err(|error| error.to_string())?;
+    io::copy(&mut file, &mut hasher).map_err(|error| error.to_string())?;
+    if hasher.finalize().to_hex().as_str() != noted {
+        return Err("its bytes are not the ones that were written".to_owned());
+    }
+    load(engine, path).map_err(|error| format!("{error:#}"))
+}
+
+/// Maps a file of compiled code into memory.
+#[expect(unsafe_code, reason = "wasmtime cannot check native code; we only load what we wrote ourselves")]
+pub(crate) fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: `Component::deserialize_file` asks that the file was made by wasmtime and is not
+    // changed while it is mapped. `Cache` only comes here with files in a folder that belongs to
+    // this user alone (0700), whose digest is the one noted when this program wrote them; files
+    // are replaced by renaming and never written in place, so a mapping keeps the old one.
+    unsafe { Component::deserialize_file(engine, path) }
+}

@@ -1,0 +1,118 @@
+//! The only wasmtime configuration of rayw.
+//!
+//! Compiled code is kept on disk and shared between engines, so there must be
+//! one truth about how code is compiled; only the allocator may differ, since
+//! it does not change the code.
+
+use rayw_core::{Error, ErrorKind, limits};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+
+/// Slots beside [`EngineSettings::instances_max`](crate::EngineSettings): a component is asked for
+/// its description even when every slot of the node is taken.
+pub(crate) const DESCRIBE_SLOTS: u32 = 4;
+
+/// Core instances of one component: the program, its shims and adapters. Python needs dozens.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
+
+/// Pages of a memory that are zeroed in place when its slot is used again, instead of being given
+/// back to the kernel. Costs at most this much for each warm slot.
+const MEMORY_KEEP_RESIDENT: usize = 1 << 20;
+
+/// The same for tables.
+const TABLE_KEEP_RESIDENT: usize = 64 << 10;
+
+/// Slots that stay tied to the component that they ran last, with its image mapped.
+const WARM_SLOTS_MAX: u32 = 1_000;
+
+/// Stack of a guest call: half a MiB for Wasm, the rest for host functions.
+const STACK_BYTES: usize = 2 << 20;
+
+/// A wasmtime engine with pooled instances, or without a pool where there is too little address
+/// space for one. Answers whether it has a pool.
+pub(crate) fn engine(instances_max: u32) -> Result<(wasmtime::Engine, bool), Error> {
+    match wasmtime::Engine::new(&config(Some(pool(instances_max)))) {
+        Ok(engine) => Ok((engine, true)),
+        Err(cause) => {
+            tracing::warn!(
+                instances_max,
+                "no pool of instances, tasks will start more slowly (is the address space limited by `ulimit -v`?): {cause:#}"
+            );
+            let engine = wasmtime::Engine::new(&config(None)).map_err(|error| {
+                Error::new(ErrorKind::System, "cannot start the WebAssembly engine").caused_by(format!("{error:#}"))
+            })?;
+            Ok((engine, false))
+        }
+    }
+}
+
+fn config(pool: Option<PoolingAllocationConfig>) -> Config {
+    let mut config = Config::new();
+    // Concurrency inside an instance is for WASI 0.3 guests; without it a call costs a third.
+    config.concurrency_support(false);
+    config.epoch_interruption(true);
+    config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
+    config.async_stack_size(STACK_BYTES);
+    if let Some(pool) = pool {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+fn pool(instances_max: u32) -> PoolingAllocationConfig {
+    let components = instances_max.saturating_add(DESCRIBE_SLOTS);
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(components)
+        .total_core_instances(components.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
+        .total_memories(components)
+        .total_tables(components.saturating_mul(2))
+        // Every store keeps its stack until it is dropped.
+        .total_stacks(components)
+        .max_component_instance_size(10 << 20)
+        .max_core_instance_size(10 << 20)
+        .max_core_instances_per_component(200)
+        .max_memories_per_component(32)
+        .max_tables_per_component(64)
+        .max_memories_per_module(2)
+        .max_tables_per_module(4)
+        .table_elements(100_000)
+        .max_memory_size(4 << 30)
+        .max_unused_warm_slots(components.min(WARM_SLOTS_MAX))
+        .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
+        .table_keep_resident(TABLE_KEEP_RESIDENT)
+        .pagemap_scan(if has_swap() { Enabled::No } else { Enabled::Auto });
+    pool
+}
+
+/// Whether the machine swaps: the kernel's scan for dirty pages overlooks pages that are swapped
+/// out, and the next task would find what the last one left there.
+fn has_swap() -> bool {
+    // The first line is a heading. A machine that does not say is taken for one that swaps.
+    std::fs::read_to_string("/proc/swaps").map_or(true, |swaps| swaps.lines().count() > 1)
+}
+
+/// What the node's clock calls a tick of the epoch, here so that the config's reader finds it.
+pub(crate) const EPOCH_PERIOD: std::time::Duration = limits::EPOCH_PERIOD;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPONENT: &str = r#"(component
+        (core module $m (func (export "f") (result i32) i32.const 7))
+        (core instance $i (instantiate $m))
+        (func (export "f") (result s32) (canon lift (core func $i "f"))))"#;
+
+    #[test]
+    fn code_compiled_by_one_engine_loads_in_another_with_or_without_a_pool() {
+        let (pooled, has_pool) = engine(4).unwrap();
+        assert!(has_pool);
+        let plain = wasmtime::Engine::new(&config(None)).unwrap();
+        let code = pooled.precompile_component(COMPONENT.as_bytes()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.cwasm");
+        std::fs::write(&path, code).unwrap();
+        for engine in [&engine(8).unwrap().0, &plain] {
+            crate::cache::load(engine, &path).unwrap();
+        }
+    }
+}

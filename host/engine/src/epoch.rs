@@ -1,0 +1,36 @@
+//! The clock that makes running guests give way.
+//!
+//! An OS thread, not a task: if every worker of the runtime is inside a guest,
+//! a task would never be polled.
+
+use rayw_core::{Error, ErrorKind, limits};
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+/// Starts the thread; it ends with the engine.
+pub(crate) fn tick(engine: &Engine) -> Result<(), Error> {
+    let engine = engine.weak();
+    std::thread::Builder::new()
+        .name("rayw-epoch".to_owned())
+        .spawn(move || {
+            loop {
+                std::thread::sleep(limits::EPOCH_PERIOD);
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => return,
+                }
+            }
+        })
+        .map(drop)
+        .map_err(|error| Error::new(ErrorKind::System, "cannot start the epoch thread").caused_by(error))
+}
+
+/// Makes whatever runs in the store yield to the runtime once a tick.
+pub(crate) fn yield_each_tick<T>(store: &mut Store<T>) {
+    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
+    rearm(store);
+}
+
+/// The deadline is absolute: it has to be set again before each call.
+pub(crate) fn rearm<T>(store: &mut Store<T>) {
+    store.set_epoch_deadline(1);
+}

@@ -1,0 +1,66 @@
+//! What guests may call, one file for each interface of `wit/`.
+//!
+//! These functions check a limit, call a [service](crate::Services), convert.
+//! Those that never wait are registered as plain functions, which is cheaper.
+
+mod actor;
+mod context;
+mod object;
+mod task;
+
+use rayw_core::{Arg, Error, ErrorKind, limits};
+use wasmtime::component::{Linker, Resource};
+
+use crate::reference::{Handles, ObjectRef};
+use crate::state::Guest;
+use crate::types;
+
+/// Offers everything: our interfaces and WASI 0.2.
+pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    object::add(&mut linker)?;
+    task::add(&mut linker)?;
+    actor::add(&mut linker)?;
+    context::add(&mut linker)?;
+    Ok(linker)
+}
+
+/// Takes the arguments of a call from the guest; their references stay alive in `handles`.
+fn take_args(guest: &mut Guest, args: Vec<types::Arg>, handles: &mut Handles) -> wasmtime::Result<Result<Vec<Arg>, Error>> {
+    let given = args.len();
+    let mut taken = Vec::with_capacity(given);
+    let mut refused = None;
+    for arg in args {
+        match arg {
+            types::Arg::Object(object) => taken.push(Arg::Object(guest.references.object(object.rep())?)),
+            types::Arg::Value(value) => match guest.take(value, handles)? {
+                Ok(value) => taken.push(Arg::Value(value)),
+                Err(error) => refused = Some(error),
+            },
+        }
+    }
+    if given > limits::ARGS_MAX {
+        let message = format!("{given} arguments are more than the {} that a task may have", limits::ARGS_MAX);
+        refused = Some(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    Ok(refused.map_or(Ok(taken), Err))
+}
+
+/// Gives the guest references that the node has counted for it already.
+fn give_objects(
+    guest: &mut Guest,
+    objects: Result<Vec<rayw_core::ObjectId>, Error>,
+) -> wasmtime::Result<types::Answer<Vec<Resource<ObjectRef>>>> {
+    let objects = match objects {
+        Ok(objects) => objects,
+        Err(error) => return Ok((Err(error.into()),)),
+    };
+    let give = |object| guest.references.push(rayw_core::RefId::Object(object)).map(Resource::new_own);
+    Ok((Ok(objects.into_iter().map(give).collect::<Result<_, _>>()?),))
+}
+
+/// An answer of the node as the guest gets it.
+fn answer<T>(result: Result<T, Error>) -> types::Answer<T> {
+    (result.map_err(Into::into),)
+}

@@ -1,0 +1,106 @@
+//! `rayw:core/actors`.
+
+use std::sync::Arc;
+
+use rayw_core::{ActorId, Error, ErrorKind, RefId};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+
+use crate::host::{give_objects, take_args};
+use crate::reference::{ActorHandle, Handles, ObjectRef};
+use crate::state::Guest;
+use crate::types::{self, Answer};
+
+type Store<'a> = StoreContextMut<'a, Guest>;
+
+pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+    let mut actors = linker.instance("rayw:core/actors@0.1.0")?;
+    actors.func_wrap_async(
+        "create",
+        |store: Store, (class, args, options): (String, Vec<types::Arg>, types::ActorOptions)| {
+            Box::new(create(store, class, args, options))
+        },
+    )?;
+    actors.func_wrap(
+        "call",
+        |mut store: Store,
+         (actor, method, args, options): (Resource<ActorHandle>, String, Vec<types::Arg>, types::CallOptions)| {
+            call(store.data_mut(), &actor, &method, args, options)
+        },
+    )?;
+    actors.func_wrap_async("get-named", |store: Store, (name, namespace): (String, Option<String>)| {
+        Box::new(get_named(store, name, namespace))
+    })?;
+    actors.func_wrap("kill", |store: Store, (actor, no_restart): (Resource<ActorHandle>, bool)| {
+        let guest = store.data();
+        guest.services.kill_actor(guest.references.actor(actor.rep())?, no_restart);
+        Ok((Ok::<(), types::Error>(()),))
+    })?;
+    actors.func_wrap("terminate", |store: Store, (actor,): (Resource<ActorHandle>,)| {
+        let guest = store.data();
+        guest.services.terminate_actor(&guest.caller, guest.references.actor(actor.rep())?);
+        Ok((Ok::<(), types::Error>(()),))
+    })?;
+    actors.func_wrap("exit", |mut store: Store, (): ()| Ok((exit(store.data_mut()).map_err(types::Error::from),)))?;
+    Ok(())
+}
+
+async fn create(
+    mut store: Store<'_>,
+    class: String,
+    args: Vec<types::Arg>,
+    options: types::ActorOptions,
+) -> wasmtime::Result<Answer<Resource<ActorHandle>>> {
+    let services = Arc::clone(&store.data().services);
+    let mut handles = Handles::new(Arc::clone(&services));
+    let args = match take_args(store.data_mut(), args, &mut handles)? {
+        Ok(args) => args,
+        Err(error) => return Ok((Err(error.into()),)),
+    };
+    let caller = Arc::clone(&store.data().caller);
+    let created = services.create_actor(caller, class, args, options.into()).await;
+    give_actor(store.data_mut(), created)
+}
+
+fn call(
+    guest: &mut Guest,
+    actor: &Resource<ActorHandle>,
+    method: &str,
+    args: Vec<types::Arg>,
+    options: types::CallOptions,
+) -> wasmtime::Result<Answer<Vec<Resource<ObjectRef>>>> {
+    let actor = guest.references.actor(actor.rep())?;
+    let mut handles = Handles::new(Arc::clone(&guest.services));
+    let called = match take_args(guest, args, &mut handles)? {
+        Ok(args) => guest.services.call_actor(&guest.caller, actor, method, args, options.into()),
+        Err(error) => Err(error),
+    };
+    give_objects(guest, called)
+}
+
+async fn get_named(
+    mut store: Store<'_>,
+    name: String,
+    namespace: Option<String>,
+) -> wasmtime::Result<Answer<Resource<ActorHandle>>> {
+    let services = Arc::clone(&store.data().services);
+    let caller = Arc::clone(&store.data().caller);
+    let found = services.named_actor(caller, name, namespace).await;
+    give_actor(store.data_mut(), found)
+}
+
+fn give_actor(guest: &mut Guest, actor: Result<ActorId, Error>) -> wasmtime::Result<Answer<Resource<ActorHandle>>> {
+    match actor {
+        Ok(actor) => Ok((Ok(Resource::new_own(guest.references.push(RefId::Actor(actor))?)),)),
+        Err(error) => Ok((Err(error.into()),)),
+    }
+}
+
+fn exit(guest: &mut Guest) -> Result<(), Error> {
+    if guest.caller.actor.is_none() {
+        let message = "`exit` ends an actor, and this is not one: return instead";
+        return Err(Error::new(ErrorKind::InvalidArgument, message));
+    }
+    guest.exit_requested = true;
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! What a node does for its guests: the trait that the host functions call.
+//!
+//! A host function checks a limit, calls one of these, converts the answer;
+//! what is decided is decided behind this trait, where it can be tested
+//! without Wasm.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::time::Duration;
+
+use rayw_core::{
+    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Error, JobId, NodeId, ObjectId, RefId, Resources, TaskId,
+    TaskOptions, Value,
+};
+
+/// A boxed future: the slow answers of a node. One allocation beside a wait is nothing.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// Who is running, for every call that a guest makes. One for each attempt of a task.
+#[derive(Debug)]
+pub struct Caller {
+    /// The job.
+    pub job: JobId,
+    /// The task: a driver, a task, a constructor or one call of an actor.
+    pub task: TaskId,
+    /// Who keeps the order of calls: the task, or for actors the creation task of the actor.
+    pub submitter: TaskId,
+    /// 0 for the first attempt.
+    pub attempt: u32,
+    /// Name for people.
+    pub name: Arc<str>,
+    /// The component that runs, which is also where its tasks are looked up.
+    pub component: ComponentDigest,
+    /// The node that runs it.
+    pub node: NodeId,
+    /// The instance that runs it, unique on its node.
+    pub worker: u64,
+    /// The actor, within one.
+    pub actor: Option<ActorId>,
+    /// Times that the actor was restarted.
+    pub restarts: u32,
+    /// Namespace of names.
+    pub namespace: Arc<str>,
+    /// What it holds.
+    pub resources: Arc<Resources>,
+    /// Whether it is the driver of its job.
+    pub is_driver: bool,
+    /// Tasks submitted so far: derives the ids of children.
+    pub children: AtomicU64,
+    /// Objects put so far: derives their ids.
+    pub puts: AtomicU32,
+    /// Set when somebody wants it cancelled and its sandbox is not dropped for it.
+    pub cancelled: std::sync::atomic::AtomicBool,
+}
+
+/// Which of a guest's outputs a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What a node does for its guests.
+///
+/// Every id that an answer carries comes with one reference counted for the
+/// caller; the engine wraps it in a [`Handle`](crate::Handle), whose drop
+/// gives it back through [`release`](Self::release).
+pub trait Services: Send + Sync + 'static {
+    /// Submits a task; one id for each return.
+    ///
+    /// # Errors
+    /// `UnknownFunction`, `InvalidArgument` or `LimitExceeded`.
+    fn submit(
+        &self,
+        caller: &Caller,
+        function: &str,
+        args: Vec<Arg>,
+        options: TaskOptions,
+    ) -> Result<Vec<ObjectId>, Error>;
+
+    /// Stores a value.
+    ///
+    /// # Errors
+    /// `ObjectStoreFull` or `LimitExceeded`.
+    fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error>;
+
+    /// The values of all the objects, in order.
+    ///
+    /// # Errors
+    /// The error of the first object that failed, or `GetTimeout`.
+    fn get(
+        &self,
+        caller: Arc<Caller>,
+        objects: Vec<ObjectId>,
+        timeout: Option<Duration>,
+    ) -> Answer<'_, Vec<Arc<Value>>>;
+
+    /// The indices of at most `num_ready` ready objects, in order.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for duplicates and for a `num_ready` that cannot be.
+    fn wait(
+        &self,
+        caller: Arc<Caller>,
+        objects: Vec<ObjectId>,
+        num_ready: u32,
+        timeout: Option<Duration>,
+        fetch_local: bool,
+    ) -> Answer<'_, Vec<u32>>;
+
+    /// Cancels the task that makes the object.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when an actor's call is to be cancelled by force.
+    fn cancel(&self, caller: &Caller, object: ObjectId, force: bool, recursive: bool) -> Result<(), Error>;
+
+    /// Creates an actor, or finds the one that has the name.
+    ///
+    /// # Errors
+    /// `UnknownFunction`, `InvalidArgument`, `ActorAlreadyExists` or `LimitExceeded`.
+    fn create_actor(
+        &self,
+        caller: Arc<Caller>,
+        class: String,
+        args: Vec<Arg>,
+        options: ActorOptions,
+    ) -> Answer<'_, ActorId>;
+
+    /// Calls a method of an actor; one id for each return.
+    ///
+    /// # Errors
+    /// `UnknownFunction`, `InvalidArgument`, `PendingCallsLimitExceeded` or `LimitExceeded`.
+    fn call_actor(
+        &self,
+        caller: &Caller,
+        actor: ActorId,
+        method: &str,
+        args: Vec<Arg>,
+        options: CallOptions,
+    ) -> Result<Vec<ObjectId>, Error>;
+
+    /// The actor of that name, in the caller's namespace unless another is given.
+    ///
+    /// # Errors
+    /// `ActorNotFound`.
+    fn named_actor(&self, caller: Arc<Caller>, name: String, namespace: Option<String>) -> Answer<'_, ActorId>;
+
+    /// The class of an actor, for people.
+    fn actor_class(&self, actor: ActorId) -> Arc<str>;
+
+    /// Ends an actor at once.
+    fn kill_actor(&self, actor: ActorId, no_restart: bool);
+
+    /// Ends an actor behind the calls that `caller` submitted so far.
+    fn terminate_actor(&self, caller: &Caller, actor: ActorId);
+
+    /// Counts one more reference to each; the caller makes sure that they are alive.
+    fn acquire(&self, refs: &[RefId]);
+
+    /// Counts one reference less to each.
+    fn release(&self, refs: &[RefId]);
+
+    /// A line of output, without its end. Never blocks; may drop.
+    fn print(&self, caller: &Caller, output: Output, line: &str);
+}

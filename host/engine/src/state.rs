@@ -1,0 +1,153 @@
+//! What the host keeps for one store.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayw_core::{Error, ErrorKind, RefId, Value, limits};
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::limit::MemoryLimit;
+use crate::output::{Printer, SharedPrinter};
+use crate::reference::{Handles, References};
+use crate::{Caller, Grants, Sandbox, Services, sandbox, types};
+
+/// The data of every store: one concrete type, so that one linker serves all components.
+pub(crate) struct Guest {
+    pub(crate) services: Arc<dyn Services>,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) references: References,
+    pub(crate) memory: MemoryLimit,
+    /// The guest's own words before it trapped.
+    pub(crate) panic: Option<Panic>,
+    /// The actor wants to end when its call returns.
+    pub(crate) exit_requested: bool,
+    grants: Arc<Grants>,
+    args: Vec<String>,
+    /// Made when the guest first asks for something of WASI: most tasks never do.
+    wasi: Option<Box<Wasi>>,
+}
+
+/// A panic as the guest told it.
+#[derive(Debug, Clone)]
+pub(crate) struct Panic {
+    pub(crate) message: String,
+    pub(crate) location: Option<String>,
+}
+
+struct Wasi {
+    context: WasiCtx,
+    table: ResourceTable,
+    printer: SharedPrinter,
+}
+
+impl Guest {
+    pub(crate) fn new(services: Arc<dyn Services>, caller: Arc<Caller>, sandbox: &Sandbox) -> Result<Self, Error> {
+        let mut guest = Self {
+            references: References::new(Arc::clone(&services)),
+            services,
+            caller,
+            memory: MemoryLimit::new(sandbox.memory_bytes_max),
+            panic: None,
+            exit_requested: false,
+            grants: Arc::clone(&sandbox.grants),
+            args: sandbox.args.clone(),
+            wasi: None,
+        };
+        if !sandbox.grants.dirs.is_empty() {
+            // Now, because a folder that cannot be opened is an error and later there is nobody to tell.
+            guest.wasi = Some(Box::new(guest.new_wasi(&sandbox.grants)?));
+        }
+        Ok(guest)
+    }
+
+    fn new_wasi(&self, grants: &Grants) -> Result<Wasi, Error> {
+        let printer = Printer::new(Arc::clone(&self.services), Arc::clone(&self.caller));
+        let printer = Arc::new(Mutex::new(printer));
+        let context = sandbox::wasi(grants, &self.args, &printer)?;
+        Ok(Wasi { context, table: ResourceTable::new(), printer })
+    }
+
+    /// A call begins.
+    pub(crate) fn begin(&mut self, caller: Arc<Caller>) {
+        if let Some(wasi) = &self.wasi {
+            let printer = wasi.printer.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut printer = printer;
+            printer.set_caller(Arc::clone(&caller));
+        }
+        self.caller = caller;
+        self.panic = None;
+        self.memory.forget();
+    }
+
+    /// A call is over: prints the line that has no end.
+    pub(crate) fn flush(&self) {
+        if let Some(wasi) = &self.wasi {
+            wasi.printer.lock().unwrap_or_else(PoisonError::into_inner).flush();
+        }
+    }
+
+    /// Gives a value to the guest, with a reference of its own to all that it contains.
+    pub(crate) fn give(&mut self, value: &Value) -> wasmtime::Result<types::Value> {
+        if !value.refs.is_empty() {
+            self.services.acquire(&value.refs);
+        }
+        let handles = value.refs.iter().map(|reference| self.give_handle(*reference)).collect::<Result<_, _>>()?;
+        Ok(types::Value { codec: value.codec.into(), data: value.data.clone(), handles })
+    }
+
+    fn give_handle(&mut self, reference: RefId) -> wasmtime::Result<types::Handle> {
+        let number = self.references.push(reference)?;
+        Ok(match reference {
+            RefId::Object(_) => types::Handle::Object(Resource::new_own(number)),
+            RefId::Actor(_) => types::Handle::Actor(Resource::new_own(number)),
+        })
+    }
+
+    /// Takes a value from the guest. Its references go to `handles`, even when it is refused.
+    pub(crate) fn take(&mut self, value: types::Value, handles: &mut Handles) -> wasmtime::Result<Result<Value, Error>> {
+        let mut refs = Vec::with_capacity(value.handles.len());
+        for handle in value.handles {
+            let number = match handle {
+                types::Handle::Object(object) => object.rep(),
+                types::Handle::Actor(actor) => actor.rep(),
+            };
+            let reference = self.references.take(number)?;
+            handles.push(reference);
+            refs.push(reference);
+        }
+        let value = Value { codec: value.codec.into(), data: value.data, refs };
+        Ok(within_limits(&value).map(|()| value))
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+fn within_limits(value: &Value) -> Result<(), Error> {
+    let too_much = |is: usize, most: usize, of: &str| {
+        let message = format!("a value of {is} {of} is more than the {most} that one value may have: split it");
+        Err(Error::new(ErrorKind::LimitExceeded, message))
+    };
+    if value.data.len() > limits::VALUE_BYTES_MAX {
+        return too_much(value.data.len(), limits::VALUE_BYTES_MAX, "bytes");
+    }
+    if value.refs.len() > limits::VALUE_REFS_MAX {
+        return too_much(value.refs.len(), limits::VALUE_REFS_MAX, "references");
+    }
+    Ok(())
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        if self.wasi.is_none() {
+            // Without folders nothing of it can fail; with folders it was made at the start.
+            let grants = Grants { dirs: Vec::new(), env: self.grants.env.clone() };
+            self.wasi = self.new_wasi(&grants).ok().map(Box::new);
+        }
+        let wasi = self.wasi.as_mut().expect("a context without folders can always be made");
+        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
+    }
+}

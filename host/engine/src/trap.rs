@@ -1,0 +1,149 @@
+//! A guest that broke down, in words: what wasmtime and the guest say becomes
+//! one error with a kind.
+
+use std::fmt::Write as _;
+
+use rayw_core::{Error, ErrorKind, limits};
+use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use crate::host::Exit;
+use crate::limit::Denied;
+use crate::state::{Guest, Panic};
+
+/// Frames of a backtrace that are kept: recursion that overflows the stack has thousands.
+const FRAMES_MAX: usize = 64;
+
+/// The code of a guest that ended itself.
+pub(crate) fn exit_code(error: &wasmtime::Error) -> Option<u8> {
+    if let Some(Exit(code)) = error.downcast_ref() {
+        return Some(*code);
+    }
+    // WASI knows success and failure, or any number; only a byte of it reaches a shell.
+    error.downcast_ref::<I32Exit>().map(|exit| u8::try_from(exit.0 & 0xff).unwrap_or(1))
+}
+
+/// Why a call into a guest did not return.
+pub(crate) fn explain(error: &wasmtime::Error, guest: &Guest) -> Error {
+    let mut explained = if let Some(panic) = &guest.panic {
+        panicked(panic)
+    } else if let Some(code) = exit_code(error) {
+        Error::new(ErrorKind::WorkerCrashed, format!("the guest exited with code {code}"))
+    } else if let Some(denied) = guest.memory.denied() {
+        out_of_memory(denied)
+    } else if error.is::<PoolConcurrencyLimitError>() {
+        let message = "no free place for another instance: run fewer tasks at once";
+        Error::new(ErrorKind::LimitExceeded, message).caused_by(error.root_cause())
+    } else {
+        crashed(error)
+    };
+    explained.backtrace = error.downcast_ref::<WasmBacktrace>().and_then(|trace| backtrace(trace.frames()));
+    explained
+}
+
+fn panicked(panic: &Panic) -> Error {
+    let at = panic.location.as_ref().map(|location| format!(" at {location}")).unwrap_or_default();
+    Error::new(ErrorKind::TaskPanicked, format!("task panicked{at}: {}", panic.message))
+}
+
+fn out_of_memory(denied: Denied) -> Error {
+    let message = format!(
+        "out of memory: the task wanted {} and may have {}; ask for more with the `memory` option",
+        in_words(denied.wanted),
+        in_words(denied.cap)
+    );
+    Error::new(ErrorKind::OutOfMemory, message)
+}
+
+/// Bytes for people, never rounded to something that hides a difference.
+fn in_words(bytes: u64) -> String {
+    const MIB: u64 = 1 << 20;
+    if bytes >= MIB {
+        #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+        let mib = bytes as f64 / MIB as f64;
+        return format!("{mib:.1} MiB");
+    }
+    format!("{bytes} bytes")
+}
+
+fn crashed(error: &wasmtime::Error) -> Error {
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return Error::new(ErrorKind::WorkerCrashed, format!("the guest crashed: {}", words(*trap)));
+    }
+    let cause = error.root_cause().to_string();
+    if cause.contains("fuel allocated for hostcalls") {
+        let message = format!(
+            "more data in one call than may cross the border of a sandbox; one value may have {} bytes: split it",
+            limits::VALUE_BYTES_MAX
+        );
+        return Error::new(ErrorKind::LimitExceeded, message);
+    }
+    Error::new(ErrorKind::WorkerCrashed, format!("the guest crashed: {cause}"))
+}
+
+fn words(trap: Trap) -> String {
+    let known = match trap {
+        Trap::StackOverflow => "stack overflow (call stack exhausted)",
+        Trap::UnreachableCodeReached => "it reached an `unreachable` instruction (an abort)",
+        Trap::MemoryOutOfBounds => "out of bounds memory access",
+        Trap::IntegerDivisionByZero => "integer divide by zero",
+        Trap::IntegerOverflow => "integer overflow",
+        Trap::BadConversionToInteger => "a float that does not fit became an integer",
+        Trap::IndirectCallToNull => "it called a null function pointer",
+        Trap::BadSignature => "it called a function pointer of another type",
+        Trap::CannotEnterComponent => "its sandbox cannot be entered again",
+        other => return other.to_string().trim_start_matches("wasm trap: ").to_owned(),
+    };
+    known.to_owned()
+}
+
+/// Frames innermost first, one a line, without what only leads to the trap or to the task.
+fn backtrace(frames: &[FrameInfo]) -> Option<String> {
+    let lines: Vec<(String, bool)> = frames.iter().take(FRAMES_MAX).flat_map(lines_of).collect();
+    let first = lines.iter().position(|(_, is_noise)| !is_noise).unwrap_or(0);
+    let end = lines.iter().rposition(|(_, is_noise)| !is_noise).map_or(lines.len(), |last| last + 1);
+    let mut text = String::new();
+    for (number, (line, _)) in lines[first..end].iter().enumerate() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{number:>3}: {line}");
+    }
+    if frames.len() > FRAMES_MAX {
+        let _ = writeln!(text, "     … {} more", frames.len() - FRAMES_MAX);
+    }
+    let text = text.trim_end().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+/// One line for each source function of a frame, and whether it is noise.
+fn lines_of(frame: &FrameInfo) -> Vec<(String, bool)> {
+    let whole = |name: Option<&str>| {
+        name.map_or_else(
+            || format!("function {}", frame.func_index()),
+            |name| format!("{:#}", rustc_demangle::demangle(name)),
+        )
+    };
+    if frame.symbols().is_empty() {
+        let name = whole(frame.func_name());
+        let is_noise = is_noise(&name);
+        return vec![(name, is_noise)];
+    }
+    let line = |symbol: &wasmtime::FrameSymbol| {
+        let name = whole(symbol.name().or_else(|| frame.func_name()));
+        let is_noise = is_noise(&name);
+        match (symbol.file(), symbol.line()) {
+            (Some(file), Some(line)) => (format!("{name} ({file}:{line})"), is_noise),
+            (Some(file), None) => (format!("{name} ({file})"), is_noise),
+            (None, _) => (name, is_noise),
+        }
+    };
+    frame.symbols().iter().map(line).collect()
+}
+
+/// Whether a function belongs to the way to the trap, or to the way to the task, not to the user's code.
+fn is_noise(name: &str) -> bool {
+    const NOISE: &[&str] = &[
+        "std::", "core::", "alloc::", "__rust", "rust_", "_rust", "abort", "panic_", "rayw::", "<rayw", "__rayw", "wit_bindgen",
+        "rayw:core/", "wasi:cli/", "__wasm", "__original_main", "_start", "__main_void", "main",
+    ];
+    NOISE.iter().any(|noise| name.starts_with(noise))
+}

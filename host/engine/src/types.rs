@@ -1,0 +1,417 @@
+//! The types of `rayw:core/types` and `rayw:core/guest` as they cross the
+//! border, and their conversions. The fields mirror `wit/` word by word;
+//! wasmtime checks them against each component when it is loaded.
+//!
+//! Written by hand because generated bindings would copy every value once more:
+//! here the bytes of a value are [`Bytes`], copied once on their way in or out.
+
+use bytes::Bytes;
+use rayw_core as core;
+use wasmtime::component::{ComponentType, Lift, Lower, Resource};
+
+use crate::reference::{ActorHandle, ObjectRef};
+
+/// The result of a function that can fail.
+pub(crate) type Answer<T> = (Result<T, Error>,);
+
+#[derive(ComponentType, Lift, Lower, Debug, Clone, Copy, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum Codec {
+    #[component(name = "raw")]
+    Raw,
+    #[component(name = "msgpack")]
+    Msgpack,
+    #[component(name = "wave")]
+    Wave,
+}
+
+impl From<Codec> for core::Codec {
+    fn from(codec: Codec) -> Self {
+        match codec {
+            Codec::Raw => Self::Raw,
+            Codec::Msgpack => Self::Msgpack,
+            Codec::Wave => Self::Wave,
+        }
+    }
+}
+
+impl From<core::Codec> for Codec {
+    fn from(codec: core::Codec) -> Self {
+        match codec {
+            core::Codec::Raw => Self::Raw,
+            core::Codec::Msgpack => Self::Msgpack,
+            core::Codec::Wave => Self::Wave,
+        }
+    }
+}
+
+#[derive(ComponentType, Lift, Lower)]
+#[component(variant)]
+pub(crate) enum Handle {
+    #[component(name = "object")]
+    Object(Resource<ObjectRef>),
+    #[component(name = "actor")]
+    Actor(Resource<ActorHandle>),
+}
+
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+pub(crate) struct Value {
+    pub(crate) codec: Codec,
+    pub(crate) data: Bytes,
+    pub(crate) handles: Vec<Handle>,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+pub(crate) enum Arg {
+    #[component(name = "value")]
+    Value(Value),
+    #[component(name = "object")]
+    Object(Resource<ObjectRef>),
+}
+
+/// One list of all kinds, for the type that crosses the border and for both conversions.
+macro_rules! error_kinds {
+    ($($wit:literal $name:ident,)*) => {
+        #[derive(ComponentType, Lift, Lower, Debug, Clone, Copy, PartialEq, Eq)]
+        #[component(enum)]
+        #[repr(u8)]
+        pub(crate) enum ErrorKind {
+            $(#[component(name = $wit)] $name,)*
+        }
+
+        impl From<ErrorKind> for core::ErrorKind {
+            fn from(kind: ErrorKind) -> Self {
+                match kind {
+                    $(ErrorKind::$name => Self::$name,)*
+                }
+            }
+        }
+
+        impl From<core::ErrorKind> for ErrorKind {
+            fn from(kind: core::ErrorKind) -> Self {
+                match kind {
+                    $(core::ErrorKind::$name => Self::$name,)*
+                }
+            }
+        }
+    };
+}
+
+error_kinds! {
+    "task-error" TaskError,
+    "task-panicked" TaskPanicked,
+    "task-cancelled" TaskCancelled,
+    "task-timeout" TaskTimeout,
+    "get-timeout" GetTimeout,
+    "worker-crashed" WorkerCrashed,
+    "node-died" NodeDied,
+    "out-of-memory" OutOfMemory,
+    "object-store-full" ObjectStoreFull,
+    "out-of-disk" OutOfDisk,
+    "actor-died" ActorDied,
+    "actor-unavailable" ActorUnavailable,
+    "actor-already-exists" ActorAlreadyExists,
+    "actor-not-found" ActorNotFound,
+    "pending-calls-limit-exceeded" PendingCallsLimitExceeded,
+    "object-lost" ObjectLost,
+    "owner-died" OwnerDied,
+    "unschedulable" Unschedulable,
+    "placement-group-removed" PlacementGroupRemoved,
+    "unknown-function" UnknownFunction,
+    "invalid-argument" InvalidArgument,
+    "serialization" Serialization,
+    "limit-exceeded" LimitExceeded,
+    "system" System,
+}
+
+#[derive(ComponentType, Lift, Lower, Debug, Clone)]
+#[component(record)]
+pub(crate) struct Error {
+    kind: ErrorKind,
+    message: String,
+    causes: Vec<String>,
+    #[component(name = "type-name")]
+    type_name: Option<String>,
+    payload: Option<Bytes>,
+    backtrace: Option<String>,
+    origin: Option<String>,
+}
+
+/// Text of an error that travels on. Errors are copied to every waiter and kept for people.
+const ERROR_TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// Causes of an error that travel on.
+const ERROR_CAUSES_MAX: usize = 32;
+
+/// The serialised error itself; a larger one is left out.
+const ERROR_PAYLOAD_BYTES_MAX: usize = 1 << 20;
+
+impl From<Error> for core::Error {
+    fn from(error: Error) -> Self {
+        Self {
+            kind: error.kind.into(),
+            message: shortened(error.message),
+            causes: error.causes.into_iter().take(ERROR_CAUSES_MAX).map(shortened).collect(),
+            type_name: error.type_name.map(shortened),
+            payload: error.payload.filter(|bytes| bytes.len() <= ERROR_PAYLOAD_BYTES_MAX).map(|bytes| bytes.to_vec()),
+            backtrace: error.backtrace.map(shortened),
+            origin: error.origin.map(shortened),
+        }
+    }
+}
+
+impl From<core::Error> for Error {
+    fn from(error: core::Error) -> Self {
+        Self {
+            kind: error.kind.into(),
+            message: error.message,
+            causes: error.causes,
+            type_name: error.type_name,
+            payload: error.payload.map(Bytes::from),
+            backtrace: error.backtrace,
+            origin: error.origin,
+        }
+    }
+}
+
+/// At most [`ERROR_TEXT_BYTES_MAX`] of a text.
+pub(crate) fn shortened(mut text: String) -> String {
+    if text.len() > ERROR_TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(ERROR_TEXT_BYTES_MAX));
+        text.push('…');
+    }
+    text
+}
+
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+pub(crate) enum RetryExceptions {
+    #[component(name = "none")]
+    No,
+    #[component(name = "all")]
+    All,
+    #[component(name = "only")]
+    Only(Vec<String>),
+}
+
+impl From<RetryExceptions> for core::RetryExceptions {
+    fn from(retry: RetryExceptions) -> Self {
+        match retry {
+            RetryExceptions::No => Self::No,
+            RetryExceptions::All => Self::All,
+            RetryExceptions::Only(types) => Self::Only(types),
+        }
+    }
+}
+
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+pub(crate) struct ResourceAmount {
+    pub(crate) name: String,
+    pub(crate) amount: f64,
+}
+
+fn amounts(resources: Vec<ResourceAmount>) -> Vec<(String, f64)> {
+    resources.into_iter().map(|resource| (resource.name, resource.amount)).collect()
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct TaskOptions {
+    name: Option<String>,
+    #[component(name = "num-cpus")]
+    num_cpus: Option<f64>,
+    memory: Option<u64>,
+    resources: Vec<ResourceAmount>,
+    #[component(name = "num-returns")]
+    num_returns: Option<u32>,
+    #[component(name = "max-retries")]
+    max_retries: Option<i32>,
+    #[component(name = "retry-exceptions")]
+    retry_exceptions: Option<RetryExceptions>,
+    #[component(name = "max-calls")]
+    max_calls: Option<u32>,
+    #[component(name = "timeout-ms")]
+    timeout_ms: Option<u64>,
+}
+
+impl From<TaskOptions> for core::TaskOptions {
+    fn from(options: TaskOptions) -> Self {
+        Self {
+            name: options.name,
+            num_cpus: options.num_cpus,
+            memory: options.memory,
+            resources: amounts(options.resources),
+            num_returns: options.num_returns,
+            max_retries: options.max_retries,
+            retry_exceptions: options.retry_exceptions.map(Into::into),
+            max_calls: options.max_calls,
+            timeout_ms: options.timeout_ms,
+        }
+    }
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct ActorOptions {
+    name: Option<String>,
+    namespace: Option<String>,
+    #[component(name = "get-if-exists")]
+    get_if_exists: bool,
+    detached: bool,
+    #[component(name = "num-cpus")]
+    num_cpus: Option<f64>,
+    memory: Option<u64>,
+    resources: Vec<ResourceAmount>,
+    #[component(name = "max-restarts")]
+    max_restarts: Option<i32>,
+    #[component(name = "max-task-retries")]
+    max_task_retries: Option<i32>,
+    #[component(name = "max-pending-calls")]
+    max_pending_calls: Option<i32>,
+    #[component(name = "allow-out-of-order-execution")]
+    allow_out_of_order_execution: Option<bool>,
+}
+
+impl From<ActorOptions> for core::ActorOptions {
+    fn from(options: ActorOptions) -> Self {
+        Self {
+            name: options.name,
+            namespace: options.namespace,
+            get_if_exists: options.get_if_exists,
+            detached: options.detached,
+            num_cpus: options.num_cpus,
+            memory: options.memory,
+            resources: amounts(options.resources),
+            max_restarts: options.max_restarts,
+            max_task_retries: options.max_task_retries,
+            max_pending_calls: options.max_pending_calls,
+            allow_out_of_order_execution: options.allow_out_of_order_execution,
+        }
+    }
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct CallOptions {
+    name: Option<String>,
+    #[component(name = "num-returns")]
+    num_returns: Option<u32>,
+    #[component(name = "max-task-retries")]
+    max_task_retries: Option<i32>,
+    #[component(name = "retry-exceptions")]
+    retry_exceptions: Option<RetryExceptions>,
+    #[component(name = "timeout-ms")]
+    timeout_ms: Option<u64>,
+}
+
+impl From<CallOptions> for core::CallOptions {
+    fn from(options: CallOptions) -> Self {
+        Self {
+            name: options.name,
+            num_returns: options.num_returns,
+            max_task_retries: options.max_task_retries,
+            retry_exceptions: options.retry_exceptions.map(Into::into),
+            timeout_ms: options.timeout_ms,
+        }
+    }
+}
+
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct RuntimeContext {
+    #[component(name = "job-id")]
+    pub(crate) job_id: String,
+    #[component(name = "task-id")]
+    pub(crate) task_id: String,
+    #[component(name = "task-name")]
+    pub(crate) task_name: String,
+    pub(crate) attempt: u32,
+    #[component(name = "node-id")]
+    pub(crate) node_id: String,
+    #[component(name = "worker-id")]
+    pub(crate) worker_id: String,
+    #[component(name = "actor-id")]
+    pub(crate) actor_id: Option<String>,
+    pub(crate) restarts: u32,
+    pub(crate) namespace: String,
+    #[component(name = "assigned-resources")]
+    pub(crate) assigned_resources: Vec<ResourceAmount>,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Parameter {
+    name: String,
+    #[component(name = "type-name")]
+    type_name: String,
+}
+
+fn parameters(parameters: Vec<Parameter>) -> Vec<core::Parameter> {
+    let convert = |parameter: Parameter| core::Parameter { name: parameter.name, type_name: parameter.type_name };
+    parameters.into_iter().map(convert).collect()
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Function {
+    name: String,
+    parameters: Vec<Parameter>,
+    returns: String,
+    options: TaskOptions,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Method {
+    name: String,
+    parameters: Vec<Parameter>,
+    returns: String,
+    options: CallOptions,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct ActorClass {
+    name: String,
+    parameters: Vec<Parameter>,
+    methods: Vec<Method>,
+    options: ActorOptions,
+}
+
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Description {
+    functions: Vec<Function>,
+    actors: Vec<ActorClass>,
+}
+
+impl From<Description> for core::Description {
+    fn from(description: Description) -> Self {
+        let function = |function: Function| core::Function {
+            name: function.name,
+            parameters: parameters(function.parameters),
+            returns: function.returns,
+            options: function.options.into(),
+        };
+        let method = |method: Method| core::Method {
+            name: method.name,
+            parameters: parameters(method.parameters),
+            returns: method.returns,
+            options: method.options.into(),
+        };
+        let class = |class: ActorClass| core::ActorClass {
+            name: class.name,
+            parameters: parameters(class.parameters),
+            methods: class.methods.into_iter().map(method).collect(),
+            options: class.options.into(),
+        };
+        Self {
+            functions: description.functions.into_iter().map(function).collect(),
+            actors: description.actors.into_iter().map(class).collect(),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Compiles `rayw/v1/*.proto` without `protoc`: protox is a compiler in Rust.
+
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=rayw");
+    let files = protox::compile(["rayw/v1/error.proto", "rayw/v1/state.proto"], ["."])?;
+    tonic_prost_build::configure().compile_fds(files)?;
+    Ok(())
+}
