@@ -3,6 +3,7 @@
 //! `#[rayw::actor]` makes the typed surface (`Class::remote`, `ClassHandle`);
 //! what is the same for every class is here.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -148,6 +149,15 @@ impl CallSettings {
     ) -> Result<Vec<RawObject>> {
         let arguments = argument::lower(method, arguments)?;
         actors::call(actor.raw(), method, &arguments, &self.options).map_err(Error::from)
+    }
+}
+
+/// The state of the actor that a method runs on.
+#[doc(hidden)]
+pub fn actor_state<T: 'static>(state: &mut dyn Any) -> &mut T {
+    match state.downcast_mut() {
+        Some(state) => state,
+        None => unreachable!("a method is found through the class that made the state"),
     }
 }
 

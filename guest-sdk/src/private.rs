@@ -3,7 +3,7 @@
 pub use inventory;
 pub use serde;
 
-pub use crate::actor::{Actor, CallMode, Fallible, Infallible};
+pub use crate::actor::{Actor, CallMode, Fallible, Infallible, actor_state};
 pub use crate::argument::{Argument, Arguments};
 pub use crate::driver::{IntoExitCode, run};
 pub use crate::failure::{

@@ -251,3 +251,24 @@ pub enum ActorChange {
         cause: Error,
     },
 }
+
+/// How a node reaches the head.
+pub trait HeadLink: Send + Sync {
+    /// Takes a message in order. Only queues it: may be called under any lock.
+    fn send(&self, message: ToHead);
+
+    /// Has what is queued carried on. Must not be called under a lock of the node's.
+    fn flush(&self);
+}
+
+/// How the head reaches a node.
+pub trait NodeLink: Send + Sync {
+    /// Takes a message in order.
+    fn deliver(&self, message: FromHead);
+
+    /// Rows of the node's own: tasks or objects. Empty for other resources.
+    fn rows(&self, resource: crate::view::Resource) -> crate::view::Rows;
+
+    /// The node's tasks, counted.
+    fn summary(&self) -> Vec<crate::view::TaskSummaryRow>;
+}

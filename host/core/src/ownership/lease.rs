@@ -156,12 +156,13 @@ impl Ownership {
         self.wake(waiter, result, out);
     }
 
-    /// Marks a task as blocked. Answers whether it gave a slot back, which it must have again to go on.
+    /// Marks a task as blocked and frees its slot, which it must have again to go on. Answers whether
+    /// the task is known here: drivers are not.
     pub(super) fn block(&mut self, id: TaskId, state: TaskState, out: &mut Vec<Command>) -> bool {
         let Some(task) = self.tasks.get_mut(&id).filter(|task| task.is_sent()) else { return false };
         task.state = state;
-        let Some(lease_id) = task.lease else { return false };
-        let Some(lease) = self.leases.get_mut(&lease_id) else { return false };
+        let Some(lease_id) = task.lease else { return true };
+        let Some(lease) = self.leases.get_mut(&lease_id) else { return true };
         lease.busy -= 1;
         lease.blocked += 1;
         let now = lease.idle_since;
@@ -176,6 +177,10 @@ impl Ownership {
     pub(super) fn resume(&mut self, id: TaskId, waiter: WaiterId, result: WaitResult, out: &mut Vec<Command>) {
         let lease_id = self.tasks.get(&id).and_then(|task| task.lease);
         let Some((lease_id, lease)) = lease_id.and_then(|id| self.leases.get_mut(&id).map(|lease| (id, lease))) else {
+            // Calls of actors hold no slot: they go on at once.
+            if let Some(task) = self.tasks.get_mut(&id) {
+                task.state = TaskState::Running;
+            }
             return self.wake(waiter, result, out);
         };
         let is_cpu_only = self.shapes[lease.shape].shape.resources.is_cpu_only();
