@@ -4,7 +4,9 @@
 //! one truth about how code is compiled; only the allocator may differ, since
 //! it does not change the code.
 
-use rayw_core::{Error, ErrorKind, limits};
+use std::num::NonZeroUsize;
+
+use rayw_core::{Error, ErrorKind};
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 /// Slots beside [`EngineSettings::instances_max`](crate::EngineSettings): a component is asked for
@@ -26,6 +28,9 @@ const WARM_SLOTS_MAX: u32 = 1_000;
 
 /// Stack of a guest call: half a MiB for Wasm, the rest for host functions.
 const STACK_BYTES: usize = 2 << 20;
+
+/// Frames of a backtrace that are kept: recursion that overflows the stack has thousands.
+pub(crate) const FRAMES_MAX: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 
 /// A wasmtime engine with pooled instances, or without a pool where there is too little address
 /// space for one. Answers whether it has a pool.
@@ -51,6 +56,7 @@ fn config(pool: Option<PoolingAllocationConfig>) -> Config {
     config.concurrency_support(false);
     config.epoch_interruption(true);
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
+    config.wasm_backtrace_max_frames(Some(FRAMES_MAX));
     config.async_stack_size(STACK_BYTES);
     if let Some(pool) = pool {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
@@ -89,9 +95,6 @@ fn has_swap() -> bool {
     // The first line is a heading. A machine that does not say is taken for one that swaps.
     std::fs::read_to_string("/proc/swaps").map_or(true, |swaps| swaps.lines().count() > 1)
 }
-
-/// What the node's clock calls a tick of the epoch, here so that the config's reader finds it.
-pub(crate) const EPOCH_PERIOD: std::time::Duration = limits::EPOCH_PERIOD;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,8 @@ mod context;
 mod object;
 mod task;
 
+pub(crate) use context::Exit;
+
 use rayw_core::{Arg, Error, ErrorKind, limits};
 use wasmtime::component::{Linker, Resource};
 

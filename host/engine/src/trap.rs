@@ -7,12 +7,10 @@ use rayw_core::{Error, ErrorKind, limits};
 use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use crate::config;
 use crate::host::Exit;
 use crate::limit::Denied;
 use crate::state::{Guest, Panic};
-
-/// Frames of a backtrace that are kept: recursion that overflows the stack has thousands.
-const FRAMES_MAX: usize = 64;
 
 /// The code of a guest that ended itself.
 pub(crate) fn exit_code(error: &wasmtime::Error) -> Option<u8> {
@@ -99,7 +97,7 @@ fn words(trap: Trap) -> String {
 
 /// Frames innermost first, one a line, without what only leads to the trap or to the task.
 fn backtrace(frames: &[FrameInfo]) -> Option<String> {
-    let lines: Vec<(String, bool)> = frames.iter().take(FRAMES_MAX).flat_map(lines_of).collect();
+    let lines: Vec<(String, bool)> = frames.iter().flat_map(lines_of).collect();
     let first = lines.iter().position(|(_, is_noise)| !is_noise).unwrap_or(0);
     let end = lines.iter().rposition(|(_, is_noise)| !is_noise).map_or(lines.len(), |last| last + 1);
     let mut text = String::new();
@@ -107,8 +105,8 @@ fn backtrace(frames: &[FrameInfo]) -> Option<String> {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{number:>3}: {line}");
     }
-    if frames.len() > FRAMES_MAX {
-        let _ = writeln!(text, "     … {} more", frames.len() - FRAMES_MAX);
+    if frames.len() == config::FRAMES_MAX.get() {
+        text.push_str("     …\n");
     }
     let text = text.trim_end().to_owned();
     (!text.is_empty()).then_some(text)

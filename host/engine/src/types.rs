@@ -6,7 +6,6 @@
 //! here the bytes of a value are [`Bytes`], copied once on their way in or out.
 
 use bytes::Bytes;
-use rayw_core as core;
 use wasmtime::component::{ComponentType, Lift, Lower, Resource};
 
 use crate::reference::{ActorHandle, ObjectRef};
@@ -26,7 +25,7 @@ pub(crate) enum Codec {
     Wave,
 }
 
-impl From<Codec> for core::Codec {
+impl From<Codec> for rayw_core::Codec {
     fn from(codec: Codec) -> Self {
         match codec {
             Codec::Raw => Self::Raw,
@@ -36,12 +35,12 @@ impl From<Codec> for core::Codec {
     }
 }
 
-impl From<core::Codec> for Codec {
-    fn from(codec: core::Codec) -> Self {
+impl From<rayw_core::Codec> for Codec {
+    fn from(codec: rayw_core::Codec) -> Self {
         match codec {
-            core::Codec::Raw => Self::Raw,
-            core::Codec::Msgpack => Self::Msgpack,
-            core::Codec::Wave => Self::Wave,
+            rayw_core::Codec::Raw => Self::Raw,
+            rayw_core::Codec::Msgpack => Self::Msgpack,
+            rayw_core::Codec::Wave => Self::Wave,
         }
     }
 }
@@ -82,7 +81,7 @@ macro_rules! error_kinds {
             $(#[component(name = $wit)] $name,)*
         }
 
-        impl From<ErrorKind> for core::ErrorKind {
+        impl From<ErrorKind> for rayw_core::ErrorKind {
             fn from(kind: ErrorKind) -> Self {
                 match kind {
                     $(ErrorKind::$name => Self::$name,)*
@@ -90,10 +89,10 @@ macro_rules! error_kinds {
             }
         }
 
-        impl From<core::ErrorKind> for ErrorKind {
-            fn from(kind: core::ErrorKind) -> Self {
+        impl From<rayw_core::ErrorKind> for ErrorKind {
+            fn from(kind: rayw_core::ErrorKind) -> Self {
                 match kind {
-                    $(core::ErrorKind::$name => Self::$name,)*
+                    $(rayw_core::ErrorKind::$name => Self::$name,)*
                 }
             }
         }
@@ -149,7 +148,7 @@ const ERROR_CAUSES_MAX: usize = 32;
 /// The serialised error itself; a larger one is left out.
 const ERROR_PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
-impl From<Error> for core::Error {
+impl From<Error> for rayw_core::Error {
     fn from(error: Error) -> Self {
         Self {
             kind: error.kind.into(),
@@ -163,8 +162,8 @@ impl From<Error> for core::Error {
     }
 }
 
-impl From<core::Error> for Error {
-    fn from(error: core::Error) -> Self {
+impl From<rayw_core::Error> for Error {
+    fn from(error: rayw_core::Error) -> Self {
         Self {
             kind: error.kind.into(),
             message: error.message,
@@ -197,7 +196,7 @@ pub(crate) enum RetryExceptions {
     Only(Vec<String>),
 }
 
-impl From<RetryExceptions> for core::RetryExceptions {
+impl From<RetryExceptions> for rayw_core::RetryExceptions {
     fn from(retry: RetryExceptions) -> Self {
         match retry {
             RetryExceptions::No => Self::No,
@@ -238,7 +237,7 @@ pub(crate) struct TaskOptions {
     timeout_ms: Option<u64>,
 }
 
-impl From<TaskOptions> for core::TaskOptions {
+impl From<TaskOptions> for rayw_core::TaskOptions {
     fn from(options: TaskOptions) -> Self {
         Self {
             name: options.name,
@@ -276,7 +275,7 @@ pub(crate) struct ActorOptions {
     allow_out_of_order_execution: Option<bool>,
 }
 
-impl From<ActorOptions> for core::ActorOptions {
+impl From<ActorOptions> for rayw_core::ActorOptions {
     fn from(options: ActorOptions) -> Self {
         Self {
             name: options.name,
@@ -308,7 +307,7 @@ pub(crate) struct CallOptions {
     timeout_ms: Option<u64>,
 }
 
-impl From<CallOptions> for core::CallOptions {
+impl From<CallOptions> for rayw_core::CallOptions {
     fn from(options: CallOptions) -> Self {
         Self {
             name: options.name,
@@ -350,8 +349,8 @@ pub(crate) struct Parameter {
     type_name: String,
 }
 
-fn parameters(parameters: Vec<Parameter>) -> Vec<core::Parameter> {
-    let convert = |parameter: Parameter| core::Parameter { name: parameter.name, type_name: parameter.type_name };
+fn parameters(parameters: Vec<Parameter>) -> Vec<rayw_core::Parameter> {
+    let convert = |parameter: Parameter| rayw_core::Parameter { name: parameter.name, type_name: parameter.type_name };
     parameters.into_iter().map(convert).collect()
 }
 
@@ -389,21 +388,21 @@ pub(crate) struct Description {
     actors: Vec<ActorClass>,
 }
 
-impl From<Description> for core::Description {
+impl From<Description> for rayw_core::Description {
     fn from(description: Description) -> Self {
-        let function = |function: Function| core::Function {
+        let function = |function: Function| rayw_core::Function {
             name: function.name,
             parameters: parameters(function.parameters),
             returns: function.returns,
             options: function.options.into(),
         };
-        let method = |method: Method| core::Method {
+        let method = |method: Method| rayw_core::Method {
             name: method.name,
             parameters: parameters(method.parameters),
             returns: method.returns,
             options: method.options.into(),
         };
-        let class = |class: ActorClass| core::ActorClass {
+        let class = |class: ActorClass| rayw_core::ActorClass {
             name: class.name,
             parameters: parameters(class.parameters),
             methods: class.methods.into_iter().map(method).collect(),

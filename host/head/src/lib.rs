@@ -1,1 +1,16 @@
-//! The control plane: membership, leases, actors, jobs.
+//! The control plane: membership, leases, the actor directory, jobs.
+//!
+//! ```text
+//!   node ──send──▶ inbox ──flush──▶ Scheduler (core) ──▶ node.deliver
+//!                                       ▲
+//!                                     ticks while something waits
+//! ```
+//!
+//! What is decided is decided in `rayw_core::scheduler`; this room carries
+//! messages to it and back, keeps the time and answers what people ask. It
+//! knows nothing of Wasm.
+
+mod head;
+mod state;
+
+pub use head::Head;

@@ -1,1 +1,29 @@
-//! A node: runs leased work and owns the work that its guests submit.
+//! A node: runs leased work, and owns the work that its guests submit.
+//!
+//! ```text
+//!   guest ──▶ services ──▶ Ownership (core) ──▶ commands ─┬─▶ worker: fresh instance, call, outputs
+//!              (engine)        under one lock             ├─▶ actors: one mailbox and one task each
+//!                                                         ├─▶ waiters wake
+//!                                                         └─▶ head (leases, actors, names)
+//! ```
+//!
+//! Every command is a push to some queue and is carried out under the lock
+//! that guards the machine, so order is kept and nothing re-enters.
+
+mod actor;
+mod caller;
+mod catalog;
+mod job;
+mod link;
+mod node;
+mod output;
+mod reuse;
+mod services;
+mod worker;
+
+pub use job::{CallRequest, JobRequest};
+pub use node::{Node, NodeSettings};
+pub use output::{Line, OutputSink};
+pub use rayw_core::ownership::Tally;
+pub use rayw_engine::{DirGrant, Engine, EngineSettings, Grants, Program};
+pub use rayw_store::{Store, StoreSettings, Usage};

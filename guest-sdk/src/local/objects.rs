@@ -1,0 +1,130 @@
+//! Objects: cells that are filled once.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::types::{Error, ErrorKind, ObjectRef, Value};
+use super::work::Work;
+use super::world::WORLD;
+
+/// An object: a value, an error in its place, or nothing yet.
+pub(crate) struct Cell {
+    pub(super) id: String,
+    content: OnceLock<Result<Value, Error>>,
+    /// The work that makes it, if it was not put.
+    pub(super) producer: OnceLock<Weak<Work>>,
+    /// Work that has it as an argument and waits for it.
+    waiting: Mutex<Vec<Arc<Work>>>,
+}
+
+impl Cell {
+    pub(super) fn new(id: String) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            content: OnceLock::new(),
+            producer: OnceLock::new(),
+            waiting: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub(super) fn content(&self) -> Option<&Result<Value, Error>> {
+        self.content.get()
+    }
+
+    /// Fills it, under the lock, and answers with who waited for it.
+    pub(super) fn fill(&self, content: Result<Value, Error>) -> Vec<Arc<Work>> {
+        if self.content.set(content).is_err() {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Under the lock: whether `work` must wait for it, and is told when it is filled.
+    pub(super) fn must_wait(&self, work: &Arc<Work>) -> bool {
+        if self.content.get().is_some() {
+            return false;
+        }
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(work));
+        true
+    }
+}
+
+pub(crate) fn put(value: Value) -> Result<ObjectRef, Error> {
+    super::context::end_if_abandoned();
+    let cell = Cell::new(format!("{:032x}{:08x}", WORLD.next_id(), u32::MAX));
+    cell.fill(Ok(value));
+    Ok(ObjectRef { cell })
+}
+
+pub(crate) fn get(refs: &[&ObjectRef], timeout_ms: Option<u64>) -> Result<Vec<Value>, Error> {
+    let mut missing: Vec<&Cell> = refs.iter().map(|object| &*object.cell).collect();
+    let found = WORLD.wait_until(deadline(timeout_ms), || {
+        let mut failed = None;
+        missing.retain(|cell| match cell.content() {
+            None => true,
+            Some(Ok(_)) => false,
+            Some(Err(error)) => {
+                failed.get_or_insert_with(|| error.clone());
+                true
+            }
+        });
+        match failed {
+            Some(error) => Some(Err(error)),
+            None => missing.is_empty().then_some(Ok(())),
+        }
+    });
+    let Some(found) = found else {
+        let time = timeout_ms.unwrap_or(0);
+        let (missing, all) = (missing.len(), refs.len());
+        return Err(Error::new(
+            ErrorKind::GetTimeout,
+            format_args!("{missing} of {all} objects were not ready within {time} ms"),
+        ));
+    };
+    found?;
+    refs.iter()
+        .map(|object| match object.cell.content() {
+            Some(content) => content.clone(),
+            None => unreachable!("none is missing"),
+        })
+        .collect()
+}
+
+pub(crate) fn wait(
+    refs: &[&ObjectRef],
+    num_ready: u32,
+    timeout_ms: Option<u64>,
+    _fetch_local: bool,
+) -> Result<Vec<u32>, Error> {
+    let count = refs.len();
+    let num_ready = num_ready as usize;
+    if num_ready == 0 || num_ready > count {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format_args!("`wait` was asked for {num_ready} of {count} objects; ask for 1 to {count}"),
+        ));
+    }
+    let mut seen = HashSet::with_capacity(count);
+    if let Some(twice) = refs.iter().find(|object| !seen.insert(Arc::as_ptr(&object.cell))) {
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format_args!("`wait` was given the object {} twice; give each object once", twice.cell.id),
+        ));
+    }
+    let ready = || {
+        (0_u32..)
+            .zip(refs)
+            .filter(|(_, object)| object.cell.content().is_some())
+            .map(|(index, _)| index)
+            .take(num_ready)
+            .collect::<Vec<_>>()
+    };
+    let enough = WORLD.wait_until(deadline(timeout_ms), || Some(ready()).filter(|ready| ready.len() == num_ready));
+    Ok(enough.unwrap_or_else(ready))
+}
+
+/// The end of a time that starts now.
+pub(super) fn deadline(timeout_ms: Option<u64>) -> Option<Instant> {
+    Instant::now().checked_add(Duration::from_millis(timeout_ms?))
+}

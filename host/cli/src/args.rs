@@ -1,0 +1,227 @@
+//! The command line as it was said: clap and nothing else.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use rayw_core::limits;
+use rayw_core::view::{Filter, Resource};
+
+use crate::parse::{self, DirGrant};
+
+/// Run tasks and actors as WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "rayw", version, max_term_width = 100)]
+pub struct Args {
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a crate with a task, an actor and a driver, ready to run
+    New(NewArgs),
+    /// Compile a crate to a component and print where it is
+    Build(BuildArgs),
+    /// Run a program: its driver, or one function of it
+    Run(Box<RunArgs>),
+    /// List tasks, actors, objects, nodes or jobs of a running session
+    List(ListArgs),
+    /// Show everything about one task, actor, object, node or job
+    Get(GetArgs),
+    /// Count tasks, actors or objects of a running session by state
+    Summary(SummaryArgs),
+    /// Print the version
+    Version,
+}
+
+/// Arguments of `rayw new`.
+#[derive(Debug, clap::Args)]
+pub struct NewArgs {
+    /// Name of the crate, or the path of its folder
+    pub name: PathBuf,
+    /// Folder of the crate `rayw` to depend on [env: RAYW_SDK]
+    #[arg(long, value_name = "PATH")]
+    pub sdk: Option<PathBuf>,
+}
+
+/// Arguments of `rayw build`.
+#[derive(Debug, clap::Args)]
+pub struct BuildArgs {
+    /// Folder of the crate
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// The binary to build, when the crate has several
+    #[arg(long, value_name = "NAME")]
+    pub bin: Option<String>,
+}
+
+/// Arguments of `rayw run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// A .wasm or .wat file, or the folder of a crate, which is built first
+    pub app: PathBuf,
+    /// Call one function instead of the driver and print its result, such as 'fib(30)'
+    #[arg(long, value_name = "CALL", conflicts_with = "args")]
+    pub call: Option<String>,
+    /// Logical cpus to offer; all of the machine unless said [env: RAYW_NUM_CPUS]
+    #[arg(long, value_name = "N", value_parser = parse::cpus)]
+    pub num_cpus: Option<f64>,
+    /// Memory that tasks may reserve, such as 4GiB [env: RAYW_MEMORY]
+    #[arg(long, value_name = "BYTES", value_parser = parse::bytes)]
+    pub memory: Option<u64>,
+    /// Memory of the object store, such as 2GiB [env: RAYW_OBJECT_STORE_MEMORY]
+    #[arg(long, value_name = "BYTES", value_parser = parse::bytes)]
+    pub object_store_memory: Option<u64>,
+    /// Custom resources to offer, such as '{"slot": 2}'
+    #[arg(long, value_name = "JSON", value_parser = parse_resources)]
+    pub resources: Option<CustomResources>,
+    /// Stop the job after this long, such as 90s or 1m30s
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
+    pub timeout: Option<Duration>,
+    /// Let the program use a folder, `:ro` for reading only; repeatable
+    #[arg(long = "dir", value_name = "HOST::GUEST[:ro]", value_parser = parse::dir)]
+    pub dirs: Vec<DirGrant>,
+    /// Set an environment variable of the program; repeatable
+    #[arg(long = "env", value_name = "KEY=VALUE", value_parser = parse::variable)]
+    pub env: Vec<(String, String)>,
+    /// Draw no progress, even on a terminal
+    #[arg(long)]
+    pub no_progress: bool,
+    /// Arguments of the driver
+    #[arg(last = true)]
+    pub args: Vec<String>,
+}
+
+/// Custom resources by name. A type of its own, because clap would take a bare list for a repeatable option.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CustomResources(pub Vec<(String, f64)>);
+
+fn parse_resources(text: &str) -> Result<CustomResources, String> {
+    parse::resources(text).map(CustomResources)
+}
+
+/// Which session is asked, and how long.
+#[derive(Debug, clap::Args)]
+pub struct SessionArgs {
+    /// Directory or socket of the session; the newest unless said [env: RAYW_ADDRESS]
+    #[arg(long, value_name = "PATH")]
+    pub address: Option<PathBuf>,
+    /// How long to wait for an answer
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse::duration)]
+    pub timeout: Duration,
+}
+
+/// Arguments of `rayw list`.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// What to list
+    pub resource: ResourceArg,
+    /// Only rows with this value in this column, 'KEY=VALUE' or 'KEY!=VALUE'; repeatable, all must hold
+    #[arg(short, long = "filter", value_name = "FILTER")]
+    pub filters: Vec<Filter>,
+    /// Rows at most
+    #[arg(long, value_name = "N", default_value_t = limits::LIST_ROWS_DEFAULT, value_parser = parse_limit)]
+    pub limit: usize,
+    /// Show more columns, as yaml unless another format is asked for
+    #[arg(long)]
+    pub detail: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Default)]
+    pub format: Format,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// Arguments of `rayw get`.
+#[derive(Debug, clap::Args)]
+pub struct GetArgs {
+    /// What it is
+    pub resource: ResourceArg,
+    /// Its id, as `rayw list` shows it
+    pub id: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Yaml)]
+    pub format: Format,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// Arguments of `rayw summary`.
+#[derive(Debug, clap::Args)]
+pub struct SummaryArgs {
+    /// What to count
+    pub resource: SummaryArg,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Default)]
+    pub format: Format,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub session: SessionArgs,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ResourceArg {
+    /// Tasks, one row an attempt
+    Tasks,
+    /// Actors
+    Actors,
+    /// Objects, one row a reason to keep it
+    Objects,
+    /// Nodes
+    Nodes,
+    /// Jobs
+    Jobs,
+}
+
+impl From<ResourceArg> for Resource {
+    fn from(resource: ResourceArg) -> Self {
+        match resource {
+            ResourceArg::Tasks => Self::Tasks,
+            ResourceArg::Actors => Self::Actors,
+            ResourceArg::Objects => Self::Objects,
+            ResourceArg::Nodes => Self::Nodes,
+            ResourceArg::Jobs => Self::Jobs,
+        }
+    }
+}
+
+/// What can be counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SummaryArg {
+    /// Tasks by function
+    Tasks,
+    /// Actors by class
+    Actors,
+    /// Objects by the task that made them
+    Objects,
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table; yaml with --detail
+    Default,
+    /// A JSON array
+    Json,
+    /// A YAML document
+    Yaml,
+    /// A table
+    Table,
+}
+
+fn parse_limit(text: &str) -> Result<usize, String> {
+    let max = limits::LIST_ROWS_MAX;
+    match text.parse::<usize>() {
+        Ok(limit) if (1..=max).contains(&limit) => Ok(limit),
+        _ => Err(format!("one answer has between 1 and {max} rows; use a filter to see others")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

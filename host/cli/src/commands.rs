@@ -1,0 +1,34 @@
+//! One file a command: settings and a printer in, an exit status out.
+
+mod ask;
+mod build;
+mod get;
+mod list;
+mod new;
+mod run;
+mod summary;
+
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::printer::PrinterHandle;
+use crate::settings::Settings;
+use crate::table::Clock;
+
+/// Does what is to be done.
+///
+/// # Errors
+/// What the process should tell before it ends.
+pub fn dispatch(settings: Settings, printer: &PrinterHandle) -> Result<ExitStatus, Failure> {
+    match settings {
+        Settings::New(settings) => new::new(&settings, printer),
+        Settings::Build(settings) => build::build(&settings, printer),
+        Settings::Run(settings) => run::run(*settings, printer),
+        Settings::List(settings) => list::list(settings, printer, &Clock::system()),
+        Settings::Get(settings) => get::get(settings, printer, &Clock::system()),
+        Settings::Summary(settings) => summary::summary(&settings, printer, &Clock::system()),
+        Settings::Version => {
+            printer.out(concat!("rayw ", env!("CARGO_PKG_VERSION")));
+            Ok(ExitStatus::Done)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Asks a running session.
+
+use std::time::Duration;
+
+use rayw_core::{Error, ErrorKind};
+use rayw_proto::StateClient;
+
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::printer::PrinterHandle;
+use crate::session;
+use crate::settings::SessionSettings;
+
+/// Finds the session, connects and asks, all within the time that was given.
+pub(super) fn ask<T, F>(
+    settings: &SessionSettings,
+    printer: &PrinterHandle,
+    question: impl FnOnce(StateClient) -> F,
+) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let socket = match &settings.address {
+        Some(address) => session::socket_of(address)?,
+        None => {
+            let found = session::find(&settings.roots)?;
+            if found.others > 0 {
+                let (count, app) = (found.others + 1, &found.about.app);
+                printer.err(format!(
+                    "{count} sessions are running; asking the newest, of `{app}`, at {}; `--address` chooses another",
+                    found.directory.display()
+                ));
+            }
+            found.socket()
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::system("failed to start a runtime").caused_by(error))?;
+    let answer = runtime.block_on(async {
+        let client = in_time(settings.timeout, StateClient::connect(&socket)).await?;
+        question(client.with_timeout(settings.timeout)).await
+    });
+    answer.map_err(refused)
+}
+
+async fn in_time<T>(timeout: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| {
+        let message = format!("no connection within {timeout:?}: give it more time with `--timeout`");
+        Err(Error::new(ErrorKind::System, message))
+    })
+}
+
+/// A question that makes no sense was typed on the command line; it is not work that failed.
+fn refused(error: Error) -> Failure {
+    match error.kind {
+        ErrorKind::InvalidArgument => Failure::new(ExitStatus::Usage, error),
+        ErrorKind::System => Failure::new(ExitStatus::RaywFailed, error),
+        _ => Failure::from(error),
+    }
+}

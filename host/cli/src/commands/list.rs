@@ -1,0 +1,52 @@
+//! `rayw list`.
+
+use rayw_core::limits;
+use rayw_core::view::{Answer, Query};
+
+use super::ask::ask;
+use crate::exit::ExitStatus;
+use crate::failure::Failure;
+use crate::printer::PrinterHandle;
+use crate::settings::ListSettings;
+use crate::table::{self, Clock};
+use crate::columns;
+
+pub(super) fn list(
+    settings: ListSettings,
+    printer: &PrinterHandle,
+    clock: &Clock,
+) -> Result<ExitStatus, Failure> {
+    let ListSettings { resource, filters, limit, detail, format, session } = settings;
+    let query = Query { resource, filters, limit };
+    let answer = ask(&session, printer, |client| async move { client.list(query).await })?;
+    let records = columns::records(&answer.rows, detail);
+    printer.out(table::list(&records, format, clock)?);
+    if let Some(words) = truncated(&answer, records.len()) {
+        printer.err(words);
+    }
+    Ok(ExitStatus::Done)
+}
+
+/// The words for rows that matched and are not shown.
+fn truncated(answer: &Answer, shown: usize) -> Option<String> {
+    let max = limits::LIST_ROWS_MAX;
+    (answer.filtered > shown).then(|| {
+        format!(
+            "only {shown} of {} rows are shown: see more with `--limit` (at most {max}), or others with `--filter`",
+            answer.filtered
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayw_core::view::Rows;
+
+    #[test]
+    fn what_is_not_shown_is_told() {
+        let answer = Answer { rows: Rows::Tasks(Vec::new()), total: 900, filtered: 250 };
+        insta::assert_snapshot!(truncated(&answer, 100).unwrap());
+        assert_eq!(truncated(&answer, 250), None);
+    }
+}

@@ -1,0 +1,280 @@
+//! A whole cluster inside this process: a head and one node.
+//!
+//! It is made of the same parts as one on many machines; only the links
+//! between them are function calls.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use rayw_core::{Amount, Error, ErrorKind, NodeId, limits, resources_of};
+use rayw_head::Head;
+use rayw_node::{DirGrant, Engine, EngineSettings, Grants, Node, NodeSettings, Store, StoreSettings};
+use rayw_proto::StateSource;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use rayw_node::{Line, OutputSink, Program};
+
+/// What a cluster is made of; what is absent follows the machine.
+#[derive(Clone)]
+pub struct ClusterSettings {
+    /// Logical cpus; as many as the machine has by default.
+    pub num_cpus: Option<f64>,
+    /// Bytes that tasks may reserve; [`limits::NODE_MEMORY_PERCENT`] of the machine's by default.
+    pub memory: Option<u64>,
+    /// Bytes of the object store; [`limits::STORE_MEMORY_PERCENT`] of the machine's by default.
+    pub object_store_memory: Option<u64>,
+    /// Custom resources.
+    pub resources: Vec<(String, f64)>,
+    /// Where compiled components are kept; nowhere when absent.
+    pub cache_dir: Option<PathBuf>,
+    /// A directory of the session's own, for spilled objects.
+    pub session_dir: PathBuf,
+    /// Takes the lines of guests.
+    pub output: OutputSink,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Tasks submitted so far.
+    pub tasks_total: u64,
+    /// Tasks that ended well.
+    pub tasks_finished: u64,
+    /// Tasks that failed.
+    pub tasks_failed: u64,
+    /// Tasks that run.
+    pub running: u64,
+}
+
+/// A driver to be run.
+#[derive(Debug)]
+pub struct JobRequest {
+    /// The component.
+    pub program: Arc<Program>,
+    /// What was started, for people.
+    pub entrypoint: String,
+    /// The driver's arguments.
+    pub args: Vec<String>,
+    /// Folders: host, name inside, whether for reading only.
+    pub dirs: Vec<(PathBuf, String, bool)>,
+    /// Variables.
+    pub env: Vec<(String, String)>,
+}
+
+/// One function to be called.
+#[derive(Debug)]
+pub struct CallRequest {
+    /// The component.
+    pub program: Arc<Program>,
+    /// The call, such as `fib(30)`.
+    pub text: String,
+    /// Folders: host, name inside, whether for reading only.
+    pub dirs: Vec<(PathBuf, String, bool)>,
+    /// Variables.
+    pub env: Vec<(String, String)>,
+}
+
+/// The cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    head: Arc<Head>,
+    node: Arc<Node>,
+    shutdown: CancellationToken,
+    clocks: TaskTracker,
+    /// Guests run here, one thread a cpu.
+    guests: Runtime,
+    /// Everything else runs here, so that a busy guest never holds it up.
+    control: Runtime,
+}
+
+impl Cluster {
+    /// Starts it, with runtimes of its own.
+    ///
+    /// # Errors
+    /// When a resource is no amount, a directory cannot be used, or the engine cannot be set up.
+    pub fn start(settings: ClusterSettings) -> Result<Self, Error> {
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        let memory = machine_memory();
+        let reservable = settings.memory.unwrap_or(memory / 100 * limits::NODE_MEMORY_PERCENT);
+        let default_cpus = Amount(cpus as u64 * Amount::ONE.0);
+        let total = resources_of(settings.num_cpus, default_cpus, Some(reservable), &settings.resources)?;
+
+        let guests = runtime("guest", cpus)?;
+        let control = runtime("control", 1)?;
+        let engine = {
+            // The engine's own tasks, such as compiling, belong to the control runtime.
+            let _context = control.enter();
+            Engine::new(EngineSettings {
+                cache_dir: settings.cache_dir,
+                instances_max: limits::INSTANCES_MAX,
+                compile_threads: cpus,
+            })?
+        };
+        let store = Store::new(&StoreSettings {
+            bytes_max: settings.object_store_memory.unwrap_or(memory / 100 * limits::STORE_MEMORY_PERCENT),
+            spill_dir: Some(settings.session_dir.join("objects")),
+        })?;
+        let seed = seed();
+        let id = node_id(seed);
+        let head = Head::new();
+        let node = Node::new(
+            NodeSettings {
+                id,
+                total: total.clone(),
+                engine,
+                store,
+                guests: guests.handle().clone(),
+                control: control.handle().clone(),
+                output: settings.output,
+                cluster: seed,
+            },
+            head.clone(),
+        );
+        head.attach(id, "local".to_owned(), total, node.link());
+        let shutdown = CancellationToken::new();
+        let clocks = TaskTracker::new();
+        clocks.spawn_on(Arc::clone(&head).keep_time(shutdown.clone()), control.handle());
+        clocks.spawn_on(Arc::clone(&node).keep_time(shutdown.clone()), control.handle());
+        clocks.close();
+        Ok(Self { head, node, shutdown, clocks, guests, control })
+    }
+
+    /// The runtime for everything that is not a guest.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.control.handle().clone()
+    }
+
+    /// Compiles a component, or finds it compiled.
+    ///
+    /// # Errors
+    /// When it is none, or asks for what there is not.
+    pub async fn load(&self, bytes: Bytes, origin: &str) -> Result<Arc<Program>, Error> {
+        self.node.engine().load(bytes, origin).await
+    }
+
+    /// Runs a driver and gives its exit code. Dropping the future stops the job.
+    ///
+    /// # Errors
+    /// When it cannot be run, or did not end by itself.
+    pub async fn run(&self, request: JobRequest) -> Result<u8, Error> {
+        self.run_in(request, None).await
+    }
+
+    /// The same, with a namespace for the names of its actors that other jobs may share.
+    ///
+    /// # Errors
+    /// When it cannot be run, or did not end by itself.
+    pub async fn run_in(&self, request: JobRequest, namespace: Option<String>) -> Result<u8, Error> {
+        let request = rayw_node::JobRequest {
+            id: self.head.next_job(),
+            program: request.program,
+            entrypoint: request.entrypoint,
+            args: request.args,
+            grants: grants(request.dirs, request.env),
+            namespace,
+        };
+        self.node.run_job(request).await
+    }
+
+    /// Calls one function and gives its result as text.
+    ///
+    /// # Errors
+    /// When it cannot be called, or what it failed with.
+    pub async fn call(&self, request: CallRequest) -> Result<String, Error> {
+        let request = rayw_node::CallRequest {
+            id: self.head.next_job(),
+            program: request.program,
+            text: request.text,
+            grants: grants(request.dirs, request.env),
+        };
+        self.node.call(request).await
+    }
+
+    /// Who knows the state.
+    #[must_use]
+    pub fn state(&self) -> Arc<dyn StateSource> {
+        self.head.clone()
+    }
+
+    /// How far the jobs are.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let tally = self.node.tally();
+        Progress {
+            tasks_total: tally.submitted,
+            tasks_finished: tally.finished,
+            tasks_failed: tally.failed,
+            running: tally.running,
+        }
+    }
+
+    /// The node, for those who look closer.
+    #[must_use]
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Ends it: no guest runs afterwards. Waits at most [`limits::SHUTDOWN_GRACE`].
+    pub fn shutdown(self) {
+        self.control.block_on(async {
+            if !self.node.drain().await {
+                tracing::warn!("some guests did not end in {:?} and are dropped", limits::SHUTDOWN_GRACE);
+            }
+            self.shutdown.cancel();
+            self.clocks.wait().await;
+        });
+        self.head.detach_all();
+        self.guests.shutdown_timeout(limits::SHUTDOWN_GRACE);
+        self.control.shutdown_background();
+    }
+}
+
+fn runtime(name: &'static str, threads: usize) -> Result<Runtime, Error> {
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(format!("rayw-{name}"))
+        .enable_all()
+        // A guest may keep its thread until the next epoch; what others queue must not wait for
+        // 31 of those, tokio's default.
+        .global_queue_interval(3)
+        .build()
+        .map_err(|error| Error::new(ErrorKind::System, "cannot start the threads that guests need").caused_by(error))
+}
+
+fn grants(dirs: Vec<(PathBuf, String, bool)>, env: Vec<(String, String)>) -> Grants {
+    let dirs = dirs.into_iter().map(|(host, guest, read_only)| DirGrant { host, guest, read_only });
+    Grants { dirs: dirs.collect(), env }
+}
+
+/// Bytes of memory of this machine, or of its control group when that has less.
+fn machine_memory() -> u64 {
+    /// Taken where nothing can be read: 4 GiB.
+    const UNKNOWN: u64 = 4 << 30;
+    let of_machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+    });
+    let of_group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let of_group = of_group.and_then(|text| text.trim().parse::<u64>().ok());
+    let machine = of_machine.unwrap_or(UNKNOWN);
+    of_group.map_or(machine, |group| group.min(machine))
+}
+
+/// Tells this cluster from all others.
+fn seed() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let nanos = u64::try_from(since.as_nanos() & u128::from(u64::MAX)).unwrap_or_default();
+    nanos ^ (u64::from(std::process::id()) << 40)
+}
+
+fn node_id(seed: u64) -> NodeId {
+    let digest = rayw_core::ComponentDigest::of(&seed.to_be_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest.0[..16]);
+    NodeId(id)
+}

@@ -1,0 +1,83 @@
+//! Sessions are found while they live and leave nothing behind.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::*;
+
+fn roots(folder: &tempfile::TempDir) -> Vec<PathBuf> {
+    vec![folder.path().to_owned()]
+}
+
+#[test]
+fn a_session_is_found_while_it_lives_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = roots(&folder);
+    let session = Session::create(&roots, "app.wasm").unwrap();
+    let directory = session.directory().to_owned();
+    assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
+
+    let found = find(&roots).unwrap();
+    assert_eq!(found.socket(), session.socket());
+    assert_eq!((found.about.pid, found.about.app.as_str()), (std::process::id(), "app.wasm"));
+
+    drop(session);
+    assert!(!directory.exists());
+    insta::assert_snapshot!(find(&roots).unwrap_err().render());
+}
+
+#[test]
+fn what_a_dead_session_left_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = roots(&folder);
+    let dead = our_directory(folder.path()).join("session-20200101-000000-1");
+    let session = Session::create(&roots, "app.wasm").unwrap();
+    DirBuilder::new().create(&dead).unwrap();
+    let about = SessionFile { pid: 1, start_time_ms: i64::MAX, app: "old.wasm".into() };
+    fs::write(dead.join(SESSION_FILE), serde_json::to_vec(&about).unwrap()).unwrap();
+
+    let found = find(&roots).unwrap();
+    assert_eq!((found.directory.as_path(), found.others), (session.directory(), 0));
+    assert!(!dead.exists());
+}
+
+#[test]
+fn a_directory_in_the_making_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let young = our_directory(folder.path()).join("session-20200101-000000-1");
+    make_ours(young.parent().unwrap()).unwrap();
+    DirBuilder::new().create(&young).unwrap();
+    assert!(find(&roots(&folder)).is_err());
+    assert!(young.exists());
+}
+
+#[test]
+fn the_second_root_is_taken_when_the_first_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = folder.path().join("x".repeat(SOCKET_PATH_BYTES_MAX));
+    let roots = [long, folder.path().to_owned()];
+    let session = Session::create(&roots, "app.wasm").unwrap();
+    assert!(session.directory().starts_with(&roots[1]));
+    let failure = Session::create(&roots[..1], "app.wasm").unwrap_err();
+    assert!(failure.render().contains("too long for a unix socket"), "{}", failure.render());
+}
+
+#[test]
+fn a_directory_open_to_others_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = roots(&folder);
+    drop(Session::create(&roots, "app.wasm").unwrap());
+    fs::set_permissions(our_directory(folder.path()), fs::Permissions::from_mode(0o755)).unwrap();
+    let failure = Session::create(&roots, "app.wasm").unwrap_err();
+    assert!(failure.render().contains("chmod 700"), "{}", failure.render());
+}
+
+#[test]
+fn an_address_is_a_directory_or_a_socket() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join(STATE_SOCKET);
+    assert!(socket_of(folder.path()).is_err());
+    fs::write(&socket, "").unwrap();
+    assert_eq!(socket_of(folder.path()).unwrap(), socket);
+    assert_eq!(socket_of(&socket).unwrap(), socket);
+    assert!(socket_of(Path::new("/nowhere")).unwrap_err().render().contains("`/nowhere`"));
+}

@@ -1,0 +1,91 @@
+//! Precedence and early errors.
+
+use clap::Parser as _;
+
+use super::*;
+
+fn resolve(words: &[&str], environment: &Environment) -> Result<Settings, Failure> {
+    let args = Args::try_parse_from(["rayw"].iter().chain(words)).expect("the arguments are well formed");
+    Settings::resolve(args, environment)
+}
+
+fn run_settings(words: &[&str], environment: &Environment) -> RunSettings {
+    match resolve(&[&["run", "/"], words].concat(), environment) {
+        Ok(Settings::Run(settings)) => *settings,
+        other => panic!("not a run: {other:?}"),
+    }
+}
+
+fn list_settings(words: &[&str], environment: &Environment) -> ListSettings {
+    match resolve(&[&["list", "tasks"], words].concat(), environment) {
+        Ok(Settings::List(settings)) => settings,
+        other => panic!("not a list: {other:?}"),
+    }
+}
+
+#[test]
+fn a_flag_beats_a_variable_and_a_variable_beats_the_default() {
+    let nothing = Environment::default();
+    let said = Environment {
+        num_cpus: Some("3".into()),
+        memory: Some("1GiB".into()),
+        object_store_memory: Some("2MiB".into()),
+        ..Environment::default()
+    };
+    assert_eq!(run_settings(&[], &nothing).num_cpus, None);
+    assert_eq!(run_settings(&[], &said).num_cpus, Some(3.0));
+    assert_eq!(run_settings(&["--num-cpus", "4"], &said).num_cpus, Some(4.0));
+    assert_eq!(run_settings(&[], &said).memory, Some(1 << 30));
+    assert_eq!(run_settings(&["--memory", "5"], &said).memory, Some(5));
+    assert_eq!(run_settings(&[], &said).object_store_memory, Some(2 << 20));
+
+    let there = Environment { address: Some("/there".into()), ..Environment::default() };
+    assert_eq!(list_settings(&[], &there).session.address, Some("/there".into()));
+    assert_eq!(list_settings(&["--address", "/here"], &there).session.address, Some("/here".into()));
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let said = Environment { memory: Some("much".into()), ..Environment::default() };
+    let failure = resolve(&["run", "/"], &said).unwrap_err();
+    insta::assert_snapshot!(failure.render());
+    assert_eq!(failure.status.code(), 64);
+}
+
+#[test]
+fn what_is_missing_is_told_before_anything_starts() {
+    let nothing = Environment::default();
+    let app = resolve(&["run", "/nowhere/app.wasm"], &nothing).unwrap_err();
+    insta::assert_snapshot!(app.render());
+    let folder = resolve(&["run", "/", "--dir", "/nowhere::/data"], &nothing).unwrap_err();
+    insta::assert_snapshot!(folder.render());
+    let file = resolve(&["run", "/", "--dir", "/proc/self/status::/data"], &nothing).unwrap_err();
+    insta::assert_snapshot!(file.render());
+    let sdk = resolve(&["new", "x", "--sdk", "/nowhere"], &nothing).unwrap_err();
+    insta::assert_snapshot!(sdk.render());
+}
+
+#[test]
+fn detail_is_yaml_unless_another_format_is_asked_for() {
+    let nothing = Environment::default();
+    assert_eq!(list_settings(&[], &nothing).format, Format::Table);
+    assert_eq!(list_settings(&["--detail"], &nothing).format, Format::Yaml);
+    assert_eq!(list_settings(&["--detail", "--format", "table"], &nothing).format, Format::Table);
+    assert_eq!(list_settings(&["--format", "json"], &nothing).format, Format::Json);
+}
+
+#[test]
+fn progress_needs_a_terminal_and_consent() {
+    let mut environment = Environment::default();
+    assert!(!run_settings(&[], &environment).progress);
+    environment.terminal.progress = true;
+    assert!(run_settings(&[], &environment).progress);
+    assert!(!run_settings(&["--no-progress"], &environment).progress);
+}
+
+#[test]
+fn a_call_replaces_the_driver() {
+    let nothing = Environment::default();
+    assert_eq!(run_settings(&["--", "a", "--b"], &nothing).work, Work::Driver(vec!["a".into(), "--b".into()]));
+    assert_eq!(run_settings(&["--call", "f(1)"], &nothing).work, Work::Call("f(1)".into()));
+}

@@ -1,0 +1,159 @@
+//! Asks a component what is in it: once per digest, in a sandbox that can do nothing.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::time::Duration;
+
+use rayw_core::{
+    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Error, ErrorKind, JobId, NodeId, ObjectId, RefId,
+    Resources, TaskId, TaskOptions, Value, limits,
+};
+
+use crate::services::Answer;
+use crate::state::Guest;
+use crate::{Caller, Engine, Grants, Output, Program, Sandbox, Services, export, trap};
+
+/// How long a component may take to say what is in it.
+const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Functions, classes and methods of one component. Every node keeps them and people list them.
+const NAMES_MAX: usize = 100_000;
+
+/// The component's own words, checked.
+pub(crate) async fn ask(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<Description, Error> {
+    let unable = |cause: Error| {
+        let mut error = Error::new(cause.kind, format!("`{origin}` cannot say what is in it")).caused_by(&cause);
+        error.backtrace = cause.backtrace;
+        error
+    };
+    let asked = tokio::time::timeout(DESCRIBE_TIME_MAX, run(engine, program, origin)).await;
+    let description = asked.unwrap_or_else(|_| {
+        let seconds = DESCRIBE_TIME_MAX.as_secs();
+        Err(Error::new(ErrorKind::TaskTimeout, format!("`describe` did not return within {seconds} seconds")))
+    });
+    let description = description.map_err(unable)?;
+    check(&description).map_err(|why| unable(Error::new(ErrorKind::InvalidArgument, why)))?;
+    Ok(description)
+}
+
+async fn run(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<Description, Error> {
+    let Some(exports) = &program.exports.guest else {
+        return Ok(program.exports.describe());
+    };
+    let sandbox = Sandbox {
+        memory_bytes_max: limits::INSTANCE_MEMORY_BYTES_DEFAULT,
+        grants: Arc::new(Grants::default()),
+        args: Vec::new(),
+    };
+    let guest = Guest::new(Arc::new(Nothing), Arc::new(nobody(program.digest)), &sandbox)?;
+    let mut instance = engine.start_to_describe(Arc::clone(program), guest).await?;
+    instance.check_shape(exports).map_err(|cause| {
+        export::other_contract(origin, "a `rayw:core/guest` of another shape").caused_by(format!("{cause:#}"))
+    })?;
+    let described = instance.describe(exports).await;
+    described.map(Into::into).map_err(|error| trap::explain(&error, instance.guest()))
+}
+
+/// Names must be there, be few enough, and be different.
+fn check(description: &Description) -> Result<(), String> {
+    let mut left = NAMES_MAX;
+    let mut check = |what: &str, names: Vec<&String>| {
+        let mut seen = HashSet::new();
+        for name in names {
+            left = left.checked_sub(1).ok_or_else(|| format!("it lists more than {NAMES_MAX} names"))?;
+            if name.is_empty() || name.chars().any(char::is_control) {
+                return Err(format!("{what} is called `{}`", name.escape_debug()));
+            }
+            if !seen.insert(name) {
+                return Err(format!("{what} `{name}` is there twice: rename one of them"));
+            }
+        }
+        Ok(())
+    };
+    check("function", description.functions.iter().map(|function| &function.name).collect())?;
+    check("actor class", description.actors.iter().map(|class| &class.name).collect())?;
+    for class in &description.actors {
+        check(&format!("method of `{}`", class.name), class.methods.iter().map(|method| &method.name).collect())?;
+    }
+    Ok(())
+}
+
+/// Who runs when a component is asked: nobody's task.
+fn nobody(component: ComponentDigest) -> Caller {
+    let task = TaskId([0; 16]);
+    Caller {
+        job: JobId::numbered(0),
+        task,
+        submitter: task,
+        attempt: 0,
+        name: "describe".into(),
+        component,
+        node: NodeId([0; 16]),
+        worker: 0,
+        actor: None,
+        restarts: 0,
+        namespace: "".into(),
+        resources: Arc::new(Resources::default()),
+        is_driver: false,
+        children: AtomicU64::new(0),
+        puts: AtomicU32::new(0),
+        cancelled: AtomicBool::new(false),
+    }
+}
+
+/// The services of a component that is only asked what is in it.
+struct Nothing;
+
+fn refused<T>() -> Result<T, Error> {
+    let message = "a component that is asked what is in it can call nothing: do it in a task";
+    Err(Error::new(ErrorKind::InvalidArgument, message))
+}
+
+impl Services for Nothing {
+    fn submit(&self, _: &Caller, _: &str, _: Vec<Arg>, _: TaskOptions) -> Result<Vec<ObjectId>, Error> {
+        refused()
+    }
+
+    fn put(&self, _: &Caller, _: Value) -> Result<ObjectId, Error> {
+        refused()
+    }
+
+    fn get(&self, _: Arc<Caller>, _: Vec<ObjectId>, _: Option<Duration>) -> Answer<'_, Vec<Arc<Value>>> {
+        Box::pin(std::future::ready(refused()))
+    }
+
+    fn wait(&self, _: Arc<Caller>, _: Vec<ObjectId>, _: u32, _: Option<Duration>, _: bool) -> Answer<'_, Vec<u32>> {
+        Box::pin(std::future::ready(refused()))
+    }
+
+    fn cancel(&self, _: &Caller, _: ObjectId, _: bool, _: bool) -> Result<(), Error> {
+        refused()
+    }
+
+    fn create_actor(&self, _: Arc<Caller>, _: String, _: Vec<Arg>, _: ActorOptions) -> Answer<'_, ActorId> {
+        Box::pin(std::future::ready(refused()))
+    }
+
+    fn call_actor(&self, _: &Caller, _: ActorId, _: &str, _: Vec<Arg>, _: CallOptions) -> Result<Vec<ObjectId>, Error> {
+        refused()
+    }
+
+    fn named_actor(&self, _: Arc<Caller>, _: String, _: Option<String>) -> Answer<'_, ActorId> {
+        Box::pin(std::future::ready(refused()))
+    }
+
+    fn actor_class(&self, _: ActorId) -> Arc<str> {
+        "".into()
+    }
+
+    fn kill_actor(&self, _: ActorId, _: bool) {}
+
+    fn terminate_actor(&self, _: &Caller, _: ActorId) {}
+
+    fn acquire(&self, _: &[RefId]) {}
+
+    fn release(&self, _: &[RefId]) {}
+
+    fn print(&self, _: &Caller, _: Output, _: &str) {}
+}

@@ -1,0 +1,327 @@
+//! Actors that live here: a mailbox, and one tokio task that owns the instance.
+//!
+//! The mailbox is filled under the lock that guards the machine, so calls of
+//! one caller arrive in order. The life ends by a message (graceful), by the
+//! stopper (at once), by a failed constructor or by a breakdown; what it did
+//! not begin goes back to the owner.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use rayw_core::message::{ActorEnd, ToHead};
+use rayw_core::ownership::{Event, Order, Outcome};
+use rayw_core::{ActorId, ActorSpec, Error, ErrorKind, IdSet, TaskId};
+use rayw_engine::{Caller, Instance, Sandbox};
+use tokio::sync::Notify;
+
+use crate::Node;
+use crate::caller::Attempt;
+use crate::job::JobRun;
+use crate::node::{After, State};
+use crate::worker::{Ended, Stopper, cancelled, timed_out};
+
+/// What a living actor has to do, and how its life is reached.
+pub(crate) struct Mailbox {
+    incarnation: u32,
+    letters: VecDeque<Letter>,
+    /// Tells the life that there are letters.
+    arrived: Arc<Notify>,
+    stopper: Arc<Stopper>,
+    /// Why it is stopped, and whether it may live again.
+    stop: Option<(Error, bool)>,
+    /// Calls that are not wanted any more.
+    unwanted: IdSet<TaskId>,
+    /// The call that runs.
+    current: Option<Arc<Caller>>,
+}
+
+enum Letter {
+    Call(Order),
+    /// End here.
+    Stop(Error),
+}
+
+impl State {
+    /// Puts a call into a mailbox. One for another life goes nowhere: its owner is told of the end of that life.
+    pub(crate) fn post(&mut self, actor: ActorId, incarnation: u32, order: Order) {
+        if let Some(mailbox) = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation) {
+            mailbox.letters.push_back(Letter::Call(order));
+            mailbox.arrived.notify_one();
+        }
+    }
+
+    /// Lets a call know that it is not wanted any more.
+    pub(crate) fn flag(&mut self, actor: ActorId, task: TaskId) {
+        let Some(mailbox) = self.mailboxes.get_mut(&actor) else { return };
+        match &mailbox.current {
+            Some(current) if current.task == task => current.cancelled.store(true, Ordering::Relaxed),
+            Some(_) | None => {
+                mailbox.unwanted.insert(task);
+            }
+        }
+    }
+}
+
+/// One life of an actor.
+struct Life {
+    node: Arc<Node>,
+    spec: Arc<ActorSpec>,
+    incarnation: u32,
+    job: Arc<JobRun>,
+    arrived: Arc<Notify>,
+    stopper: Arc<Stopper>,
+    worker: u64,
+}
+
+impl Node {
+    pub(crate) fn start_actor(self: &Arc<Self>, spec: Arc<ActorSpec>, incarnation: u32) {
+        let job = match self.job(spec.creation.job) {
+            Ok(job) => job,
+            Err(error) => {
+                let end = ActorEnd::ConstructorFailed(error);
+                return self.tell_head(ToHead::ActorEnded { actor: spec.id, incarnation, end });
+            }
+        };
+        let arrived = Arc::new(Notify::new());
+        let stopper = Arc::new(Stopper::default());
+        let mailbox = Mailbox {
+            incarnation,
+            letters: VecDeque::new(),
+            arrived: Arc::clone(&arrived),
+            stopper: Arc::clone(&stopper),
+            stop: None,
+            unwanted: IdSet::default(),
+            current: None,
+        };
+        self.lock().mailboxes.insert(spec.id, mailbox);
+        let worker = self.engine.next_worker();
+        let life = Life { node: Arc::clone(self), spec, incarnation, job, arrived, stopper, worker };
+        self.tracker.spawn_on(life.live(), &self.guests);
+    }
+
+    pub(crate) fn stop_actor(
+        self: &Arc<Self>,
+        actor: ActorId,
+        incarnation: u32,
+        graceful: bool,
+        reason: Error,
+        restart: bool,
+    ) {
+        let mut state = self.lock();
+        let mailbox = state.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
+        let Some(mailbox) = mailbox else { return };
+        if graceful {
+            mailbox.letters.push_back(Letter::Stop(reason));
+            mailbox.arrived.notify_one();
+        } else {
+            mailbox.stop.get_or_insert((reason, restart));
+            mailbox.stopper.stop();
+        }
+    }
+
+    /// Ends all actors at once: the node goes.
+    pub(crate) fn stop_actors(&self) {
+        for mailbox in self.lock().mailboxes.values_mut() {
+            let reason = Error::new(ErrorKind::ActorDied, "the actor ended because its node shuts down");
+            mailbox.stop.get_or_insert((reason, false));
+            mailbox.stopper.stop();
+        }
+    }
+
+    fn tell_head(&self, message: ToHead) {
+        self.head.send(message);
+        self.head.flush();
+    }
+}
+
+impl Life {
+    async fn live(self) {
+        let end = match self.construct().await {
+            Ok(instance) => {
+                let (actor, incarnation) = (self.spec.id, self.incarnation);
+                self.node.tell_head(ToHead::ActorReady { actor, incarnation });
+                self.serve(instance).await
+            }
+            Err(end) => end,
+        };
+        let returned = self.close();
+        self.node.handle(Event::CallsReturned { actor: self.spec.id, tasks: returned });
+        let (actor, incarnation) = (self.spec.id, self.incarnation);
+        self.node.tell_head(ToHead::ActorEnded { actor, incarnation, end });
+    }
+
+    async fn construct(&self) -> Result<Instance, ActorEnd> {
+        let creation = &self.spec.creation;
+        self.node.handle(Event::Started { task: creation.id, worker: self.worker });
+        let constructing = async {
+            let order = self.node.lock().ownership.creation_order(self.spec.id);
+            let order = order.ok_or_else(|| {
+                Error::new(ErrorKind::ObjectLost, "an argument of the actor's constructor is gone")
+            })?;
+            let inputs = self.node.fetch(&order.inputs)?;
+            let caller = self.caller(creation.as_ref(), 0);
+            let sandbox = Sandbox {
+                memory_bytes_max: creation.memory_cap(),
+                grants: Arc::clone(&self.job.grants),
+                args: Vec::new(),
+            };
+            let services = self.node.services();
+            let engine = &self.node.engine;
+            let mut instance = engine.start(&self.job.program, services, Arc::clone(&caller), &sandbox).await?;
+            instance.construct(caller, &self.spec.class, &inputs).await?;
+            Ok::<Instance, Error>(instance)
+        };
+        match self.node.until_stopped(&self.stopper, creation.timeout, constructing).await {
+            Ended::Done(Ok(instance)) => Ok(instance),
+            Ended::Done(Err(error)) => {
+                let error = error.from_task(&creation.name, creation.id);
+                let message = format!("actor `{}` ({}) is dead: its constructor failed", self.spec.class, self.spec.id);
+                let mut death = Error::new(ErrorKind::ActorDied, message).caused_by(&error.message);
+                death.causes.extend(error.causes);
+                (death.backtrace, death.origin) = (error.backtrace, error.origin);
+                Err(ActorEnd::ConstructorFailed(death))
+            }
+            Ended::TimedOut(timeout) => Err(ActorEnd::ConstructorFailed(timed_out(creation, timeout))),
+            Ended::Stopped => Err(self.stopped_end()),
+        }
+    }
+
+    async fn serve(&self, mut instance: Instance) -> ActorEnd {
+        loop {
+            let letter = match self.next_letter() {
+                Some(letter) => letter,
+                None => match self.node.until_stopped(&self.stopper, None, self.arrived.notified()).await {
+                    Ended::Done(()) | Ended::TimedOut(_) => continue,
+                    Ended::Stopped => return self.stopped_end(),
+                },
+            };
+            let order = match letter {
+                Letter::Call(order) => order,
+                Letter::Stop(reason) => return ActorEnd::Intended(reason),
+            };
+            if let Some(end) = self.call(&mut instance, order).await {
+                return end;
+            }
+        }
+    }
+
+    /// Runs one call; answers with the end of the actor when it ended by it.
+    async fn call(&self, instance: &mut Instance, order: Order) -> Option<ActorEnd> {
+        let spec = Arc::clone(&order.spec);
+        let caller = self.caller(&spec, order.attempt);
+        if !self.begin(&spec.id, &caller) {
+            let outcome = Outcome::Failed(cancelled(&spec));
+            self.node.handle(Event::Finished { task: spec.id, attempt: order.attempt, outcome });
+            return None;
+        }
+        let calling = async {
+            let inputs = self.node.fetch(&order.inputs)?;
+            let method = spec.function.rsplit('.').next().unwrap_or(&spec.function);
+            instance.call(Arc::clone(&caller), method, &inputs, spec.num_returns).await
+        };
+        let ended = self.node.until_stopped(&self.stopper, spec.timeout, calling).await;
+        let (outcome, handles, end) = match ended {
+            Ended::Done(Ok(returned)) => {
+                let outputs = self.node.outputs(&spec, returned.values);
+                let end = instance.exit_requested().then(|| self.exited());
+                (Outcome::Returned(outputs), Some(returned.handles), end)
+            }
+            Ended::Done(Err(error)) => {
+                let error = error.from_task(&spec.name, spec.id);
+                if instance.is_usable() {
+                    let end = instance.exit_requested().then(|| self.exited());
+                    (Outcome::Failed(error), None, end)
+                } else {
+                    let end = ActorEnd::Crashed(error.clone());
+                    (Outcome::ActorCrashed(error), None, Some(end))
+                }
+            }
+            Ended::TimedOut(timeout) => {
+                let error = timed_out(&spec, timeout).from_task(&spec.name, spec.id);
+                (Outcome::ActorCrashed(error.clone()), None, Some(ActorEnd::Crashed(error)))
+            }
+            Ended::Stopped => {
+                let end = self.stopped_end();
+                let (ActorEnd::Crashed(error) | ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error)) = &end;
+                (Outcome::ActorCrashed(error.clone()), None, Some(end))
+            }
+        };
+        if end.is_some() {
+            // What follows goes back first, so that this call stands before it in line again.
+            let returned = self.close();
+            self.node.handle(Event::CallsReturned { actor: self.spec.id, tasks: returned });
+        }
+        let mut after = After::default();
+        {
+            let mut state = self.node.lock();
+            if let Some(mailbox) = state.mailboxes.get_mut(&self.spec.id) {
+                mailbox.current = None;
+            }
+            let event = Event::Finished { task: spec.id, attempt: order.attempt, outcome };
+            state.apply(event, &*self.node.head, None, &mut after);
+        }
+        drop(handles);
+        let woke = after.woke;
+        self.node.finish_up(after);
+        if woke && end.is_none() {
+            // Whoever was woken may be queued behind this very thread.
+            tokio::task::yield_now().await;
+        }
+        end
+    }
+
+    fn begin(&self, task: &TaskId, caller: &Arc<Caller>) -> bool {
+        let mut after = After::default();
+        let mut state = self.node.lock();
+        let Some(mailbox) = state.mailboxes.get_mut(&self.spec.id) else { return false };
+        if mailbox.unwanted.remove(task) {
+            return false;
+        }
+        mailbox.current = Some(Arc::clone(caller));
+        let event = Event::Started { task: *task, worker: self.worker };
+        state.apply(event, &*self.node.head, None, &mut after);
+        drop(state);
+        self.node.finish_up(after);
+        true
+    }
+
+    fn next_letter(&self) -> Option<Letter> {
+        self.node.lock().mailboxes.get_mut(&self.spec.id)?.letters.pop_front()
+    }
+
+    /// Takes the mailbox down; answers with the calls that were not begun.
+    fn close(&self) -> Vec<TaskId> {
+        let mut state = self.node.lock();
+        let is_mine = state.mailboxes.get(&self.spec.id).is_some_and(|mailbox| mailbox.incarnation == self.incarnation);
+        if !is_mine {
+            return Vec::new();
+        }
+        let mailbox = state.mailboxes.remove(&self.spec.id);
+        let letters = mailbox.into_iter().flat_map(|mailbox| mailbox.letters);
+        let calls = letters.filter_map(|letter| match letter {
+            Letter::Call(order) => Some(order.spec.id),
+            Letter::Stop(_) => None,
+        });
+        calls.collect()
+    }
+
+    fn stopped_end(&self) -> ActorEnd {
+        let stop = self.node.lock().mailboxes.get_mut(&self.spec.id).and_then(|mailbox| mailbox.stop.take());
+        match stop {
+            Some((reason, true)) => ActorEnd::Crashed(reason),
+            Some((reason, false)) => ActorEnd::Intended(reason),
+            None => ActorEnd::Intended(Error::new(ErrorKind::ActorDied, "the actor was stopped")),
+        }
+    }
+
+    fn exited(&self) -> ActorEnd {
+        let message = format!("actor `{}` ({}) is dead: it ended itself by `exit_actor`", self.spec.class, self.spec.id);
+        ActorEnd::Intended(Error::new(ErrorKind::ActorDied, message))
+    }
+
+    fn caller(&self, spec: &rayw_core::TaskSpec, attempt: u32) -> Arc<Caller> {
+        let attempt = Attempt { number: attempt, worker: self.worker, restarts: self.incarnation };
+        self.node.caller(spec, &self.job, attempt)
+    }
+}

@@ -1,0 +1,162 @@
+//! Functions, classes and methods of a component with their options settled
+//! once, so that submitting a task without options looks nothing up twice.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rayw_core::{
+    ActorClass, Amount, CallOptions, Description, Error, ErrorKind, Parameter, Resources, Retries, RetryExceptions,
+    TaskOptions, limits, resources_of, unknown,
+};
+
+/// All that a component offers, ready to be submitted.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    functions: HashMap<String, FunctionEntry>,
+    classes: HashMap<String, ClassEntry>,
+}
+
+/// A function.
+#[derive(Debug)]
+pub(crate) struct FunctionEntry {
+    pub(crate) name: Arc<str>,
+    pub(crate) parameters: Vec<Parameter>,
+    options: TaskOptions,
+    defaults: TaskTemplate,
+}
+
+/// A class of actors.
+#[derive(Debug)]
+pub(crate) struct ClassEntry {
+    pub(crate) class: ActorClass,
+    pub(crate) name: Arc<str>,
+    pub(crate) constructor: Arc<str>,
+    methods: HashMap<String, MethodEntry>,
+}
+
+/// A method.
+#[derive(Debug)]
+pub(crate) struct MethodEntry {
+    /// `Class.method`.
+    pub(crate) name: Arc<str>,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) options: CallOptions,
+}
+
+/// Options of a task, settled.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskTemplate {
+    pub(crate) name: Arc<str>,
+    pub(crate) resources: Arc<Resources>,
+    pub(crate) num_returns: u32,
+    pub(crate) max_retries: Retries,
+    pub(crate) retry_exceptions: RetryExceptions,
+    pub(crate) max_calls: u32,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Catalog {
+    pub(crate) fn new(description: &Description) -> Result<Self, Error> {
+        let mut functions = HashMap::new();
+        for function in &description.functions {
+            let name: Arc<str> = Arc::from(function.name.as_str());
+            let defaults = TaskTemplate::settle(&name, &function.options)?;
+            functions.insert(
+                function.name.clone(),
+                FunctionEntry {
+                    name,
+                    parameters: function.parameters.clone(),
+                    options: function.options.clone(),
+                    defaults,
+                },
+            );
+        }
+        let mut classes = HashMap::new();
+        for class in &description.actors {
+            let methods = class.methods.iter().map(|method| {
+                let entry = MethodEntry {
+                    name: Arc::from(format!("{}.{}", class.name, method.name)),
+                    parameters: method.parameters.clone(),
+                    options: method.options.clone(),
+                };
+                (method.name.clone(), entry)
+            });
+            classes.insert(
+                class.name.clone(),
+                ClassEntry {
+                    name: Arc::from(class.name.as_str()),
+                    constructor: Arc::from(format!("{}.new", class.name)),
+                    methods: methods.collect(),
+                    class: class.clone(),
+                },
+            );
+        }
+        Ok(Self { functions, classes })
+    }
+
+    pub(crate) fn function(&self, name: &str) -> Result<&FunctionEntry, Error> {
+        let found = self.functions.get(name);
+        found.ok_or_else(|| unknown("function", name, self.functions.keys().map(String::as_str)))
+    }
+
+    pub(crate) fn class(&self, name: &str) -> Result<&ClassEntry, Error> {
+        let found = self.classes.get(name);
+        found.ok_or_else(|| unknown("actor class", name, self.classes.keys().map(String::as_str)))
+    }
+}
+
+impl ClassEntry {
+    pub(crate) fn method(&self, name: &str) -> Result<&MethodEntry, Error> {
+        self.methods.get(name).ok_or_else(|| {
+            unknown(&format!("method of `{}`", self.name), name, self.methods.keys().map(String::as_str))
+        })
+    }
+}
+
+impl FunctionEntry {
+    /// The options of one submission.
+    pub(crate) fn template(&self, options: TaskOptions) -> Result<TaskTemplate, Error> {
+        if options.is_empty() {
+            return Ok(self.defaults.clone());
+        }
+        TaskTemplate::settle(&self.name, &options.or(&self.options))
+    }
+}
+
+impl TaskTemplate {
+    fn settle(function: &Arc<str>, options: &TaskOptions) -> Result<Self, Error> {
+        let resources =
+            resources_of(options.num_cpus, limits::NUM_CPUS_DEFAULT, options.memory, &options.resources)?;
+        let default_retries = i32::try_from(limits::MAX_RETRIES_DEFAULT).unwrap_or(i32::MAX);
+        Ok(Self {
+            name: options.name.as_deref().map_or_else(|| Arc::clone(function), Arc::from),
+            resources: Arc::new(resources),
+            num_returns: check_returns(options.num_returns.unwrap_or(1))?,
+            max_retries: Retries::from_count(options.max_retries.unwrap_or(default_retries), "max_retries")?,
+            retry_exceptions: options.retry_exceptions.clone().unwrap_or_default(),
+            max_calls: options.max_calls.unwrap_or(1),
+            timeout: options.timeout_ms.map(Duration::from_millis),
+        })
+    }
+}
+
+pub(crate) fn check_returns(num_returns: u32) -> Result<u32, Error> {
+    if num_returns <= limits::RETURNS_MAX {
+        return Ok(num_returns);
+    }
+    let message = format!("`num_returns` is {num_returns}, at most {} are allowed", limits::RETURNS_MAX);
+    Err(Error::new(ErrorKind::LimitExceeded, message))
+}
+
+/// What an actor holds for its life and what a node must have to take it, as in Ray: an actor
+/// that asks for nothing takes 1 cpu to be placed and none to run.
+pub(crate) fn actor_resources(options: &rayw_core::ActorOptions) -> Result<(Resources, Resources), Error> {
+    let lifetime = resources_of(options.num_cpus, Amount::ZERO, options.memory, &options.resources)?;
+    let says_nothing = options.num_cpus.is_none() && options.resources.is_empty();
+    let mut placement = lifetime.clone();
+    if says_nothing {
+        placement.cpu = limits::NUM_CPUS_DEFAULT;
+    }
+    Ok((placement, lifetime))
+}

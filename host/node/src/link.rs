@@ -1,0 +1,40 @@
+//! What the head sees of a node.
+
+use std::sync::Arc;
+
+use rayw_core::message::{FromHead, NodeLink};
+use rayw_core::view::{Resource, Rows, TaskSummaryRow};
+
+use crate::Node;
+
+/// The head's end of the link to a node in the same process.
+#[derive(Debug)]
+pub(crate) struct LocalLink(pub(crate) Arc<Node>);
+
+impl Node {
+    /// The link that the head needs.
+    #[must_use]
+    pub fn link(self: &Arc<Self>) -> Arc<dyn NodeLink> {
+        Arc::new(LocalLink(Arc::clone(self)))
+    }
+}
+
+impl NodeLink for LocalLink {
+    fn deliver(&self, message: FromHead) {
+        self.0.deliver_message(message);
+    }
+
+    fn rows(&self, resource: Resource) -> Rows {
+        let state = self.0.lock();
+        match resource {
+            Resource::Objects => Rows::Objects(state.ownership.object_rows(std::process::id(), "127.0.0.1")),
+            Resource::Tasks | Resource::Actors | Resource::Nodes | Resource::Jobs => {
+                Rows::Tasks(state.ownership.task_rows().collect())
+            }
+        }
+    }
+
+    fn summary(&self) -> Vec<TaskSummaryRow> {
+        self.0.lock().ownership.summary()
+    }
+}

@@ -1,0 +1,379 @@
+//! The node itself: the machine under its lock, and how commands are carried out.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rayw_core::message::{FromHead, HeadLink, RequestId};
+use rayw_core::ownership::{Command, Event, Order, Ownership, Tally, WaitResult, WaiterId};
+use rayw_core::{ActorId, ActorSpec, Error, IdMap, JobId, Millis, NodeId, Resources, TaskId, limits};
+use rayw_engine::Engine;
+use rayw_store::Store;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::actor::Mailbox;
+use crate::job::JobRun;
+use crate::output::OutputSink;
+use crate::reuse::ReusePool;
+use crate::worker::Stopper;
+
+/// How a node is set up.
+pub struct NodeSettings {
+    /// Its id.
+    pub id: NodeId,
+    /// What it offers.
+    pub total: Resources,
+    /// Runs its guests.
+    pub engine: Arc<Engine>,
+    /// Holds its large objects.
+    pub store: Store,
+    /// Where guests run: one thread a cpu.
+    pub guests: Handle,
+    /// Where the clock ticks, apart from busy guests.
+    pub control: Handle,
+    /// Where lines go.
+    pub output: OutputSink,
+    /// Makes the ids of this cluster's tasks differ from those of other clusters.
+    pub cluster: u64,
+}
+
+/// A running node.
+pub struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) total: Resources,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) store: Store,
+    pub(crate) guests: Handle,
+    pub(crate) control: Handle,
+    pub(crate) output: OutputSink,
+    pub(crate) cluster: u64,
+    pub(crate) head: Arc<dyn HeadLink>,
+    pub(crate) state: Mutex<State>,
+    pub(crate) jobs: RwLock<IdMap<JobId, Arc<JobRun>>>,
+    pub(crate) reuse: ReusePool,
+    pub(crate) requests: AtomicU64,
+    /// Everything that runs guests; nothing outlives it.
+    pub(crate) tracker: TaskTracker,
+}
+
+/// What the lock guards.
+pub(crate) struct State {
+    pub(crate) ownership: Ownership,
+    /// Scratch space for commands, so that an event costs no allocation.
+    commands: Vec<Command>,
+    waiters: HashMap<WaiterId, oneshot::Sender<WaitResult>>,
+    next_waiter: u64,
+    /// Tasks that a worker has.
+    pub(crate) running: IdMap<TaskId, Run>,
+    pub(crate) mailboxes: IdMap<ActorId, Mailbox>,
+    pub(crate) found: HashMap<RequestId, oneshot::Sender<Result<Arc<ActorSpec>, Error>>>,
+}
+
+/// A task that a worker has.
+pub(crate) enum Run {
+    /// Not begun.
+    Queued,
+    /// Not begun, and it shall not.
+    Unwanted,
+    /// Begun; the stopper ends it.
+    Begun(Arc<Stopper>),
+}
+
+/// What carrying out commands left to be done after the lock.
+#[derive(Default)]
+pub(crate) struct After {
+    pub(crate) orders: Vec<Order>,
+    pub(crate) forget: Vec<rayw_core::ObjectId>,
+    has_mail: bool,
+    /// The result of the wait that was asked for, when it is there already.
+    pub(crate) result: Option<WaitResult>,
+    /// Whether somebody was woken, who may be waiting for this very thread.
+    pub(crate) woke: bool,
+}
+
+impl Node {
+    /// A node that takes work through `head`.
+    #[must_use]
+    pub fn new(settings: NodeSettings, head: Arc<dyn HeadLink>) -> Arc<Self> {
+        Arc::new(Self {
+            id: settings.id,
+            total: settings.total,
+            engine: settings.engine,
+            store: settings.store,
+            guests: settings.guests,
+            control: settings.control,
+            output: settings.output,
+            cluster: settings.cluster,
+            head,
+            state: Mutex::new(State {
+                ownership: Ownership::new(settings.id),
+                commands: Vec::new(),
+                waiters: HashMap::new(),
+                next_waiter: 0,
+                running: IdMap::default(),
+                mailboxes: IdMap::default(),
+                found: HashMap::new(),
+            }),
+            jobs: RwLock::default(),
+            reuse: ReusePool::default(),
+            requests: AtomicU64::new(0),
+            tracker: TaskTracker::new(),
+        })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// What it offers.
+    #[must_use]
+    pub fn total(&self) -> &Resources {
+        &self.total
+    }
+
+    /// Its engine.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// How many tasks its guests submitted and what became of them.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.lock().ownership.tally()
+    }
+
+    /// Objects and unfinished tasks that it owns: `(objects, tasks)`.
+    #[must_use]
+    pub fn owned(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.ownership.objects(), state.ownership.unfinished())
+    }
+
+    /// How full its store is.
+    #[must_use]
+    pub fn store_usage(&self) -> rayw_store::Usage {
+        self.store.usage()
+    }
+
+    /// Looks every [`limits::TICK`] for leases that nobody uses.
+    pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(limits::TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.handle(Event::Tick);
+            self.reuse.drop_idle();
+        }
+    }
+
+    /// Stops all that runs and waits until it is gone, at most [`limits::SHUTDOWN_GRACE`].
+    /// Answers whether all was gone in time.
+    pub async fn drain(self: &Arc<Self>) -> bool {
+        let jobs: Vec<JobId> = self.jobs.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
+        for job in jobs {
+            self.handle(Event::JobEnded(job));
+        }
+        self.stop_actors();
+        self.tracker.close();
+        let is_empty = tokio::time::timeout(limits::SHUTDOWN_GRACE, self.tracker.wait()).await.is_ok();
+        self.reuse.clear();
+        is_empty
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the machine what happened and does what it says.
+    pub(crate) fn handle(self: &Arc<Self>, event: Event) {
+        self.handle_all([event]);
+    }
+
+    /// The same for several events, with nothing in between.
+    pub(crate) fn handle_all(self: &Arc<Self>, events: impl IntoIterator<Item = Event>) {
+        let mut after = After::default();
+        {
+            let mut state = self.lock();
+            for event in events {
+                state.apply(event, &*self.head, None, &mut after);
+            }
+        }
+        self.finish_up(after);
+    }
+
+    /// Does what must not be done under the lock.
+    pub(crate) fn finish_up(self: &Arc<Self>, after: After) {
+        for order in after.orders {
+            self.spawn(order);
+        }
+        for object in after.forget {
+            self.store.forget(object);
+        }
+        if after.has_mail {
+            self.head.flush();
+        }
+    }
+
+    /// The same, except that one order is kept back for the worker that is about to be free.
+    pub(crate) fn finish_up_but_one(self: &Arc<Self>, mut after: After) -> Option<Order> {
+        let kept = if after.orders.is_empty() { None } else { Some(after.orders.remove(0)) };
+        self.finish_up(after);
+        kept
+    }
+
+    /// Waits until `wait` is over. Dropping the future takes the wait back.
+    pub(crate) async fn wait(
+        self: &Arc<Self>,
+        objects: Vec<rayw_core::ObjectId>,
+        wait: rayw_core::ownership::WaitFor,
+        caller: Option<TaskId>,
+        timeout: Option<Duration>,
+    ) -> WaitResult {
+        let mut after = After::default();
+        let of = objects.len();
+        let (waiter, receiver) = {
+            let mut state = self.lock();
+            state.next_waiter += 1;
+            let waiter = WaiterId(state.next_waiter);
+            let poll = timeout == Some(Duration::ZERO);
+            let event = Event::WaitStarted { waiter, objects, wait, caller, poll };
+            state.apply(event, &*self.head, Some(waiter), &mut after);
+            let receiver = after.result.is_none().then(|| {
+                let (sender, receiver) = oneshot::channel();
+                state.waiters.insert(waiter, sender);
+                receiver
+            });
+            (waiter, receiver)
+        };
+        let result = after.result.take();
+        self.finish_up(after);
+        if let Some(result) = result {
+            return result;
+        }
+        let Some(mut receiver) = receiver else { return WaitResult::TimedOut { ready: 0, of } };
+        let guard = WaitGuard { node: self, waiter: Some(waiter) };
+        let result = match timeout {
+            None => (&mut receiver).await,
+            Some(timeout) => {
+                let expired = {
+                    // The clock of the control runtime: a busy guest never holds it up.
+                    let _context = self.control.enter();
+                    tokio::time::sleep(timeout)
+                };
+                tokio::select! {
+                    biased;
+                    result = &mut receiver => result,
+                    () = expired => {
+                        self.handle(Event::WaitTimedOut(waiter));
+                        // It may have to wait for its cpu now.
+                        receiver.await
+                    }
+                }
+            }
+        };
+        guard.over();
+        result.unwrap_or(WaitResult::TimedOut { ready: 0, of })
+    }
+
+    pub(crate) fn deliver_message(self: &Arc<Self>, message: FromHead) {
+        match message {
+            FromHead::ActorFound { request, result } => {
+                if let Some(asker) = self.lock().found.remove(&request) {
+                    // Nobody may be waiting any more; then the answer is not needed.
+                    let _ = asker.send(result);
+                }
+            }
+            FromHead::ActorStart { spec, incarnation } => self.start_actor(spec, incarnation),
+            FromHead::ActorStop { actor, incarnation, graceful, reason, restart } => {
+                self.stop_actor(actor, incarnation, graceful, reason, restart);
+            }
+            other => self.handle(Event::FromHead(other)),
+        }
+    }
+
+    pub(crate) fn next_request(&self) -> RequestId {
+        RequestId(self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl State {
+    /// Tells the machine what happened and carries out its commands.
+    pub(crate) fn apply(
+        &mut self,
+        event: Event,
+        head: &dyn HeadLink,
+        asking: Option<WaiterId>,
+        after: &mut After,
+    ) {
+        let mut commands = std::mem::take(&mut self.commands);
+        self.ownership.handle(event, now(), &mut commands);
+        for command in commands.drain(..) {
+            match command {
+                Command::ToHead(message) => {
+                    head.send(message);
+                    after.has_mail = true;
+                }
+                Command::Run(order) => {
+                    self.running.insert(order.spec.id, Run::Queued);
+                    after.orders.push(order);
+                }
+                Command::Stop { task, .. } => match self.running.get_mut(&task) {
+                    Some(Run::Begun(stopper)) => stopper.stop(),
+                    Some(queued @ (Run::Queued | Run::Unwanted)) => *queued = Run::Unwanted,
+                    None => {}
+                },
+                Command::Call { actor, incarnation, order } => self.post(actor, incarnation, order),
+                Command::FlagCancelled { actor, task } => self.flag(actor, task),
+                Command::Wake { waiter, result } => {
+                    if Some(waiter) == asking {
+                        after.result = Some(result);
+                    } else if let Some(sender) = self.waiters.remove(&waiter) {
+                        // The guest may be gone meanwhile; its handles go with it.
+                        let _ = sender.send(result);
+                        after.woke = true;
+                    }
+                }
+                Command::Forget(object) => after.forget.push(object),
+            }
+        }
+        self.commands = commands;
+    }
+}
+
+/// Takes a wait back when the guest that waits is dropped.
+struct WaitGuard<'a> {
+    node: &'a Arc<Node>,
+    waiter: Option<WaiterId>,
+}
+
+impl WaitGuard<'_> {
+    fn over(mut self) {
+        self.waiter = None;
+    }
+}
+
+impl Drop for WaitGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(waiter) = self.waiter {
+            self.node.lock().waiters.remove(&waiter);
+            self.node.handle(Event::WaitAbandoned(waiter));
+        }
+    }
+}
+
+pub(crate) fn now() -> Millis {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis::try_from(elapsed.as_millis()).unwrap_or(Millis::MAX)
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,27 @@
+//! Lines that guests write.
+
+use std::sync::Arc;
+
+use rayw_core::{ActorId, NodeId, TaskId};
+
+/// A line of a guest's output.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Whether it came from standard error.
+    pub stderr: bool,
+    /// Whether the job's driver wrote it.
+    pub driver: bool,
+    /// Name of the task.
+    pub name: Arc<str>,
+    /// The task.
+    pub task: TaskId,
+    /// The actor, within one.
+    pub actor: Option<ActorId>,
+    /// The node it ran on.
+    pub node: NodeId,
+    /// The line, without its end.
+    pub text: String,
+}
+
+/// Where lines go. Called from any thread; must not block and must keep the order of its calls.
+pub type OutputSink = Arc<dyn Fn(Line) + Send + Sync>;

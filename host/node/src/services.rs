@@ -1,0 +1,393 @@
+//! What this node does for its guests: checks, derives ids, tells the machine.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rayw_core::message::ToHead;
+use rayw_core::ownership::{Event, Found, Output as Made, WaitFor, WaitResult};
+use rayw_core::{
+    ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, ObjectId, RefId, Resources, Retries,
+    TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, limits,
+};
+use rayw_engine::{Answer, Caller, Output, Services};
+use tokio::sync::oneshot;
+
+use crate::Node;
+use crate::catalog::{actor_resources, check_returns};
+use crate::node::After;
+use crate::output::Line;
+
+/// The services of a node.
+pub(crate) struct NodeServices(pub(crate) Arc<Node>);
+
+/// Bits of a child's number that count children; those above hold the attempt, so that the
+/// children of two attempts, which may differ, never share an id.
+const CHILD_BITS: u32 = 40;
+
+impl Node {
+    pub(crate) fn services(self: &Arc<Self>) -> Arc<dyn Services> {
+        Arc::new(NodeServices(Arc::clone(self)))
+    }
+}
+
+impl NodeServices {
+    fn next_child(caller: &Caller) -> TaskId {
+        let number = caller.children.fetch_add(1, Ordering::Relaxed);
+        caller.task.child((u64::from(caller.attempt) << CHILD_BITS) | number)
+    }
+
+    fn next_put(caller: &Caller) -> ObjectId {
+        let number = caller.puts.fetch_add(1, Ordering::Relaxed);
+        // A retry's puts stand apart from those of the attempt before it.
+        caller.task.child((u64::from(caller.attempt) << CHILD_BITS) | PUT_CHILD).put(number)
+    }
+
+    /// Arguments that are too large to travel become objects of their own.
+    fn store_large(&self, caller: &Caller, args: &mut [Arg]) -> Result<Vec<Event>, Error> {
+        if args.len() > limits::ARGS_MAX {
+            let message = format!("{} arguments are too many, at most {} are allowed", args.len(), limits::ARGS_MAX);
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        let mut puts = Vec::new();
+        for argument in args {
+            let Arg::Value(value) = argument else { continue };
+            if value.data.len() > limits::INLINE_BYTES_MAX {
+                let object = Self::next_put(caller);
+                let output = self.0.output(object, value.clone());
+                if let Made::Failed(error) = output {
+                    return Err(error);
+                }
+                puts.push(Event::Put { object, output });
+                *argument = Arg::Object(object);
+            }
+        }
+        Ok(puts)
+    }
+
+    /// Submits in one go with the objects that carry its large arguments.
+    fn submit_spec(&self, spec: TaskSpec, puts: Vec<Event>) -> Result<Vec<ObjectId>, Error> {
+        let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
+        let carried: Vec<RefId> = puts
+            .iter()
+            .filter_map(|event| if let Event::Put { object, .. } = event { Some(RefId::Object(*object)) } else { None })
+            .collect();
+        let mut after = After::default();
+        {
+            let mut state = self.0.lock();
+            if state.ownership.unfinished() >= limits::TASKS_MAX {
+                let message =
+                    format!("{} tasks are unfinished on this node: wait for some of them first", limits::TASKS_MAX);
+                return Err(Error::new(ErrorKind::LimitExceeded, message));
+            }
+            if let TaskKind::ActorCall { actor } = spec.kind {
+                state.ownership.admit_call(actor)?;
+            }
+            let head = &*self.0.head;
+            for put in puts {
+                state.apply(put, head, None, &mut after);
+            }
+            state.apply(Event::Submitted(Arc::new(spec)), head, None, &mut after);
+            if !carried.is_empty() {
+                state.apply(Event::Released(carried), head, None, &mut after);
+            }
+        }
+        self.0.finish_up(after);
+        Ok(ids)
+    }
+
+    fn actor_spec(&self, actor: ActorId) -> Result<Arc<ActorSpec>, Error> {
+        self.0.lock().ownership.actor(actor).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node"))
+        })
+    }
+
+    async fn values(&self, found: Vec<Found>) -> Result<Vec<Arc<Value>>, Error> {
+        let values = found.into_iter().map(|found| match found {
+            Found::Inline(value) => Ok(value),
+            Found::Stored(object) => self.0.load(object),
+        });
+        values.collect()
+    }
+
+    /// Asks the head about a name.
+    async fn ask(&self, question: impl FnOnce(rayw_core::message::RequestId) -> ToHead) -> Result<Arc<ActorSpec>, Error> {
+        let request = self.0.next_request();
+        let (sender, receiver) = oneshot::channel();
+        self.0.lock().found.insert(request, sender);
+        self.0.head.send(question(request));
+        self.0.head.flush();
+        receiver.await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::System, "the head went away before it answered: is the cluster shutting down?"))
+        })
+    }
+}
+
+/// Apart from all numbers that children have.
+const PUT_CHILD: u64 = (1 << CHILD_BITS) - 1;
+
+impl Services for NodeServices {
+    fn submit(
+        &self,
+        caller: &Caller,
+        function: &str,
+        mut args: Vec<Arg>,
+        options: TaskOptions,
+    ) -> Result<Vec<ObjectId>, Error> {
+        let job = self.0.job(caller.job)?;
+        let entry = job.catalog.function(function)?;
+        check_arity(function, &entry.parameters, args.len())?;
+        let template = entry.template(options)?;
+        let puts = self.store_large(caller, &mut args)?;
+        let spec = TaskSpec {
+            id: Self::next_child(caller),
+            parent: caller.task,
+            submitter: caller.submitter,
+            job: caller.job,
+            component: caller.component,
+            kind: TaskKind::Normal,
+            function: Arc::clone(&entry.name),
+            name: template.name,
+            args,
+            num_returns: template.num_returns,
+            resources: template.resources,
+            max_retries: template.max_retries,
+            retry_exceptions: template.retry_exceptions,
+            max_calls: template.max_calls,
+            timeout: template.timeout,
+        };
+        self.submit_spec(spec, puts)
+    }
+
+    fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
+        let object = Self::next_put(caller);
+        let output = self.0.output(object, value);
+        if let Made::Failed(error) = output {
+            return Err(error);
+        }
+        self.0.handle(Event::Put { object, output });
+        Ok(object)
+    }
+
+    fn get(
+        &self,
+        caller: Arc<Caller>,
+        objects: Vec<ObjectId>,
+        timeout: Option<Duration>,
+    ) -> Answer<'_, Vec<Arc<Value>>> {
+        Box::pin(async move {
+            match self.0.wait(objects, WaitFor::Values, Some(caller.task), timeout).await {
+                WaitResult::Values(found) => self.values(found).await,
+                WaitResult::Failed(error) => Err(error),
+                WaitResult::TimedOut { ready, of } => {
+                    let asked = timeout.unwrap_or_default();
+                    let message = format!("{ready} of {of} objects were ready after {asked:?}: wait longer");
+                    Err(Error::new(ErrorKind::GetTimeout, message))
+                }
+                WaitResult::Ready(_) => Err(Error::new(ErrorKind::System, "a `get` was answered like a `wait`")),
+            }
+        })
+    }
+
+    fn wait(
+        &self,
+        caller: Arc<Caller>,
+        objects: Vec<ObjectId>,
+        num_ready: u32,
+        timeout: Option<Duration>,
+        _fetch_local: bool,
+    ) -> Answer<'_, Vec<u32>> {
+        Box::pin(async move {
+            let mut seen = IdSet::default();
+            if let Some(twice) = objects.iter().find(|object| !seen.insert(**object)) {
+                let message = format!("object `{twice}` is given twice to `wait`: give each once");
+                return Err(Error::new(ErrorKind::InvalidArgument, message));
+            }
+            if num_ready == 0 || num_ready as usize > objects.len() {
+                let message = format!("`num_ready` is {num_ready}, it must be 1 to {}, the number of refs", objects.len());
+                return Err(Error::new(ErrorKind::InvalidArgument, message));
+            }
+            match self.0.wait(objects, WaitFor::Ready(num_ready), Some(caller.task), timeout).await {
+                WaitResult::Ready(ready) => Ok(ready),
+                WaitResult::TimedOut { .. } => Ok(Vec::new()),
+                WaitResult::Failed(error) => Err(error),
+                WaitResult::Values(_) => Err(Error::new(ErrorKind::System, "a `wait` was answered like a `get`")),
+            }
+        })
+    }
+
+    fn cancel(&self, _caller: &Caller, object: ObjectId, force: bool, recursive: bool) -> Result<(), Error> {
+        if force && self.0.lock().ownership.is_actor_call(object) {
+            let message = "an actor's call cannot be cancelled by force: use `kill` on the actor";
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        self.0.handle(Event::Cancelled { object, recursive });
+        Ok(())
+    }
+
+    fn create_actor(
+        &self,
+        caller: Arc<Caller>,
+        class: String,
+        mut args: Vec<Arg>,
+        options: ActorOptions,
+    ) -> Answer<'_, ActorId> {
+        Box::pin(async move {
+            let job = self.0.job(caller.job)?;
+            let entry = job.catalog.class(&class)?;
+            check_arity(&entry.constructor, &entry.class.parameters, args.len())?;
+            let options = options.or(&entry.class.options);
+            if options.get_if_exists && options.name.is_none() {
+                return Err(Error::new(ErrorKind::InvalidArgument, "`get_if_exists` needs a `name`"));
+            }
+            let (placement, lifetime) = actor_resources(&options)?;
+            let puts = self.store_large(&caller, &mut args)?;
+            let id = Self::next_child(&caller);
+            let creation = TaskSpec {
+                id,
+                parent: caller.task,
+                submitter: caller.submitter,
+                job: caller.job,
+                component: caller.component,
+                kind: TaskKind::ActorCreation,
+                function: Arc::clone(&entry.constructor),
+                name: Arc::clone(&entry.constructor),
+                args,
+                num_returns: 0,
+                resources: Arc::new(lifetime.clone()),
+                max_retries: Retries::AtMost(0),
+                retry_exceptions: rayw_core::RetryExceptions::No,
+                max_calls: 1,
+                timeout: None,
+            };
+            let pending = options.max_pending_calls.unwrap_or(-1);
+            let namespace = options.namespace.as_deref().map_or_else(|| Arc::clone(&caller.namespace), Arc::from);
+            let spec = Arc::new(ActorSpec {
+                id: ActorId::from(id),
+                class: Arc::clone(&entry.name),
+                name: options.name.as_deref().map(Arc::from),
+                namespace,
+                detached: options.detached,
+                placement,
+                lifetime,
+                max_restarts: Retries::from_count(options.max_restarts.unwrap_or(0), "max_restarts")?,
+                max_task_retries: Retries::from_count(options.max_task_retries.unwrap_or(0), "max_task_retries")?,
+                max_pending_calls: u32::try_from(pending).ok().filter(|limit| *limit > 0),
+                out_of_order: options.allow_out_of_order_execution.unwrap_or(false),
+                creation: Arc::new(creation),
+            });
+            let carried: Vec<RefId> = puts
+                .iter()
+                .filter_map(
+                    |event| if let Event::Put { object, .. } = event { Some(RefId::Object(*object)) } else { None },
+                )
+                .collect();
+            self.0.handle_all(puts);
+            let found = if spec.name.is_some() {
+                let (owner, get_if_exists) = (self.0.id, options.get_if_exists);
+                let asked = Arc::clone(&spec);
+                let found = self.ask(|request| {
+                    ToHead::ActorRegister { owner, request: Some(request), spec: asked, get_if_exists }
+                });
+                found.await
+            } else {
+                Ok(Arc::clone(&spec))
+            };
+            let result = found.map(|found| {
+                let id = found.id;
+                let is_new = id == spec.id;
+                self.0.handle(if is_new { Event::ActorCreated(found) } else { Event::ActorKnown(found) });
+                id
+            });
+            self.0.handle(Event::Released(carried));
+            result
+        })
+    }
+
+    fn call_actor(
+        &self,
+        caller: &Caller,
+        actor: ActorId,
+        method: &str,
+        mut args: Vec<Arg>,
+        options: CallOptions,
+    ) -> Result<Vec<ObjectId>, Error> {
+        let of = self.actor_spec(actor)?;
+        let job = self.0.job(of.creation.job)?;
+        let class = job.catalog.class(&of.class)?;
+        let entry = class.method(method)?;
+        check_arity(&entry.name, &entry.parameters, args.len())?;
+        let options = options.or(&entry.options);
+        let max_retries = match options.max_task_retries {
+            Some(count) => Retries::from_count(count, "max_task_retries")?,
+            None => of.max_task_retries,
+        };
+        let puts = self.store_large(caller, &mut args)?;
+        let spec = TaskSpec {
+            id: Self::next_child(caller),
+            parent: caller.task,
+            submitter: caller.submitter,
+            job: caller.job,
+            component: of.creation.component,
+            kind: TaskKind::ActorCall { actor },
+            function: Arc::clone(&entry.name),
+            name: options.name.as_deref().map_or_else(|| Arc::clone(&entry.name), Arc::from),
+            args,
+            num_returns: check_returns(options.num_returns.unwrap_or(1))?,
+            resources: Arc::new(Resources::default()),
+            max_retries,
+            retry_exceptions: options.retry_exceptions.unwrap_or_default(),
+            max_calls: 0,
+            timeout: options.timeout_ms.map(Duration::from_millis),
+        };
+        self.submit_spec(spec, puts)
+    }
+
+    fn named_actor(&self, caller: Arc<Caller>, name: String, namespace: Option<String>) -> Answer<'_, ActorId> {
+        Box::pin(async move {
+            let owner = self.0.id;
+            let namespace = namespace.unwrap_or_else(|| caller.namespace.to_string());
+            let found = self.ask(|request| ToHead::ActorLookup { owner, request, name, namespace }).await?;
+            let id = found.id;
+            self.0.handle(Event::ActorKnown(found));
+            Ok(id)
+        })
+    }
+
+    fn actor_class(&self, actor: ActorId) -> Arc<str> {
+        self.actor_spec(actor).map_or_else(|_| Arc::from(""), |spec| Arc::clone(&spec.class))
+    }
+
+    fn kill_actor(&self, actor: ActorId, no_restart: bool) {
+        self.0.head.send(ToHead::ActorKill { actor, no_restart });
+        self.0.head.flush();
+    }
+
+    fn terminate_actor(&self, caller: &Caller, actor: ActorId) {
+        self.0.handle(Event::ActorTerminated { actor, submitter: caller.submitter });
+    }
+
+    fn acquire(&self, refs: &[RefId]) {
+        if !refs.is_empty() {
+            self.0.handle(Event::Acquired(refs.to_vec()));
+        }
+    }
+
+    fn release(&self, refs: &[RefId]) {
+        if !refs.is_empty() {
+            self.0.handle(Event::Released(refs.to_vec()));
+        }
+    }
+
+    fn print(&self, caller: &Caller, output: Output, line: &str) {
+        (self.0.output)(Line {
+            stderr: output == Output::Stderr,
+            driver: caller.is_driver,
+            name: Arc::clone(&caller.name),
+            task: caller.task,
+            actor: caller.actor,
+            node: caller.node,
+            text: line.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,224 @@
+//! The worker: takes an order, an instance, and makes outputs of it.
+//!
+//! One tokio task runs orders one after another: what the end of one task
+//! frees, the same worker takes over without a detour.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rayw_core::ownership::{Event, Input, Order, Outcome, Output};
+use rayw_core::{Error, ErrorKind, ObjectId, TaskSpec, Value, limits};
+use rayw_engine::{Handles, Returned, Sandbox};
+use tokio::sync::Notify;
+
+use crate::Node;
+use crate::caller::Attempt;
+use crate::node::{After, Run};
+use crate::reuse::Reused;
+
+/// Ends what runs, from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Stopper {
+    stopped: AtomicBool,
+    notify: Notify,
+}
+
+impl Stopper {
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.notify.notify_one();
+    }
+
+    pub(crate) async fn stopped(&self) {
+        while !self.stopped.load(Ordering::Acquire) {
+            self.notify.notified().await;
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+}
+
+/// How something that could be stopped ended.
+pub(crate) enum Ended<T> {
+    Done(T),
+    Stopped,
+    TimedOut(Duration),
+}
+
+impl Node {
+    /// Has a worker run this order and those that follow it.
+    pub(crate) fn spawn(self: &Arc<Self>, order: Order) {
+        let node = Arc::clone(self);
+        self.tracker.spawn_on(
+            async move {
+                let mut next = Some(order);
+                while let Some(order) = next {
+                    next = node.run(order).await;
+                }
+            },
+            &self.guests,
+        );
+    }
+
+    async fn run(self: &Arc<Self>, order: Order) -> Option<Order> {
+        let (spec, attempt) = (Arc::clone(&order.spec), order.attempt);
+        let (outcome, handles) = match self.run_order(order).await {
+            Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
+            Err(error) => (Outcome::Failed(error.from_task(&spec.name, spec.id)), None),
+        };
+        let mut after = After::default();
+        {
+            let mut state = self.lock();
+            state.running.remove(&spec.id);
+            state.apply(Event::Finished { task: spec.id, attempt, outcome }, &*self.head, None, &mut after);
+        }
+        // The outputs are counted now, so the guest's own references can go.
+        drop(handles);
+        let woke = after.woke;
+        let next = self.finish_up_but_one(after);
+        if next.is_some() && woke {
+            // Whoever was woken may be queued behind this very worker.
+            tokio::task::yield_now().await;
+        }
+        next
+    }
+
+    async fn run_order(self: &Arc<Self>, order: Order) -> Result<(Vec<Output>, Handles), Error> {
+        let spec = &order.spec;
+        let stopper = Arc::new(Stopper::default());
+        let worker = self.engine.next_worker();
+        self.begin(spec, Arc::clone(&stopper), worker)?;
+        let running = self.invoke(&order, worker);
+        match self.until_stopped(&stopper, spec.timeout, running).await {
+            Ended::Done(result) => {
+                let returned = result?;
+                Ok((self.outputs(spec, returned.values), returned.handles))
+            }
+            Ended::Stopped => Err(cancelled(spec)),
+            Ended::TimedOut(timeout) => Err(timed_out(spec, timeout)),
+        }
+    }
+
+    /// Marks a task as begun, unless somebody has cancelled it meanwhile.
+    fn begin(self: &Arc<Self>, spec: &TaskSpec, stopper: Arc<Stopper>, worker: u64) -> Result<(), Error> {
+        let mut after = After::default();
+        {
+            let mut state = self.lock();
+            if let Some(Run::Unwanted) = state.running.insert(spec.id, Run::Begun(stopper)) {
+                return Err(cancelled(spec));
+            }
+            state.apply(Event::Started { task: spec.id, worker }, &*self.head, None, &mut after);
+        }
+        self.finish_up(after);
+        Ok(())
+    }
+
+    /// Runs the task's function in an instance of its own, or in one that may serve again.
+    async fn invoke(self: &Arc<Self>, order: &Order, worker: u64) -> Result<Returned, Error> {
+        let spec = &order.spec;
+        let job = self.job(spec.job)?;
+        let inputs = self.fetch(&order.inputs)?;
+        let reused = self.reuse.take(spec);
+        let worker = reused.as_ref().map_or(worker, |reused| reused.worker);
+        let caller = self.caller(spec, &job, Attempt { number: order.attempt, worker, restarts: 0 });
+        let mut reused = match reused {
+            Some(reused) => reused,
+            None => {
+                let sandbox = Sandbox {
+                    memory_bytes_max: spec.memory_cap(),
+                    grants: Arc::clone(&job.grants),
+                    args: Vec::new(),
+                };
+                let services = self.services();
+                let instance = self.engine.start(&job.program, services, Arc::clone(&caller), &sandbox).await?;
+                Reused { instance, worker, calls: 0 }
+            }
+        };
+        let result = reused.instance.invoke(caller, &spec.function, &inputs, spec.num_returns).await;
+        if spec.max_calls != 1 {
+            reused.calls += 1;
+            self.reuse.keep(spec, reused);
+        }
+        result
+    }
+
+    /// Arguments as values; those in the store are read, from a file if they were spilled.
+    pub(crate) fn fetch(&self, inputs: &[Input]) -> Result<Vec<Arc<Value>>, Error> {
+        let values = inputs.iter().map(|input| match input {
+            Input::Inline(value) => Ok(Arc::clone(value)),
+            Input::Stored(object) => self.load(*object),
+        });
+        values.collect()
+    }
+
+    pub(crate) fn load(&self, object: ObjectId) -> Result<Arc<Value>, Error> {
+        self.store.get(object)
+    }
+
+    /// Large values go to the store; small ones travel with the news.
+    pub(crate) fn outputs(&self, spec: &TaskSpec, values: Vec<Value>) -> Vec<Output> {
+        let outputs = values.into_iter().zip(0..).map(|(value, index)| self.output(spec.id.output(index), value));
+        outputs.collect()
+    }
+
+    pub(crate) fn output(&self, object: ObjectId, value: Value) -> Output {
+        if value.data.len() <= limits::INLINE_BYTES_MAX {
+            return Output::Inline(Arc::new(value));
+        }
+        let (size, refs) = (value.size(), value.refs.clone());
+        let stored = if self.store.has_room(size) {
+            self.store.put(object, value)
+        } else {
+            // Other objects have to go to files first, which takes its time.
+            tokio::task::block_in_place(|| self.store.put(object, value))
+        };
+        match stored {
+            Ok(()) => Output::Stored { size, refs },
+            Err(error) => Output::Failed(error),
+        }
+    }
+
+    /// Runs `work` until it is done, stopped, or takes too long; in the last two cases it is dropped.
+    pub(crate) async fn until_stopped<T>(
+        &self,
+        stopper: &Stopper,
+        timeout: Option<Duration>,
+        work: impl Future<Output = T>,
+    ) -> Ended<T> {
+        if stopper.is_stopped() {
+            return Ended::Stopped;
+        }
+        let Some(timeout) = timeout else {
+            return tokio::select! {
+                biased;
+                () = stopper.stopped() => Ended::Stopped,
+                done = work => Ended::Done(done),
+            };
+        };
+        let expired = {
+            // The clock of the control runtime: a busy guest never holds it up.
+            let _context = self.control.enter();
+            tokio::time::sleep(timeout)
+        };
+        tokio::select! {
+            biased;
+            () = stopper.stopped() => Ended::Stopped,
+            () = expired => Ended::TimedOut(timeout),
+            done = work => Ended::Done(done),
+        }
+    }
+}
+
+pub(crate) fn cancelled(spec: &TaskSpec) -> Error {
+    Error::new(ErrorKind::TaskCancelled, format!("task `{}` was cancelled", spec.name))
+}
+
+pub(crate) fn timed_out(spec: &TaskSpec, timeout: Duration) -> Error {
+    let message =
+        format!("task `{}` ran longer than its timeout of {timeout:?}: give it more, or make it smaller", spec.name);
+    Error::new(ErrorKind::TaskTimeout, message)
+}
