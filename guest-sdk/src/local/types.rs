@@ -9,7 +9,7 @@ use super::actors::Life;
 use super::objects::Cell;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
+pub(crate) enum Codec {
     Raw,
     Msgpack,
     #[allow(dead_code, reason = "nothing local writes it")]
@@ -18,7 +18,7 @@ pub enum Codec {
 
 /// A counted reference to an object.
 #[derive(Clone)]
-pub struct ObjectRef {
+pub(crate) struct ObjectRef {
     pub(super) cell: Arc<Cell>,
 }
 
@@ -30,7 +30,7 @@ impl ObjectRef {
 
 /// A counted handle to an actor.
 #[derive(Clone)]
-pub struct ActorHandle {
+pub(crate) struct ActorHandle {
     pub(super) life: Arc<Life>,
 }
 
@@ -45,11 +45,12 @@ impl ActorHandle {
 }
 
 #[derive(Clone)]
-pub enum Handle {
+pub(crate) enum Handle {
     Object(ObjectRef),
     Actor(ActorHandle),
 }
 
+/// An encoded value.
 #[derive(Clone)]
 pub struct Value {
     pub(crate) codec: Codec,

@@ -102,7 +102,9 @@ struct Target {
 
 /// The components that a message of cargo tells of, when they belong to a crate in `folder`.
 fn components(line: &str, folder: &Path) -> Vec<PathBuf> {
-    let Ok(message) = serde_json::from_str::<Message>(line) else { return Vec::new() };
+    let Ok(message) = serde_json::from_str::<Message>(line) else {
+        return Vec::new();
+    };
     let kinds = message.target.map(|target| target.kind).unwrap_or_default();
     let program = kinds.iter().any(|kind| kind == "bin" || kind == "cdylib");
     if message.reason != "compiler-artifact" || !program || !message.manifest_path.starts_with(folder) {
@@ -155,8 +157,15 @@ mod tests {
     #[test]
     fn none_and_several_are_told_with_a_remedy() {
         let folder = Path::new("/app");
-        insta::assert_snapshot!(only(vec![], folder).unwrap_err().render());
-        insta::assert_snapshot!(only(vec!["/t/a.wasm".into(), "/t/b.wasm".into()], folder).unwrap_err().render());
+        insta::assert_snapshot!(only(vec![], folder).unwrap_err().render(), @r#"
+        error: the crate in `/app` makes no component
+          hint: it needs a `src/main.rs`, or a library with `crate-type = ["cdylib"]`
+        "#);
+        insta::assert_snapshot!(only(vec!["/t/a.wasm".into(), "/t/b.wasm".into()], folder).unwrap_err().render(), @r"
+        error: the crate in `/app` makes several components
+          caused by: `/t/a.wasm`, `/t/b.wasm`
+          hint: choose one with `rayw build --bin NAME`, and run its .wasm file
+        ");
         assert_eq!(only(vec!["/t/a.wasm".into()], folder).unwrap(), Path::new("/t/a.wasm"));
     }
 

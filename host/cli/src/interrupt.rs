@@ -51,9 +51,8 @@ impl Interrupts {
 }
 
 async fn watch_signals(tell: &watch::Sender<Option<Signal>>, ready: &mpsc::Sender<std::io::Result<()>>) {
-    let streams = (|| {
-        Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?))
-    })();
+    let streams =
+        (|| Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)))();
     let (mut interrupt, mut terminate, mut hangup) = match streams {
         Ok(streams) => streams,
         Err(error) => return drop(ready.send(Err(error))),

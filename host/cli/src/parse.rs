@@ -47,9 +47,7 @@ pub fn dir(text: &str) -> Result<DirGrant, String> {
 /// When there is no `=` or no key.
 pub fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some(("", _)) | None => {
-            Err("write `KEY=VALUE`; variables of this shell are not passed on unless you do so".to_owned())
-        }
+        Some(("", _)) | None => Err("write `KEY=VALUE`, such as `LANG=C`".to_owned()),
         Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
     }
 }

@@ -21,7 +21,7 @@ use std::thread::JoinHandle;
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
-use crate::embedded::Line;
+use crate::embedded::OutputSink;
 use crate::env::Terminal;
 use queue::{Entry, Queue};
 
@@ -39,9 +39,6 @@ pub struct PrinterHandle {
     bars: MultiProgress,
 }
 
-/// Takes the lines of guests. May be called from any thread and never waits.
-pub type OutputSink = Arc<dyn Fn(Line) + Send + Sync>;
-
 impl Printer {
     /// Starts the thread, which writes to stdout and stderr.
     ///
@@ -51,11 +48,7 @@ impl Printer {
         Self::start_with(terminal, Box::new(io::stdout()), Box::new(io::stderr()))
     }
 
-    fn start_with(
-        terminal: Terminal,
-        out: Box<dyn Write + Send>,
-        err: Box<dyn Write + Send>,
-    ) -> io::Result<Self> {
+    fn start_with(terminal: Terminal, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> io::Result<Self> {
         let target = if terminal.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
         let handle = PrinterHandle { queue: Arc::new(Queue::default()), bars };
@@ -111,7 +104,7 @@ impl PrinterHandle {
         self.queue.push(Entry::Err(whole_lines(text.into())));
     }
 
-    /// What takes the lines of guests.
+    /// What takes the lines of guests. May be called from any thread and never waits.
     #[must_use]
     pub fn sink(&self) -> OutputSink {
         let queue = Arc::clone(&self.queue);

@@ -42,7 +42,9 @@ impl Drawing {
 
     /// Does `work`, with a spinner and `words` once it takes a while.
     pub async fn spinner<T>(&self, words: &str, work: impl Future<Output = T>) -> T {
-        let Some(bars) = &self.bars else { return work.await };
+        let Some(bars) = &self.bars else {
+            return work.await;
+        };
         let mut work = pin!(work);
         if let Ok(done) = tokio::time::timeout(SPINNER_AFTER, &mut work).await {
             return done;
@@ -55,7 +57,9 @@ impl Drawing {
 
     /// Does `work`, with a bar that follows `count` once it takes a while.
     pub async fn bar<T>(&self, count: impl Fn() -> Count, work: impl Future<Output = T>) -> T {
-        let Some(bars) = &self.bars else { return work.await };
+        let Some(bars) = &self.bars else {
+            return work.await;
+        };
         let mut work = pin!(work);
         if let Ok(done) = tokio::time::timeout(BAR_AFTER, &mut work).await {
             return done;

@@ -228,12 +228,7 @@ fn run(args: args::RunArgs, environment: &Environment) -> Result<RunSettings, Fa
     Ok(RunSettings {
         app: args.app,
         work: args.call.map_or(Work::Driver(args.args), Work::Call),
-        num_cpus: flag_or_variable(
-            args.num_cpus,
-            env::RAYW_NUM_CPUS,
-            environment.num_cpus.as_deref(),
-            parse::cpus,
-        )?,
+        num_cpus: flag_or_variable(args.num_cpus, env::RAYW_NUM_CPUS, environment.num_cpus.as_deref(), parse::cpus)?,
         memory: variable(env::RAYW_MEMORY, &environment.memory, args.memory)?,
         object_store_memory: variable(
             env::RAYW_OBJECT_STORE_MEMORY,

@@ -48,7 +48,9 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);
     }
-    let spell = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let spell = |c: char| {
+        if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
+    };
     Cow::Owned(text.chars().map(spell).collect())
 }
 
@@ -122,9 +124,11 @@ fn yaml(value: &(impl Serialize + ?Sized)) -> Result<String, Failure> {
 
 /// A table without lines: upper-case columns, an index, numbers to the right.
 fn plain(records: &[Record], clock: &Clock) -> String {
-    let Some(Record(first)) = records.first() else { return String::new() };
+    let Some(Record(first)) = records.first() else {
+        return String::new();
+    };
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).force_no_tty();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     let names = first.iter().map(|(name, _)| Cell::new(name.to_uppercase()));
     table.set_header([Cell::new("")].into_iter().chain(names));
     for (index, Record(values)) in records.iter().enumerate() {
@@ -144,7 +148,8 @@ fn plain(records: &[Record], clock: &Clock) -> String {
 
 /// Whether a column stands to the right; times are text by then.
 fn is_number_column(records: &[Record], index: usize) -> bool {
-    let mut values = records.iter().filter_map(|Record(values)| values.get(index)).filter(|(_, value)| !value.is_null());
+    let mut values =
+        records.iter().filter_map(|Record(values)| values.get(index)).filter(|(_, value)| !value.is_null());
     let numbers = values.clone().all(|(name, value)| value.is_number() && !is_time(name));
     numbers && values.next().is_some()
 }

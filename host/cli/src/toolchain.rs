@@ -77,14 +77,14 @@ impl Toolchain {
             let linker_dir = default.map(|rustc| rustc.sysroot.join("lib/rustlib").join(&rustc.host).join("bin"));
             return Ok(Self::System { linker_dir: linker_dir.filter(|dir| dir.join("wasm-component-ld").is_file()) });
         }
-        let failure = match default {
-            Some(rustc) => Failure::work(format!("the target {TARGET} is not installed"))
-                .caused_by(format!("the toolchain `{}` does not have it", rustc.sysroot.display())),
-            None => Failure::work("no Rust compiler is on the path"),
+        let Some(rustc) = default else {
+            return Err(Failure::work("no Rust compiler is on the path").hint("https://rustup.rs installs one"));
         };
-        Err(failure.hint(format!(
-            "run `rustup target add {TARGET}`, or `cargo xtask guests` in the rayw repository installs it"
-        )))
+        Err(Failure::work(format!("the target {TARGET} is not installed"))
+            .caused_by(format!("the toolchain `{}` does not have it", rustc.sysroot.display()))
+            .hint(format!(
+                "run `rustup target add {TARGET}`, or `cargo xtask guests` in the rayw repository installs it"
+            )))
     }
 
     /// Its cargo, to be called in `folder`.
@@ -125,8 +125,7 @@ fn clean(mut command: Command) -> Command {
 
 fn is_leak(name: &str) -> bool {
     let of_cargo = name == "CARGO" || name.starts_with("CARGO_");
-    COMPILER_VARIABLES.contains(&name)
-        || (of_cargo && !CARGO_SETTINGS.iter().any(|setting| name.starts_with(setting)))
+    COMPILER_VARIABLES.contains(&name) || (of_cargo && !CARGO_SETTINGS.iter().any(|setting| name.starts_with(setting)))
 }
 
 /// What a compiler says about itself.
@@ -151,7 +150,9 @@ fn ask_rustc(folder: &Path) -> Option<Rustc> {
 
 /// Whether the standard library of the target is there; an empty folder is left when it was removed.
 fn has_target(sysroot: &Path) -> bool {
-    let Ok(entries) = sysroot.join("lib/rustlib").join(TARGET).join("lib").read_dir() else { return false };
+    let Ok(entries) = sysroot.join("lib/rustlib").join(TARGET).join("lib").read_dir() else {
+        return false;
+    };
     entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
 }
 
@@ -196,14 +197,22 @@ mod tests {
     fn a_missing_target_comes_with_the_way_to_get_it() {
         let default = Rustc { sysroot: "/toolchain".into(), host: "a-host".into() };
         let failure = Toolchain::choose(Some(&default), None).unwrap_err();
-        insta::assert_snapshot!(failure.render());
+        insta::assert_snapshot!(failure.render(), @r"
+        error: the target wasm32-wasip2 is not installed
+          caused by: the toolchain `/toolchain` does not have it
+          hint: run `rustup target add wasm32-wasip2`, or `cargo xtask guests` in the rayw repository installs it
+        ");
         assert_eq!(failure.status.code(), 1);
-        insta::assert_snapshot!(Toolchain::choose(None, None).unwrap_err().render());
+        insta::assert_snapshot!(Toolchain::choose(None, None).unwrap_err().render(), @r"
+        error: no Rust compiler is on the path
+          hint: https://rustup.rs installs one
+        ");
     }
 
     #[test]
     fn what_a_cargo_around_us_left_is_taken_away_and_settings_stay() {
-        let leaks = ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BUILD_TARGET"];
+        let leaks =
+            ["CARGO", "RUSTC", "RUSTUP_TOOLCHAIN", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BUILD_TARGET"];
         let settings = ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "CARGO_TERM_COLOR", "RUSTFLAGS", "PATH"];
         assert!(leaks.into_iter().all(is_leak));
         assert!(!settings.into_iter().any(is_leak));

@@ -37,8 +37,9 @@ pub const LEASE_IDLE: Duration = Duration::from_millis(500);
 /// of hands costs little beside the work, short enough that nobody notices the wait.
 pub const LEASE_QUANTUM: Duration = Duration::from_millis(20);
 
-/// How often smaller demands may go ahead of one that does not fit yet, before those behind it wait.
-pub const DEMAND_PASSED_MAX: u32 = 64;
+/// How often others may go ahead of a demand that does not fit yet, before those behind it that want
+/// the same resources wait. A few times keep a node busy, more would starve large demands.
+pub const DEMAND_PASSED_MAX: u32 = 4;
 
 /// Slots of one lease: bounds how much of a cluster one answer of the head gives away, and how many
 /// tasks that ask for nothing run at once.

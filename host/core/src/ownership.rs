@@ -44,6 +44,7 @@ pub struct Ownership {
     waiters: HashMap<WaiterId, wait::Waiter>,
     /// Objects that became ready or failed and whose waiters do not know yet.
     settled: VecDeque<ObjectId>,
+    is_settling: bool,
     finished: VecDeque<TaskRow>,
     tally: Tally,
 }
@@ -75,6 +76,7 @@ impl Ownership {
             leases: HashMap::new(),
             waiters: HashMap::new(),
             settled: VecDeque::new(),
+            is_settling: false,
             finished: VecDeque::new(),
             tally: Tally::default(),
         }

@@ -113,6 +113,14 @@ impl Resources {
         self.memory == 0 && self.custom.is_empty()
     }
 
+    /// Whether both want some of the same resource.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        (self.cpu > Amount::ZERO && other.cpu > Amount::ZERO)
+            || (self.memory > 0 && other.memory > 0)
+            || self.custom.iter().any(|(name, _)| other.custom_amount(name) > Amount::ZERO)
+    }
+
     /// The same without its cpus: what a blocked task keeps.
     #[must_use]
     pub fn without_cpu(&self) -> Self {

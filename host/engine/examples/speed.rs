@@ -4,8 +4,8 @@ mod support;
 use support::*;
 use std::sync::Arc;
 use std::time::Instant;
-use wasmtime::*;
-use wasmtime::component::*;
+use wasmtime::{Config, PoolingAllocationConfig, Enabled, InstanceAllocationStrategy, Store};
+use wasmtime::component::{Component, Linker};
 #[tokio::main(flavor="current_thread")]
 async fn main() {
     let n = 20000u32;
@@ -74,6 +74,22 @@ async fn main() {
                 i.invoke(c.clone(), &name, &args, 1).await.unwrap();
             }
             println!("app fresh: {:?}", t.elapsed() / n);
+            let t = Instant::now();
+            for _ in 0..n {
+                let mut i = engine.start(&program, notes.clone(), c.clone(), &sb).await.unwrap();
+            }
+            println!("app start+drop: {:?}", t.elapsed() / n);
+            let comp = Component::new(&e, std::fs::read(&path).unwrap()).unwrap();
+            let mut linker: Linker<()> = Linker::new(&e);
+            linker.define_unknown_imports_as_traps(&comp).unwrap();
+            let pre = linker.instantiate_pre(&comp).unwrap();
+            let t = Instant::now();
+            for _ in 0..n {
+                let mut store = Store::new(&e, ());
+                store.set_epoch_deadline(1_000_000);
+                let i = pre.instantiate_async(&mut store).await.unwrap();
+            }
+            println!("app BARE start+drop: {:?}", t.elapsed() / n);
             // bare with the same linker unavailable
             let mut i = engine.start(&program, notes.clone(), c.clone(), &sb).await.unwrap();
             let t = Instant::now();

@@ -185,8 +185,7 @@ impl TryFrom<wire::Answer> for Answer {
 impl From<TaskSummaryRow> for wire::TaskSummaryRow {
     fn from(row: TaskSummaryRow) -> Self {
         let TaskSummaryRow { func_or_class_name, r#type, state_counts } = row;
-        let state_counts =
-            state_counts.into_iter().map(|(state, count)| wire::StateCount { state, count }).collect();
+        let state_counts = state_counts.into_iter().map(|(state, count)| wire::StateCount { state, count }).collect();
         Self { func_or_class_name, r#type, state_counts }
     }
 }

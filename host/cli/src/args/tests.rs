@@ -25,52 +25,314 @@ fn the_definition_is_sound() {
 
 #[test]
 fn help_of_rayw() {
-    insta::assert_snapshot!(help(""));
+    insta::assert_snapshot!(help(""), @r"
+    Run tasks and actors as WebAssembly components
+
+    Usage: rayw <COMMAND>
+
+    Commands:
+      new      Make a crate with a task, an actor and a driver, ready to run
+      build    Compile a crate to a component and print where it is
+      run      Run a program: its driver, or one function of it
+      list     List tasks, actors, objects, nodes or jobs of a running session
+      get      Show everything about one task, actor, object, node or job
+      summary  Count tasks, actors or objects of a running session by state
+      version  Print the version
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help
+
+      -V, --version
+              Print version
+    ");
 }
 
 #[test]
 fn help_of_new() {
-    insta::assert_snapshot!(help("new"));
+    insta::assert_snapshot!(help("new"), @r"
+    Make a crate with a task, an actor and a driver, ready to run
+
+    Usage: rayw new [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>
+              Name of the crate, or the path of its folder
+
+    Options:
+          --sdk <PATH>
+              Folder of the crate `rayw` to depend on [env: RAYW_SDK]
+
+      -h, --help
+              Print help
+    ");
 }
 
 #[test]
 fn help_of_build() {
-    insta::assert_snapshot!(help("build"));
+    insta::assert_snapshot!(help("build"), @r"
+    Compile a crate to a component and print where it is
+
+    Usage: rayw build [OPTIONS] [PATH]
+
+    Arguments:
+      [PATH]
+              Folder of the crate
+              
+              [default: .]
+
+    Options:
+          --bin <NAME>
+              The binary to build, when the crate has several
+
+      -h, --help
+              Print help
+    ");
 }
 
 #[test]
 fn help_of_run() {
-    insta::assert_snapshot!(help("run"));
+    insta::assert_snapshot!(help("run"), @r#"
+    Run a program: its driver, or one function of it
+
+    Usage: rayw run [OPTIONS] <APP> [-- <ARGS>...]
+
+    Arguments:
+      <APP>
+              A .wasm or .wat file, or the folder of a crate, which is built first
+
+      [ARGS]...
+              Arguments of the driver
+
+    Options:
+          --call <CALL>
+              Call one function instead of the driver and print its result, such as 'fib(30)'
+
+          --num-cpus <N>
+              Logical cpus to offer; all of the machine unless said [env: RAYW_NUM_CPUS]
+
+          --memory <BYTES>
+              Memory that tasks may reserve, such as 4GiB [env: RAYW_MEMORY]
+
+          --object-store-memory <BYTES>
+              Memory of the object store, such as 2GiB [env: RAYW_OBJECT_STORE_MEMORY]
+
+          --resources <JSON>
+              Custom resources to offer, such as '{"slot": 2}'
+
+          --timeout <DURATION>
+              Stop the job after this long, such as 90s or 1m30s
+
+          --dir <HOST::GUEST[:ro]>
+              Let the program use a folder, `:ro` for reading only; repeatable
+
+          --env <KEY=VALUE>
+              Set an environment variable of the program; repeatable
+
+          --no-progress
+              Draw no progress, even on a terminal
+
+      -h, --help
+              Print help
+    "#);
 }
 
 #[test]
 fn help_of_list() {
-    insta::assert_snapshot!(help("list"));
+    insta::assert_snapshot!(help("list"), @r"
+    List tasks, actors, objects, nodes or jobs of a running session
+
+    Usage: rayw list [OPTIONS] <RESOURCE>
+
+    Arguments:
+      <RESOURCE>
+              What to list
+
+              Possible values:
+              - tasks:   Tasks, one row an attempt
+              - actors:  Actors
+              - objects: Objects, one row a reason to keep it
+              - nodes:   Nodes
+              - jobs:    Jobs
+
+    Options:
+      -f, --filter <FILTER>
+              Only rows with this value in this column, 'KEY=VALUE' or 'KEY!=VALUE'; repeatable, all must hold
+
+          --limit <N>
+              Rows at most
+              
+              [default: 100]
+
+          --detail
+              Show more columns, as yaml unless another format is asked for
+
+          --format <FORMAT>
+              How to print
+
+              Possible values:
+              - default: A table; yaml with --detail
+              - json:    A JSON array
+              - yaml:    A YAML document
+              - table:   A table
+              
+              [default: default]
+
+          --address <PATH>
+              Directory or socket of the session; the newest unless said [env: RAYW_ADDRESS]
+
+          --timeout <DURATION>
+              How long to wait for an answer
+              
+              [default: 30s]
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
 }
 
 #[test]
 fn help_of_get() {
-    insta::assert_snapshot!(help("get"));
+    insta::assert_snapshot!(help("get"), @r"
+    Show everything about one task, actor, object, node or job
+
+    Usage: rayw get [OPTIONS] <RESOURCE> <ID>
+
+    Arguments:
+      <RESOURCE>
+              What it is
+
+              Possible values:
+              - tasks:   Tasks, one row an attempt
+              - actors:  Actors
+              - objects: Objects, one row a reason to keep it
+              - nodes:   Nodes
+              - jobs:    Jobs
+
+      <ID>
+              Its id, as `rayw list` shows it
+
+    Options:
+          --format <FORMAT>
+              How to print
+
+              Possible values:
+              - default: A table; yaml with --detail
+              - json:    A JSON array
+              - yaml:    A YAML document
+              - table:   A table
+              
+              [default: yaml]
+
+          --address <PATH>
+              Directory or socket of the session; the newest unless said [env: RAYW_ADDRESS]
+
+          --timeout <DURATION>
+              How long to wait for an answer
+              
+              [default: 30s]
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
 }
 
 #[test]
 fn help_of_summary() {
-    insta::assert_snapshot!(help("summary"));
+    insta::assert_snapshot!(help("summary"), @r"
+    Count tasks, actors or objects of a running session by state
+
+    Usage: rayw summary [OPTIONS] <RESOURCE>
+
+    Arguments:
+      <RESOURCE>
+              What to count
+
+              Possible values:
+              - tasks:   Tasks by function
+              - actors:  Actors by class
+              - objects: Objects by the task that made them
+
+    Options:
+          --format <FORMAT>
+              How to print
+
+              Possible values:
+              - default: A table; yaml with --detail
+              - json:    A JSON array
+              - yaml:    A YAML document
+              - table:   A table
+              
+              [default: default]
+
+          --address <PATH>
+              Directory or socket of the session; the newest unless said [env: RAYW_ADDRESS]
+
+          --timeout <DURATION>
+              How long to wait for an answer
+              
+              [default: 30s]
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
 }
 
 #[test]
 fn bad_values_are_named_with_a_remedy() {
-    insta::assert_snapshot!(refused(&["run", "a.wasm", "--dir", "data"]));
-    insta::assert_snapshot!(refused(&["run", "a.wasm", "--env", "KEY"]));
-    insta::assert_snapshot!(refused(&["run", "a.wasm", "--memory", "lots"]));
-    insta::assert_snapshot!(refused(&["run", "a.wasm", "--timeout", "soon"]));
-    insta::assert_snapshot!(refused(&["run", "a.wasm", "--resources", "slot=2"]));
-    insta::assert_snapshot!(refused(&["list", "tasks", "--limit", "20000"]));
-    insta::assert_snapshot!(refused(&["list", "tasks", "--filter", "state"]));
-    insta::assert_snapshot!(refused(&["list", "task"]));
+    insta::assert_snapshot!(refused(&["run", "a.wasm", "--dir", "data"]), @r"
+    error: invalid value 'data' for '--dir <HOST::GUEST[:ro]>': `::` is missing: write `HOST::GUEST` or `HOST::GUEST:ro`, such as `./data::/data:ro`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["run", "a.wasm", "--env", "KEY"]), @r"
+    error: invalid value 'KEY' for '--env <KEY=VALUE>': write `KEY=VALUE`, such as `LANG=C`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["run", "a.wasm", "--memory", "lots"]), @r"
+    error: invalid value 'lots' for '--memory <BYTES>': `lots` is not an amount of memory: write bytes, or a number with KiB, MiB, GiB, kB, MB or GB
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["run", "a.wasm", "--timeout", "soon"]), @r"
+    error: invalid value 'soon' for '--timeout <DURATION>': write seconds, or a number with a unit such as `500ms`, `10s` or `1m30s`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["run", "a.wasm", "--resources", "slot=2"]), @r#"
+    error: invalid value 'slot=2' for '--resources <JSON>': write a JSON object of numbers, such as `{"slot": 2}`: expected value at line 1 column 1
+
+    For more information, try '--help'.
+    "#);
+    insta::assert_snapshot!(refused(&["list", "tasks", "--limit", "20000"]), @r"
+    error: invalid value '20000' for '--limit <N>': one answer has between 1 and 10000 rows; use a filter to see others
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["list", "tasks", "--filter", "state"]), @r"
+    error: invalid value 'state' for '--filter <FILTER>': `state` is not a filter: write `key=value` or `key!=value`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["list", "task"]), @r"
+    error: invalid value 'task' for '<RESOURCE>'
+      [possible values: tasks, actors, objects, nodes, jobs]
+
+      tip: a similar value exists: 'tasks'
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn a_call_takes_no_arguments_of_a_driver() {
-    insta::assert_snapshot!(refused(&["run", "a.wasm", "--call", "f()", "--", "x"]));
+    insta::assert_snapshot!(refused(&["run", "a.wasm", "--call", "f()", "--", "x"]), @r"
+    error: the argument '--call <CALL>' cannot be used with '[ARGS]...'
+
+    Usage: rayw run --call <CALL> <APP> [-- <ARGS>...]
+
+    For more information, try '--help'.
+    ");
 }

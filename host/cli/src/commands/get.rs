@@ -41,6 +41,9 @@ mod tests {
 
     #[test]
     fn an_unknown_id_is_named() {
-        insta::assert_snapshot!(unknown(Resource::Actors, "6f1c").render());
+        insta::assert_snapshot!(unknown(Resource::Actors, "6f1c").render(), @r"
+        error: no actor has the id `6f1c`
+          hint: `rayw list actors` shows those that are known
+        ");
     }
 }

@@ -4,18 +4,14 @@ use rayw_core::limits;
 use rayw_core::view::{Answer, Query};
 
 use super::ask::ask;
+use crate::columns;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::printer::PrinterHandle;
 use crate::settings::ListSettings;
 use crate::table::{self, Clock};
-use crate::columns;
 
-pub(super) fn list(
-    settings: ListSettings,
-    printer: &PrinterHandle,
-    clock: &Clock,
-) -> Result<ExitStatus, Failure> {
+pub(super) fn list(settings: ListSettings, printer: &PrinterHandle, clock: &Clock) -> Result<ExitStatus, Failure> {
     let ListSettings { resource, filters, limit, detail, format, session } = settings;
     let query = Query { resource, filters, limit };
     let answer = ask(&session, printer, |client| async move { client.list(query).await })?;
@@ -46,7 +42,7 @@ mod tests {
     #[test]
     fn what_is_not_shown_is_told() {
         let answer = Answer { rows: Rows::Tasks(Vec::new()), total: 900, filtered: 250 };
-        insta::assert_snapshot!(truncated(&answer, 100).unwrap());
+        insta::assert_snapshot!(truncated(&answer, 100).unwrap(), @"only 100 of 250 rows are shown: see more with `--limit` (at most 10000), or others with `--filter`");
         assert_eq!(truncated(&answer, 250), None);
     }
 }

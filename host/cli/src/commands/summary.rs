@@ -31,11 +31,15 @@ pub(super) fn summary(
         }
         SummaryArg::Actors => match all(Resource::Actors)? {
             Answer { rows: Rows::Actors(rows), filtered, .. } => (of_actors(&rows), rows.len(), filtered),
-            _ => return Err(Failure::system("the session answered with rows of another kind")),
+            _ => {
+                return Err(Failure::system("the session answered with rows of another kind"));
+            }
         },
         SummaryArg::Objects => match all(Resource::Objects)? {
             Answer { rows: Rows::Objects(rows), filtered, .. } => (of_objects(&rows), rows.len(), filtered),
-            _ => return Err(Failure::system("the session answered with rows of another kind")),
+            _ => {
+                return Err(Failure::system("the session answered with rows of another kind"));
+            }
         },
     };
     printer.out(table::summary(&summary, settings.format, clock)?);
@@ -152,7 +156,7 @@ mod tests {
 
     fn text(summary: &Summary) -> String {
         let clock = Clock { now: jiff::Timestamp::UNIX_EPOCH, zone: jiff::tz::TimeZone::UTC };
-        table::summary(summary, crate::args::Format::Table, &clock).unwrap()
+        table::summary(summary, crate::args::Format::Table, &clock).unwrap().trim().to_owned()
     }
 
     #[test]
@@ -167,7 +171,23 @@ mod tests {
             row("Counter.new", "ACTOR_CREATION_TASK", &[("FINISHED", 10)]),
             row("Counter.add", "ACTOR_TASK", &[("FINISHED", 20)]),
         ];
-        insta::assert_snapshot!(text(&of_tasks(&rows)));
+        insta::assert_snapshot!(text(&of_tasks(&rows)), @r"
+        ======== Tasks Summary: 1970-01-01 00:00:00.000000 ========
+        Stats:
+        ------------------------------------
+        total_actor_scheduled: 10
+        total_actor_tasks: 20
+        total_tasks: 5
+
+
+        Table (group by func_name):
+        ------------------------------------
+           FUNC_OR_CLASS_NAME  STATE_COUNTS  TYPE
+        0  square              FINISHED: 4   NORMAL_TASK
+                               RUNNING: 1
+        1  Counter.new         FINISHED: 10  ACTOR_CREATION_TASK
+        2  Counter.add         FINISHED: 20  ACTOR_TASK
+        ");
     }
 
     #[test]
@@ -178,7 +198,20 @@ mod tests {
             ..ActorRow::default()
         };
         let rows = [row("Counter", "ALIVE"), row("Counter", "DEAD"), row("Progress", "ALIVE"), row("Counter", "ALIVE")];
-        insta::assert_snapshot!(text(&of_actors(&rows)));
+        insta::assert_snapshot!(text(&of_actors(&rows)), @r"
+        ======== Actors Summary: 1970-01-01 00:00:00.000000 ========
+        Stats:
+        ------------------------------------
+        total_actors: 4
+
+
+        Table (group by class):
+        ------------------------------------
+           CLASS_NAME  STATE_COUNTS
+        0  Counter     ALIVE: 2
+                       DEAD: 1
+        1  Progress    ALIVE: 1
+        ");
     }
 
     #[test]
@@ -192,6 +225,19 @@ mod tests {
             ..ObjectRow::default()
         };
         let rows = [row("a", "LOCAL_REFERENCE"), row("a", "USED_BY_PENDING_TASK"), row("b", "LOCAL_REFERENCE")];
-        insta::assert_snapshot!(text(&of_objects(&rows)));
+        insta::assert_snapshot!(text(&of_objects(&rows)), @r"
+        ======== Objects Summary: 1970-01-01 00:00:00.000000 ========
+        Stats:
+        ------------------------------------
+        total_objects: 2
+        total_size_mb: 2.0
+
+
+        Table (group by call_site):
+        ------------------------------------
+           CALL_SITE  TOTAL_OBJECTS  TOTAL_SIZE_MB  TASK_STATE_COUNTS  REF_TYPE_COUNTS
+        0  driver                 2            2.0  FINISHED: 2        LOCAL_REFERENCE: 2
+                                                                       USED_BY_PENDING_TASK: 1
+        ");
     }
 }

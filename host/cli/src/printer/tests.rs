@@ -6,6 +6,7 @@ use std::time::Duration;
 use rayw_core::{ActorId, JobId, NodeId, limits};
 
 use super::*;
+use crate::embedded::Line;
 
 #[derive(Clone, Default)]
 struct Screen(Arc<Mutex<Vec<u8>>>);
@@ -53,7 +54,13 @@ fn lines_say_whose_they_are() {
         sink(Line { driver: true, ..line("of the driver") });
         sink(Line { name: "\u{1b}[2J\n".into(), ..line("of a joker") });
     });
-    insta::assert_snapshot!(text);
+    insta::assert_snapshot!(text, @r"
+    (square task=3455fcf6 node=abababab) of a task
+    (Counter.add actor=448e9901 node=abababab) of an actor
+    (square task=3455fcf6 node=abababab) to stderr
+    of the driver
+    (\u{1b}[2J\n task=3455fcf6 node=abababab) of a joker
+    ");
 }
 
 #[test]
@@ -65,7 +72,11 @@ fn only_a_prefix_is_dimmed_and_only_where_there_are_colours() {
         sink(Line { stderr: true, ..line("err") });
         sink(Line { driver: true, ..line("driver") });
     });
-    insta::assert_snapshot!(text.replace('\u{1b}', "ESC"));
+    insta::assert_snapshot!(text.replace('\u{1b}', "ESC"), @r"
+    ESC[2m(square task=3455fcf6 node=abababab)ESC[0m out
+    (square task=3455fcf6 node=abababab) err
+    driver
+    ");
 }
 
 #[test]
@@ -79,9 +90,8 @@ fn order_is_kept_between_streams_and_senders() {
             }
         }
     });
-    let expected: String = (0..1_000)
-        .map(|n| if n % 100 == 0 { format!("{n}\nresult {n}\n") } else { format!("{n}\n") })
-        .collect();
+    let expected: String =
+        (0..1_000).map(|n| if n % 100 == 0 { format!("{n}\nresult {n}\n") } else { format!("{n}\n") }).collect();
     assert_eq!(text, expected);
 }
 

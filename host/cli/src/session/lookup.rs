@@ -62,7 +62,9 @@ fn sessions(directory: &Path) -> Vec<Found> {
     if is_ours(directory).is_err() {
         return Vec::new();
     }
-    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(directory) else {
+        return Vec::new();
+    };
     let named = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(SESSION_PREFIX));
     named.filter_map(|entry| alive(entry.path())).collect()
 }

@@ -22,7 +22,7 @@ fn a_session_is_found_while_it_lives_and_leaves_nothing() {
 
     drop(session);
     assert!(!directory.exists());
-    insta::assert_snapshot!(find(&roots).unwrap_err().render());
+    insta::assert_snapshot!(find(&roots).unwrap_err().render(), @"error: no rayw session is running here: start one with `rayw run APP`");
 }
 
 #[test]

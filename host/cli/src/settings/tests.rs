@@ -48,7 +48,7 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_default() {
 fn a_wrong_variable_is_named() {
     let said = Environment { memory: Some("much".into()), ..Environment::default() };
     let failure = resolve(&["run", "/"], &said).unwrap_err();
-    insta::assert_snapshot!(failure.render());
+    insta::assert_snapshot!(failure.render(), @"error: invalid value 'much' of the variable RAYW_MEMORY: `much` is not an amount of memory: write bytes, or a number with KiB, MiB, GiB, kB, MB or GB");
     assert_eq!(failure.status.code(), 64);
 }
 
@@ -56,13 +56,19 @@ fn a_wrong_variable_is_named() {
 fn what_is_missing_is_told_before_anything_starts() {
     let nothing = Environment::default();
     let app = resolve(&["run", "/nowhere/app.wasm"], &nothing).unwrap_err();
-    insta::assert_snapshot!(app.render());
+    insta::assert_snapshot!(app.render(), @r"
+    error: no file or folder `/nowhere/app.wasm`
+      hint: APP is a .wasm or .wat file, or the folder of a crate
+    ");
     let folder = resolve(&["run", "/", "--dir", "/nowhere::/data"], &nothing).unwrap_err();
-    insta::assert_snapshot!(folder.render());
+    insta::assert_snapshot!(folder.render(), @"error: `/nowhere` of `--dir` does not exist");
     let file = resolve(&["run", "/", "--dir", "/proc/self/status::/data"], &nothing).unwrap_err();
-    insta::assert_snapshot!(file.render());
+    insta::assert_snapshot!(file.render(), @"error: `/proc/self/status` of `--dir` is not a folder");
     let sdk = resolve(&["new", "x", "--sdk", "/nowhere"], &nothing).unwrap_err();
-    insta::assert_snapshot!(sdk.render());
+    insta::assert_snapshot!(sdk.render(), @r"
+    error: `/nowhere` is not the folder of the crate `rayw`
+      hint: it is `guest-sdk` in the rayw repository
+    ");
 }
 
 #[test]

@@ -45,17 +45,69 @@ fn tasks() -> Rows {
 
 #[test]
 fn a_list_of_tasks() {
-    insta::assert_snapshot!(list(&records(&tasks(), false), Format::Table, &clock()).unwrap());
+    insta::assert_snapshot!(list(&records(&tasks(), false), Format::Table, &clock()).unwrap().trim(), @r"
+    ======== List: 2026-11-22 18:05:01.250000 ========
+    Stats:
+    ------------------------------
+    Total: 2
+
+    Table:
+    ------------------------------
+       TASK_ID  ATTEMPT_NUMBER  NAME             STATE    JOB_ID    ACTOR_ID  TYPE         FUNC_OR_CLASS_NAME  PARENT_TASK_ID  NODE_ID  WORKER_ID  ERROR_TYPE
+    0  6f1c                  0  square           RUNNING  00000001            NORMAL_TASK  square              d41d            01d4     77aa
+    1  a0b1c2               13  \u{1b}[31mred\n  FAILED   00000001            NORMAL_TASK  square              d41d                                TASK_PANICKED
+    ");
 }
 
 #[test]
 fn a_detailed_list_of_tasks() {
-    insta::assert_snapshot!(list(&records(&tasks(), true), Format::Yaml, &clock()).unwrap());
+    insta::assert_snapshot!(list(&records(&tasks(), true), Format::Yaml, &clock()).unwrap().trim(), @r#"
+    ---
+    - task_id: 6f1c
+      attempt_number: 0
+      name: square
+      state: RUNNING
+      job_id: '00000001'
+      actor_id: null
+      type: NORMAL_TASK
+      func_or_class_name: square
+      parent_task_id: d41d
+      node_id: 01d4
+      worker_id: 77aa
+      error_type: null
+      pending_reason: null
+      required_resources: '{''CPU'': 1}'
+      creation_time_ms: 1795370701250
+      start_time_ms: 1795370702000
+      end_time_ms: null
+      error_message: null
+    - task_id: a0b1c2
+      attempt_number: 13
+      name: "\e[31mred\n"
+      state: FAILED
+      job_id: '00000001'
+      actor_id: null
+      type: NORMAL_TASK
+      func_or_class_name: square
+      parent_task_id: d41d
+      node_id: null
+      worker_id: null
+      error_type: TASK_PANICKED
+      pending_reason: null
+      required_resources: '{''CPU'': 1}'
+      creation_time_ms: 1795370701250
+      start_time_ms: null
+      end_time_ms: 1795370703000
+      error_message: |-
+        task `square` panicked: first line
+        second line
+    ...
+    "#);
 }
 
 #[test]
 fn a_list_as_json() {
-    insta::assert_snapshot!(list(&records(&tasks(), false), Format::Json, &clock()).unwrap());
+    insta::assert_snapshot!(list(&records(&tasks(), false), Format::Json, &clock()).unwrap().trim(), @r#"[{"task_id":"6f1c","attempt_number":0,"name":"square","state":"RUNNING","job_id":"00000001","actor_id":null,"type":"NORMAL_TASK","func_or_class_name":"square","parent_task_id":"d41d","node_id":"01d4","worker_id":"77aa","error_type":null},{"task_id":"a0b1c2","attempt_number":13,"name":"\u001b[31mred\n","state":"FAILED","job_id":"00000001","actor_id":null,"type":"NORMAL_TASK","func_or_class_name":"square","parent_task_id":"d41d","node_id":null,"worker_id":null,"error_type":"TASK_PANICKED"}]"#);
 }
 
 #[test]
@@ -71,7 +123,18 @@ fn a_list_of_actors() {
     };
     let named = ActorRow { actor_id: "a0b1".into(), name: "the one".into(), is_detached: true, ..counter.clone() };
     let rows = Rows::Actors(vec![counter, named]);
-    insta::assert_snapshot!(list(&records(&rows, false), Format::Table, &clock()).unwrap());
+    insta::assert_snapshot!(list(&records(&rows, false), Format::Table, &clock()).unwrap().trim(), @r"
+    ======== List: 2026-11-22 18:05:01.250000 ========
+    Stats:
+    ------------------------------
+    Total: 2
+
+    Table:
+    ------------------------------
+       ACTOR_ID  CLASS_NAME  STATE  JOB_ID    NAME     NODE_ID  RAY_NAMESPACE
+    0  6f1c      Counter     ALIVE  00000001           01d4     default
+    1  a0b1      Counter     ALIVE  00000001  the one  01d4     default
+    ");
 }
 
 #[test]
@@ -89,7 +152,18 @@ fn a_list_of_objects() {
     };
     let unmade = ObjectRow { object_id: "a0b100000000".into(), object_size: None, ..object.clone() };
     let rows = Rows::Objects(vec![object, unmade]);
-    insta::assert_snapshot!(list(&records(&rows, false), Format::Table, &clock()).unwrap());
+    insta::assert_snapshot!(list(&records(&rows, false), Format::Table, &clock()).unwrap().trim(), @r"
+    ======== List: 2026-11-22 18:05:01.250000 ========
+    Stats:
+    ------------------------------
+    Total: 2
+
+    Table:
+    ------------------------------
+       OBJECT_ID     OBJECT_SIZE  TASK_STATUS  ATTEMPT_NUMBER  REFERENCE_TYPE   CALL_SITE  TYPE     PID  IP
+    0  6f1c80000000           28  FINISHED                  0  LOCAL_REFERENCE  driver     DRIVER  4711  127.0.0.1
+    1  a0b100000000               FINISHED                  0  LOCAL_REFERENCE  driver     DRIVER  4711  127.0.0.1
+    ");
 }
 
 #[test]
@@ -105,7 +179,17 @@ fn a_list_of_nodes() {
         start_time_ms: 1_795_370_701_250,
     };
     let rows = Rows::Nodes(vec![node]);
-    insta::assert_snapshot!(list(&records(&rows, true), Format::Table, &clock()).unwrap());
+    insta::assert_snapshot!(list(&records(&rows, true), Format::Table, &clock()).unwrap().trim(), @r"
+    ======== List: 2026-11-22 18:05:01.250000 ========
+    Stats:
+    ------------------------------
+    Total: 1
+
+    Table:
+    ------------------------------
+       NODE_ID  NODE_IP    IS_HEAD_NODE  STATE  NODE_NAME  RESOURCES_TOTAL             RESOURCES_AVAILABLE  START_TIME_MS
+    0  01d4     127.0.0.1  True          ALIVE  here       {'CPU': 4, 'memory': 1024}  {'CPU': 3}           2026-11-22 18:05:01.250
+    ");
 }
 
 #[test]
@@ -118,7 +202,17 @@ fn a_list_of_jobs_shows_times_as_people_read_them() {
         end_time_ms: None,
     };
     let rows = Rows::Jobs(vec![job]);
-    insta::assert_snapshot!(list(&records(&rows, false), Format::Table, &clock()).unwrap());
+    insta::assert_snapshot!(list(&records(&rows, false), Format::Table, &clock()).unwrap().trim(), @r"
+    ======== List: 2026-11-22 18:05:01.250000 ========
+    Stats:
+    ------------------------------
+    Total: 1
+
+    Table:
+    ------------------------------
+       JOB_ID    STATUS   ENTRYPOINT  START_TIME_MS            END_TIME_MS
+    0  00000001  RUNNING  app.wasm    2026-11-22 18:05:01.250
+    ");
 }
 
 #[test]
@@ -147,12 +241,41 @@ fn of_tasks() -> Summary {
 
 #[test]
 fn a_summary_of_tasks() {
-    insta::assert_snapshot!(summary(&of_tasks(), Format::Table, &clock()).unwrap());
+    insta::assert_snapshot!(summary(&of_tasks(), Format::Table, &clock()).unwrap().trim(), @r"
+    ======== Tasks Summary: 2026-11-22 18:05:01.250000 ========
+    Stats:
+    ------------------------------------
+    total_actor_scheduled: 1
+    total_tasks: 5
+
+
+    Table (group by func_name):
+    ------------------------------------
+       FUNC_OR_CLASS_NAME  STATE_COUNTS  TYPE
+    0  square              FINISHED: 4   NORMAL_TASK
+                           RUNNING: 1
+    1  Counter.new         FINISHED: 1   ACTOR_CREATION_TASK
+    ");
 }
 
 #[test]
 fn a_summary_as_yaml() {
-    insta::assert_snapshot!(summary(&of_tasks(), Format::Yaml, &clock()).unwrap());
+    insta::assert_snapshot!(summary(&of_tasks(), Format::Yaml, &clock()).unwrap().trim(), @r"
+    ---
+    total_actor_scheduled: 1
+    total_tasks: 5
+    summary:
+    - func_or_class_name: square
+      state_counts:
+        FINISHED: 4
+        RUNNING: 1
+      type: NORMAL_TASK
+    - func_or_class_name: Counter.new
+      state_counts:
+        FINISHED: 1
+      type: ACTOR_CREATION_TASK
+    ...
+    ");
 }
 
 #[test]

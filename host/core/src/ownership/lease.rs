@@ -152,6 +152,11 @@ impl Ownership {
         if let Some(lease) = self.leases.get_mut(&id) {
             lease.busy += 1;
             lease.blocked = lease.blocked.saturating_sub(1);
+            // It found a slot that the head did not give back for it.
+            if lease.parked > lease.blocked {
+                lease.parked -= 1;
+                out.push(Command::ToHead(ToHead::ParkedEnded { lease: id, parked: 1 }));
+            }
         }
         self.wake(waiter, result, out);
     }

@@ -175,6 +175,10 @@ impl Ownership {
 
     /// Tells those who wait for settled objects, until nothing new settles.
     pub(super) fn settle_all(&mut self, now: Millis, out: &mut Vec<Command>) {
+        // A failure settles further objects; these queue up here, so that a long chain costs no stack.
+        if std::mem::replace(&mut self.is_settling, true) {
+            return;
+        }
         while let Some(id) = self.settled.pop_front() {
             let Some(object) = self.objects.get_mut(&id) else { continue };
             let waiters = std::mem::take(&mut object.waiters);
@@ -193,6 +197,7 @@ impl Ownership {
                 }
             }
         }
+        self.is_settling = false;
     }
 
     pub(super) fn input(&self, id: ObjectId) -> Option<Input> {

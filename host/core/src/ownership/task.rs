@@ -233,6 +233,8 @@ impl Ownership {
         for (output, index) in outputs.into_iter().zip(0..) {
             self.settle(id.output(index), output, out);
         }
+        // Who waited for it goes on in its slot, ahead of new work.
+        self.settle_all(now, out);
         self.end(id, None, now, out);
     }
 
@@ -247,6 +249,7 @@ impl Ownership {
         for index in 0..spec.num_returns {
             self.settle(id.output(index), Output::Failed(error.clone()), out);
         }
+        self.settle_all(now, out);
         self.end(id, Some(error), now, out);
     }
 

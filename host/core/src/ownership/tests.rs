@@ -1,1 +1,550 @@
-//! Cases of the owner’s machine.
+//! Cases of the owner's machine, each with a small world around it: the real
+//! head's machine, and a worker that holds what it was told to run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::{Command, Event, Outcome, Output, Ownership, WaitFor, WaitResult, WaiterId};
+use crate::message::ToHead;
+use crate::scheduler::{Outbox, Scheduler};
+use crate::{
+    ActorId, Amount, Arg, Codec, ComponentDigest, Error, ErrorKind, JobId, NodeId, ObjectId, RefId, Resources,
+    Retries, RetryExceptions, TaskId, TaskKind, TaskSpec, Value,
+};
+
+const NODE: NodeId = NodeId([7; 16]);
+
+/// An owner, a head, and what the node would be doing.
+struct World {
+    owner: Ownership,
+    head: Scheduler,
+    /// Orders that a worker has, by task.
+    running: BTreeMap<TaskId, u32>,
+    stopped: Vec<TaskId>,
+    woken: BTreeMap<u64, WaitResult>,
+    forgotten: Vec<ObjectId>,
+    now: u64,
+    next: u64,
+    cpus: Resources,
+}
+
+impl World {
+    fn new(total: Resources) -> Self {
+        let mut world = Self {
+            owner: Ownership::new(NODE),
+            head: Scheduler::default(),
+            running: BTreeMap::new(),
+            stopped: Vec::new(),
+            woken: BTreeMap::new(),
+            forgotten: Vec::new(),
+            now: 0,
+            next: 0,
+            cpus: total.clone(),
+        };
+        world.tell_head(vec![ToHead::NodeJoined { node: NODE, name: "n".into(), total }]);
+        world
+    }
+
+    fn with_cpus(cpus: u64) -> Self {
+        Self::new(Resources::cpus(Amount(cpus * 10_000)))
+    }
+
+    /// Tells the owner, and carries messages to and fro until nobody has more to say.
+    fn tell(&mut self, event: Event) {
+        let mut commands = Vec::new();
+        self.owner.handle(event, self.now, &mut commands);
+        let mut letters = Vec::new();
+        for command in commands {
+            match command {
+                Command::ToHead(message) => letters.push(message),
+                Command::Run(order) => {
+                    assert!(self.running.insert(order.spec.id, order.attempt).is_none(), "a task runs once at a time");
+                }
+                Command::Stop { task, .. } => self.stopped.push(task),
+                Command::Wake { waiter, result } => {
+                    assert!(self.woken.insert(waiter.0, result).is_none(), "a wait ends once");
+                }
+                Command::Forget(object) => self.forgotten.push(object),
+                Command::Call { .. } | Command::FlagCancelled { .. } => {}
+            }
+        }
+        self.tell_head(letters);
+    }
+
+    fn tell_head(&mut self, letters: Vec<ToHead>) {
+        let mut out = Outbox::new();
+        for letter in letters {
+            self.head.handle(letter, self.now, &mut out);
+        }
+        for (_, message) in out {
+            self.tell(Event::FromHead(message));
+        }
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.now += millis;
+        let mut out = Outbox::new();
+        self.head.tick(self.now, &mut out);
+        for (_, message) in out {
+            self.tell(Event::FromHead(message));
+        }
+        self.tell(Event::Tick);
+    }
+
+    fn spec(&mut self, cpus: u64, args: Vec<Arg>) -> TaskSpec {
+        self.next += 1;
+        let driver = JobId::numbered(1).driver(0);
+        TaskSpec {
+            id: driver.child(self.next),
+            parent: driver,
+            submitter: driver,
+            job: JobId::numbered(1),
+            component: ComponentDigest([0; 32]),
+            kind: TaskKind::Normal,
+            function: Arc::from("f"),
+            name: Arc::from("f"),
+            args,
+            num_returns: 1,
+            resources: Arc::new(Resources::cpus(Amount(cpus * 10_000))),
+            max_retries: Retries::AtMost(2),
+            retry_exceptions: RetryExceptions::No,
+            max_calls: 1,
+            timeout: None,
+        }
+    }
+
+    fn submit(&mut self, cpus: u64, args: Vec<Arg>) -> TaskId {
+        let spec = self.spec(cpus, args);
+        let id = spec.id;
+        self.tell(Event::Submitted(Arc::new(spec)));
+        id
+    }
+
+    fn finish(&mut self, id: TaskId) {
+        self.end(id, Outcome::Returned(vec![Output::Inline(value(Vec::new()))]));
+    }
+
+    fn end(&mut self, id: TaskId, outcome: Outcome) {
+        let attempt = self.running.remove(&id).expect("it runs");
+        self.tell(Event::Finished { task: id, attempt, outcome });
+    }
+
+    fn wait(&mut self, waiter: u64, objects: Vec<ObjectId>, caller: Option<TaskId>) {
+        let wait = WaitFor::Values;
+        self.tell(Event::WaitStarted { waiter: WaiterId(waiter), objects, wait, caller, poll: false });
+    }
+
+    fn is_running(&self, id: TaskId) -> bool {
+        self.running.contains_key(&id)
+    }
+}
+
+fn value(refs: Vec<RefId>) -> Arc<Value> {
+    Arc::new(Value { codec: Codec::Raw, data: Bytes::from_static(b"x"), refs })
+}
+
+fn failed(kind: ErrorKind) -> Outcome {
+    Outcome::Failed(Error::new(kind, "it failed"))
+}
+
+#[test]
+fn as_many_tasks_run_as_there_are_cpus() {
+    let mut world = World::with_cpus(2);
+    let ids: Vec<TaskId> = (0..3).map(|_| world.submit(1, Vec::new())).collect();
+    assert_eq!(world.running.len(), 2);
+    world.finish(ids[0]);
+    assert!(world.is_running(ids[2]));
+}
+
+#[test]
+fn a_task_waits_for_its_arguments() {
+    let mut world = World::with_cpus(2);
+    let first = world.submit(1, Vec::new());
+    let second = world.submit(1, vec![Arg::Object(first.output(0))]);
+    assert!(!world.is_running(second));
+    world.finish(first);
+    assert!(world.is_running(second));
+}
+
+#[test]
+fn a_failed_argument_fails_the_dependent_with_the_same_error_and_it_never_runs() {
+    let mut world = World::with_cpus(2);
+    let first = world.submit(1, Vec::new());
+    let second = world.submit(1, vec![Arg::Object(first.output(0))]);
+    world.wait(1, vec![second.output(0)], None);
+    world.end(first, failed(ErrorKind::TaskError));
+    assert!(!world.is_running(second));
+    let WaitResult::Failed(error) = &world.woken[&1] else { panic!("{:?}", world.woken) };
+    assert_eq!(error.kind, ErrorKind::TaskError);
+    assert!(error.origin.as_ref().unwrap().contains(&first.to_string()), "{error:?}");
+}
+
+#[test]
+fn breakdowns_are_retried_and_errors_of_the_task_are_not() {
+    let mut world = World::with_cpus(1);
+    let crashing = world.submit(1, Vec::new());
+    for attempt in 0..3 {
+        assert_eq!(world.running.get(&crashing), Some(&attempt));
+        world.end(crashing, failed(ErrorKind::WorkerCrashed));
+    }
+    assert!(!world.is_running(crashing));
+    let erring = world.submit(1, Vec::new());
+    world.end(erring, failed(ErrorKind::TaskError));
+    assert!(!world.is_running(erring));
+}
+
+#[test]
+fn a_blocked_task_gives_its_cpu_to_its_child_and_goes_on_after() {
+    let mut world = World::with_cpus(1);
+    let parent = world.submit(1, Vec::new());
+    let child = world.submit(1, Vec::new());
+    assert!(!world.is_running(child));
+    world.wait(1, vec![child.output(0)], Some(parent));
+    assert!(world.is_running(child), "the child has the parent's cpu");
+    world.finish(child);
+    assert!(matches!(world.woken.get(&1), Some(WaitResult::Values(_))));
+    world.finish(parent);
+    assert_eq!(world.owner.unfinished(), 0);
+}
+
+#[test]
+fn a_blocked_parent_goes_on_ahead_of_new_work() {
+    let mut world = World::with_cpus(1);
+    let parent = world.submit(1, Vec::new());
+    let child = world.submit(1, Vec::new());
+    let other = world.submit(1, Vec::new());
+    world.wait(1, vec![child.output(0)], Some(parent));
+    world.finish(child);
+    assert!(world.woken.contains_key(&1) && !world.is_running(other));
+    world.finish(parent);
+    assert!(world.is_running(other));
+}
+
+#[test]
+fn a_chain_deeper_than_the_cpus_finishes_even_across_shapes() {
+    let mut world = World::with_cpus(4);
+    let mut chain = Vec::new();
+    for depth in 0..9 {
+        let id = world.submit(1 + depth % 4, Vec::new());
+        for _ in 0..4 {
+            world.pass(25);
+        }
+        assert!(world.is_running(id), "depth {depth}");
+        chain.push(id);
+        world.block(id, 100 + depth);
+    }
+    while let Some(id) = chain.pop() {
+        world.unblock(id);
+        world.finish(id);
+        for _ in 0..4 {
+            world.pass(25);
+        }
+    }
+    assert_eq!(world.owner.unfinished(), 0);
+}
+
+impl World {
+    /// Blocks a running task on an object that only `unblock` makes.
+    fn block(&mut self, id: TaskId, waiter: u64) {
+        let object = id.put(9);
+        self.owner.expect_object(object);
+        let wait = WaitFor::Values;
+        let event =
+            Event::WaitStarted { waiter: WaiterId(waiter), objects: vec![object], wait, caller: Some(id), poll: false };
+        self.tell(event);
+    }
+
+    fn unblock(&mut self, id: TaskId) {
+        self.tell(Event::Put { object: id.put(9), output: Output::Inline(value(Vec::new())) });
+        for _ in 0..4 {
+            self.pass(25);
+        }
+    }
+}
+
+#[test]
+fn memory_stays_with_a_blocked_task() {
+    let total = Resources::cpus(Amount(20_000)).with_memory(100);
+    let mut world = World::new(total);
+    let mut spec = world.spec(1, Vec::new());
+    spec.resources = Arc::new(Resources::cpus(Amount::ONE).with_memory(60));
+    let holder = spec.id;
+    world.tell(Event::Submitted(Arc::new(spec.clone())));
+    spec.id = holder.child(1);
+    let second = spec.id;
+    world.tell(Event::Submitted(Arc::new(spec)));
+    world.block(holder, 1);
+    assert!(!world.is_running(second), "60 of 100 bytes are still taken");
+    world.unblock(holder);
+    assert!(world.woken.contains_key(&1));
+    world.finish(holder);
+    assert!(world.is_running(second));
+}
+
+#[test]
+fn another_shape_gets_its_turn_while_a_long_queue_is_worked_off() {
+    let mut world = World::with_cpus(2);
+    let many: Vec<TaskId> = (0..20).map(|_| world.submit(1, Vec::new())).collect();
+    let large = world.submit(2, Vec::new());
+    let mut finished = 0;
+    while !world.is_running(large) {
+        world.pass(30);
+        let running: Vec<TaskId> = world.running.keys().copied().collect();
+        running.into_iter().for_each(|id| world.finish(id));
+        finished += 1;
+        assert!(finished < 8, "the large one starves");
+    }
+    assert!(many.iter().any(|id| !world.is_running(*id)));
+}
+
+#[test]
+fn an_object_goes_when_its_last_reference_goes() {
+    let mut world = World::with_cpus(1);
+    let task = world.submit(1, Vec::new());
+    let object = RefId::Object(task.output(0));
+    world.finish(task);
+    world.tell(Event::Acquired(vec![object]));
+    world.tell(Event::Released(vec![object]));
+    assert_eq!(world.owner.objects(), 1);
+    world.tell(Event::Released(vec![object]));
+    assert_eq!(world.owner.objects(), 0);
+}
+
+#[test]
+fn an_object_in_the_value_of_another_lives_as_long() {
+    let mut world = World::with_cpus(1);
+    let inner = JobId::numbered(1).driver(0).put(1);
+    world.tell(Event::Put { object: inner, output: Output::Stored { size: 1 << 20, refs: Vec::new() } });
+    let outer = JobId::numbered(1).driver(0).put(2);
+    world.tell(Event::Put { object: outer, output: Output::Inline(value(vec![RefId::Object(inner)])) });
+    world.tell(Event::Released(vec![RefId::Object(inner)]));
+    assert_eq!(world.forgotten, []);
+    world.tell(Event::Released(vec![RefId::Object(outer)]));
+    assert_eq!((world.forgotten.as_slice(), world.owner.objects()), ([inner].as_slice(), 0));
+}
+
+#[test]
+fn an_argument_is_kept_until_its_task_is_over_also_when_it_fails() {
+    let mut world = World::with_cpus(1);
+    let object = JobId::numbered(1).driver(0).put(1);
+    world.tell(Event::Put { object, output: Output::Inline(value(Vec::new())) });
+    let task = world.submit(1, vec![Arg::Object(object)]);
+    world.tell(Event::Released(vec![RefId::Object(object), RefId::Object(task.output(0))]));
+    assert_eq!(world.owner.objects(), 2);
+    world.end(task, failed(ErrorKind::TaskError));
+    assert_eq!(world.owner.objects(), 0);
+}
+
+#[test]
+fn a_queued_task_that_is_cancelled_never_runs_and_a_running_one_is_stopped() {
+    let mut world = World::with_cpus(1);
+    let running = world.submit(1, Vec::new());
+    let queued = world.submit(1, Vec::new());
+    world.tell(Event::Cancelled { object: queued.output(0), recursive: false });
+    world.tell(Event::Cancelled { object: running.output(0), recursive: false });
+    assert_eq!(world.stopped, [running]);
+    world.end(running, failed(ErrorKind::TaskCancelled));
+    assert!(world.running.is_empty() && world.owner.unfinished() == 0);
+}
+
+#[test]
+fn recursive_cancel_reaches_grandchildren() {
+    let mut world = World::with_cpus(4);
+    let parent = world.submit(1, Vec::new());
+    let mut child = world.spec(1, Vec::new());
+    child.parent = parent;
+    let mut grandchild = world.spec(1, Vec::new());
+    grandchild.parent = child.id;
+    let (child_id, grandchild_id) = (child.id, grandchild.id);
+    world.tell(Event::Submitted(Arc::new(child)));
+    world.tell(Event::Submitted(Arc::new(grandchild)));
+    world.tell(Event::Cancelled { object: parent.output(0), recursive: true });
+    let mut stopped = world.stopped.clone();
+    stopped.sort();
+    let mut all = vec![parent, child_id, grandchild_id];
+    all.sort();
+    assert_eq!(stopped, all);
+}
+
+#[test]
+fn a_wait_for_some_ends_with_exactly_as_many_in_order() {
+    let mut world = World::with_cpus(4);
+    let ids: Vec<TaskId> = (0..4).map(|_| world.submit(1, Vec::new())).collect();
+    let objects = ids.iter().map(|id| id.output(0)).collect();
+    let wait = WaitFor::Ready(2);
+    world.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
+    world.finish(ids[3]);
+    assert!(!world.woken.contains_key(&1));
+    world.finish(ids[1]);
+    assert!(matches!(&world.woken[&1], WaitResult::Ready(ready) if *ready == [1, 3]));
+}
+
+#[test]
+fn an_idle_lease_goes_back() {
+    let mut world = World::with_cpus(1);
+    let task = world.submit(1, Vec::new());
+    world.finish(task);
+    world.pass(1_000);
+    let free = world.head.node_rows()[0].resources_available.clone();
+    assert_eq!(free, world.cpus.to_string());
+}
+
+#[test]
+fn what_no_node_can_ever_run_says_why_it_waits() {
+    let mut world = World::with_cpus(2);
+    let task = world.submit(5, Vec::new());
+    let row = world.owner.task_rows().find(|row| row.task_id == task.to_string()).unwrap();
+    let why = row.pending_reason.unwrap();
+    assert!(why.starts_with("infeasible: needs 5 CPU (2 here)"), "{why}");
+}
+
+#[test]
+fn a_result_of_an_old_attempt_is_ignored() {
+    let mut world = World::with_cpus(1);
+    let task = world.submit(1, Vec::new());
+    world.end(task, failed(ErrorKind::WorkerCrashed));
+    let outcome = Outcome::Returned(vec![Output::Inline(value(Vec::new()))]);
+    world.tell(Event::Finished { task, attempt: 0, outcome });
+    assert_eq!(world.owner.unfinished(), 1);
+    world.finish(task);
+    assert_eq!(world.owner.unfinished(), 0);
+}
+
+/// What a random program does next.
+#[derive(Debug, Clone)]
+enum Step {
+    Submit { cpus: u64, depends_on: Option<usize> },
+    Finish(usize),
+    Crash(usize),
+    Err(usize),
+    Block(usize, usize),
+    Cancel(usize),
+    Drop(usize),
+    Pass(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (0..5_u64, proptest::option::of(0..40_usize)).prop_map(|(cpus, depends_on)| Step::Submit { cpus, depends_on }),
+        4 => (0..8_usize).prop_map(Step::Finish),
+        1 => (0..8_usize).prop_map(Step::Crash),
+        1 => (0..8_usize).prop_map(Step::Err),
+        2 => (0..8_usize, 0..40_usize).prop_map(|(task, on)| Step::Block(task, on)),
+        1 => (0..40_usize).prop_map(Step::Cancel),
+        2 => (0..40_usize).prop_map(Step::Drop),
+        2 => (0..40_u64).prop_map(Step::Pass),
+    ];
+    proptest::collection::vec(step, 1..120)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Whatever happens: no more cpus are used than there are, every task ends, every object goes
+    /// when nobody refers to it, and the head has all its cpus back.
+    #[test]
+    fn nothing_is_lost_and_nothing_is_left(steps in steps()) {
+        let mut world = World::with_cpus(4);
+        let mut held: Vec<Option<ObjectId>> = Vec::new();
+        let mut needs: BTreeMap<TaskId, u64> = BTreeMap::new();
+        let mut blocked: BTreeMap<TaskId, u64> = BTreeMap::new();
+        let mut waiters = 0;
+        for step in steps {
+            let active: Vec<TaskId> =
+                world.running.keys().filter(|id| !blocked.contains_key(id)).copied().collect();
+            let pick = |index: usize| active.get(index).copied();
+            match step {
+                Step::Submit { cpus, depends_on } => {
+                    let object = depends_on.and_then(|index| held.get(index).copied().flatten());
+                    let id = world.submit(cpus, object.map(Arg::Object).into_iter().collect());
+                    needs.insert(id, cpus);
+                    held.push(Some(id.output(0)));
+                }
+                Step::Finish(index) => if let Some(id) = pick(index) { world.finish(id) },
+                Step::Crash(index) => if let Some(id) = pick(index) { world.end(id, failed(ErrorKind::WorkerCrashed)) },
+                Step::Err(index) => if let Some(id) = pick(index) { world.end(id, failed(ErrorKind::TaskError)) },
+                Step::Block(index, on) => {
+                    if let (Some(id), Some(Some(object))) = (pick(index), held.get(on)) && object.task() != id {
+                        waiters += 1;
+                        world.wait(waiters, vec![*object], Some(id));
+                        if !world.woken.contains_key(&waiters) {
+                            blocked.insert(id, waiters);
+                        }
+                    }
+                }
+                Step::Cancel(index) => {
+                    if let Some(Some(object)) = held.get(index) {
+                        world.tell(Event::Cancelled { object: *object, recursive: true });
+                    }
+                }
+                Step::Drop(index) => {
+                    if let Some(object) = held.get_mut(index).and_then(Option::take) {
+                        world.tell(Event::Released(vec![RefId::Object(object)]));
+                    }
+                }
+                Step::Pass(millis) => world.pass(millis),
+            }
+            for id in std::mem::take(&mut world.stopped) {
+                if let Some(waiter) = blocked.remove(&id) {
+                    world.tell(Event::WaitAbandoned(WaiterId(waiter)));
+                }
+                if world.running.contains_key(&id) {
+                    world.end(id, failed(ErrorKind::TaskCancelled));
+                }
+            }
+            blocked.retain(|_, waiter| !world.woken.contains_key(waiter));
+            let used: u64 = world.running.keys().filter(|id| !blocked.contains_key(id)).map(|id| needs[id]).sum();
+            prop_assert!(used <= 4, "{used} cpus are used");
+        }
+        // Let everything come to its end. Two tasks that wait for each other cannot be made by a
+        // program, but can be made here: time out whoever stands still.
+        for round in 0..2_000 {
+            if world.owner.unfinished() == 0 {
+                break;
+            }
+            world.pass(25);
+            blocked.retain(|_, waiter| !world.woken.contains_key(waiter));
+            let next = world.running.keys().find(|id| !blocked.contains_key(id)).copied();
+            match (next, blocked.values().next().copied()) {
+                (Some(id), _) => world.finish(id),
+                (None, Some(waiter)) if round % 10 == 9 => world.tell(Event::WaitTimedOut(WaiterId(waiter))),
+                _ => {}
+            }
+            let infeasible: Vec<ObjectId> = needs.iter().filter(|(_, cpus)| **cpus > 4).map(|(id, _)| id.output(0)).collect();
+            for object in infeasible {
+                world.tell(Event::Cancelled { object, recursive: false });
+            }
+        }
+        prop_assert_eq!(world.owner.unfinished(), 0, "every task ends");
+        for object in held.into_iter().flatten() {
+            world.tell(Event::Released(vec![RefId::Object(object)]));
+        }
+        prop_assert_eq!(world.owner.objects(), 0, "every object goes");
+        world.pass(1_000);
+        world.pass(1_000);
+        prop_assert_eq!(&world.head.node_rows()[0].resources_available, &world.cpus.to_string());
+    }
+}
+
+#[test]
+fn a_failure_runs_down_a_long_chain() {
+    let mut world = World::with_cpus(1);
+    let first = world.submit(1, Vec::new());
+    let mut last = first;
+    for _ in 0..50_000 {
+        last = world.submit(1, vec![Arg::Object(last.output(0))]);
+    }
+    world.wait(1, vec![last.output(0)], None);
+    world.end(first, failed(ErrorKind::TaskError));
+    assert!(matches!(world.woken[&1], WaitResult::Failed(_)));
+    assert_eq!(world.owner.unfinished(), 0);
+}
+
+#[test]
+fn an_unknown_actor_is_an_error_and_no_hang() {
+    let world = World::with_cpus(1);
+    assert_eq!(world.owner.admit_call(ActorId([1; 16])).unwrap_err().kind, ErrorKind::ActorNotFound);
+}

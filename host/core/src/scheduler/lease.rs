@@ -58,8 +58,15 @@ impl Scheduler {
         let mut served_in_part = Vec::new();
         let mut index = 0;
         let mut waiting = Vec::new();
+        let mut held_up: Vec<Resources> = Vec::new();
         while index < self.demands.len() {
             let demand = &self.demands[index];
+            let need = self.need_of(&demand.kind);
+            if held_up.iter().any(|held| held.overlaps(&need)) {
+                waiting.push(index);
+                index += 1;
+                continue;
+            }
             let full = match &demand.kind {
                 DemandKind::Slots { owner, shape, backlog } => {
                     let (owner, shape, backlog) = (*owner, shape.clone(), *backlog);
@@ -93,7 +100,9 @@ impl Scheduler {
                 }
                 Err(why) => {
                     let demand = &mut self.demands[index];
-                    let holds_up = demand.passed >= limits::DEMAND_PASSED_MAX && !why.starts_with(INFEASIBLE);
+                    if demand.passed >= limits::DEMAND_PASSED_MAX && !why.starts_with(INFEASIBLE) {
+                        held_up.push(need);
+                    }
                     let changed = demand.why != why;
                     demand.why.clone_from(&why);
                     if changed {
@@ -101,15 +110,21 @@ impl Scheduler {
                     }
                     waiting.push(index);
                     index += 1;
-                    if holds_up {
-                        break;
-                    }
                 }
             }
         }
         self.demands.extend(served_in_part);
         for index in 0..self.demands.len() {
             self.reclaim_for(index, now, out);
+        }
+    }
+
+    fn need_of(&self, demand: &DemandKind) -> Resources {
+        match demand {
+            DemandKind::Slots { shape, .. } => shape.resources.as_ref().clone(),
+            DemandKind::Actor(actor) => {
+                self.actors.get(actor).map(|actor| actor.spec.lifetime.clone()).unwrap_or_default()
+            }
         }
     }
 
@@ -208,12 +223,10 @@ impl Scheduler {
 
     /// Asks those who hold slots to make room for a demand that does not fit.
     fn reclaim_for(&mut self, index: usize, now: Millis, out: &mut Outbox) {
-        let (need, own) = match &self.demands[index].kind {
-            DemandKind::Slots { owner, shape, .. } => (shape.resources.as_ref().clone(), Some((*owner, shape.clone()))),
-            DemandKind::Actor(actor) => match self.actors.get(actor) {
-                Some(actor) => (actor.spec.lifetime.clone(), None),
-                None => return,
-            },
+        let need = self.need_of(&self.demands[index].kind);
+        let own = match &self.demands[index].kind {
+            DemandKind::Slots { owner, shape, .. } => Some((*owner, shape.clone())),
+            DemandKind::Actor(_) => None,
         };
         self.reclaim(&need, None, own, now, false, out);
     }

@@ -18,7 +18,27 @@ fn a_crate_has_all_its_files_and_its_name() {
         let text = fs::read_to_string(app.join(path)).unwrap();
         assert!(!text.contains("{{"), "{path} has a gap that was not filled: {text}");
     }
-    insta::assert_snapshot!(fs::read_to_string(app.join("Cargo.toml")).unwrap());
+    insta::assert_snapshot!(fs::read_to_string(app.join("Cargo.toml")).unwrap(), @r#"
+    [package]
+    name = "my-app"
+    version = "0.1.0"
+    edition = "2024"
+    publish = false
+
+    [dependencies]
+    rayw = { path = "/with \"quotes\"/sdk" }
+
+    # A workspace of its own, wherever this folder lies.
+    [workspace]
+
+    # Small and fast components: tasks start sooner, and run at full speed.
+    [profile.release]
+    opt-level = 3
+    lto = true
+    codegen-units = 1
+    panic = "abort"
+    strip = "debuginfo"
+    "#);
 }
 
 #[test]
@@ -47,5 +67,18 @@ fn names_that_cargo_would_refuse_are_refused_at_once() {
         Err(failure) => failure.error.message,
     };
     let names = ["app", "my-app_2", "path/to/app", "2fast", "", "..", "a b", "ä", "fn", "Self", "rayw", "proc-macro"];
-    insta::assert_snapshot!(names.map(why).join("\n"));
+    insta::assert_snapshot!(names.map(why).join("\n"), @r"
+    app: fine
+    my-app_2: fine
+    app: fine
+    `2fast` cannot be the name of a crate: it does not start with a letter
+    `` cannot be the name of a crate: it does not start with a letter
+    `..` cannot be the name of a crate: it does not start with a letter
+    `a b` cannot be the name of a crate: it contains ` `
+    `ä` cannot be the name of a crate: it does not start with a letter
+    `fn` cannot be the name of a crate: it is a word of Rust
+    `Self` cannot be the name of a crate: it is a word of Rust
+    `rayw` cannot be the name of a crate: another crate that is needed has that name
+    `proc-macro` cannot be the name of a crate: another crate that is needed has that name
+    ");
 }
