@@ -271,6 +271,8 @@ impl Ownership {
             idle_since: now,
         });
         lease.slots += slots;
+        // Who gives wants nothing back any more.
+        lease.reclaim = 0;
         self.use_slots(id, now, out);
         self.tell_backlog(index, out);
     }

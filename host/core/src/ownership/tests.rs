@@ -44,7 +44,7 @@ impl World {
             next: 0,
             cpus: total.clone(),
         };
-        world.tell_head(vec![ToHead::NodeJoined { node: NODE, name: "n".into(), total }]);
+        world.head.handle(ToHead::NodeJoined { node: NODE, name: "n".into(), total }, 0, &mut Outbox::new());
         world
     }
 
@@ -54,6 +54,21 @@ impl World {
 
     /// Tells the owner, and carries messages to and fro until nobody has more to say.
     fn tell(&mut self, event: Event) {
+        let mut letters = self.tell_owner(event);
+        for round in 0.. {
+            if letters.is_empty() {
+                return;
+            }
+            assert!(round < 1_000, "owner and head never come to rest: {letters:?}");
+            let mut out = Outbox::new();
+            for letter in letters.drain(..) {
+                self.head.handle(letter, self.now, &mut out);
+            }
+            letters = out.into_iter().flat_map(|(_, message)| self.tell_owner(Event::FromHead(message))).collect();
+        }
+    }
+
+    fn tell_owner(&mut self, event: Event) -> Vec<ToHead> {
         let mut commands = Vec::new();
         self.owner.handle(event, self.now, &mut commands);
         let mut letters = Vec::new();
@@ -71,17 +86,7 @@ impl World {
                 Command::Call { .. } | Command::FlagCancelled { .. } => {}
             }
         }
-        self.tell_head(letters);
-    }
-
-    fn tell_head(&mut self, letters: Vec<ToHead>) {
-        let mut out = Outbox::new();
-        for letter in letters {
-            self.head.handle(letter, self.now, &mut out);
-        }
-        for (_, message) in out {
-            self.tell(Event::FromHead(message));
-        }
+        letters
     }
 
     fn pass(&mut self, millis: u64) {

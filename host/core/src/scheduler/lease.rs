@@ -171,6 +171,7 @@ impl Scheduler {
             .find(|(_, lease)| lease.owner == owner && lease.node == node && lease.shape == *shape);
         let id = if let Some((id, lease)) = known {
             lease.slots += slots;
+            lease.reclaiming = 0;
             lease.granted_at = now;
             *id
         } else {

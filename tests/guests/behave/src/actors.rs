@@ -1,0 +1,2 @@
+//! Soon.
+pub const SCENARIOS: &[crate::Scenario] = crate::scenarios![];
