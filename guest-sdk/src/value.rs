@@ -70,11 +70,30 @@ pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T> {
     match value.codec {
         Codec::Msgpack => {
             let _scope = DecodingScope::enter(value.handles);
-            rmp_serde::from_slice(&value.data).map_err(|error| wrong(&error))
+            rmp_serde::from_slice(&value.data).map_err(|error| wrong(&in_words(&error)))
         }
         Codec::Raw => T::deserialize(RawDeserializer(value.data)).map_err(|error| wrong(&error)),
         Codec::Wave => Err(wrong(&"it is in WebAssembly value encoding, which only typed components read")),
     }
+}
+
+/// MessagePack's own names, like "wrong msgpack marker FixStr(5)", say little to a caller.
+fn in_words(error: &rmp_serde::decode::Error) -> String {
+    let rmp_serde::decode::Error::TypeMismatch(marker) = error else { return error.to_string() };
+    let marker = format!("{marker:?}");
+    let found = match marker.trim_end_matches(|c: char| !c.is_alphabetic()) {
+        "Null" => "nothing",
+        "True" | "False" => "a bool",
+        "FixPos" | "FixNeg" | "U" | "I" => "a whole number",
+        "F" => "a number with a fraction",
+        "FixStr" | "Str" => "a text",
+        "Bin" => "bytes",
+        "FixArray" | "Array" => "a list",
+        "FixMap" | "Map" => "a map",
+        _ if marker.contains("Ext") => "a reference",
+        _ => return error.to_string(),
+    };
+    format!("found {found}, where something else was expected")
 }
 
 /// What an `ObjectRef` writes of itself.

@@ -231,7 +231,7 @@ fn take_two_faced(_face: TwoFaced) {}
 fn a_value_that_cannot_be_read_says_why() {
     let error = rayw::put(&TwoFaced).unwrap().get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Serialization);
-    assert!(error.to_string().contains("invalid type: string \"seven\", expected u64"), "{error}");
+    assert!(error.to_string().ends_with(": found a text, where something else was expected"), "{error}");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn an_argument_that_cannot_be_read_names_the_parameter_and_its_type() {
     let error = take_two_faced::remote(TwoFaced).get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert_eq!(error.message(), "argument `_face` of `take_two_faced` is not a `TwoFaced`");
-    assert!(error.to_string().contains("expected u64"), "{error}");
+    assert!(error.to_string().ends_with(": found a text, where something else was expected"), "{error}");
 }
 
 #[test]

@@ -183,7 +183,8 @@ fn run_attempt(
     if work.is_finished() {
         return Attempt::Abandoned;
     }
-    let arguments = match resolve(&locked(&work.arguments)) {
+    let resolved = resolve(&locked(&work.arguments));
+    let arguments = match resolved {
         Ok(arguments) => arguments,
         // The body never runs, and no attempt would change that.
         Err(error) => {

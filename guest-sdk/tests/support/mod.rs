@@ -11,13 +11,13 @@ static OPEN: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 static CHANGED: Condvar = Condvar::new();
 
 /// Lets pass who waits at the gate, now and later.
-pub fn open(gate: &str) {
+pub(crate) fn open(gate: &str) {
     OPEN.lock().unwrap().get_or_insert_default().insert(gate.to_owned());
     CHANGED.notify_all();
 }
 
 /// Waits until the gate is open. Only for threads that hold no slot.
-pub fn pass(gate: &str) {
+pub(crate) fn pass(gate: &str) {
     let mut open = OPEN.lock().unwrap();
     while !open.get_or_insert_default().contains(gate) {
         open = CHANGED.wait(open).unwrap();
@@ -25,18 +25,18 @@ pub fn pass(gate: &str) {
 }
 
 #[derive(Default)]
-pub struct Porter;
+pub(crate) struct Porter;
 
 #[rayw::actor]
 impl Porter {
     /// Answers with the number when the gate is open.
-    pub fn number_after(&self, gate: String, number: u64) -> u64 {
+    pub(crate) fn number_after(&self, gate: String, number: u64) -> u64 {
         pass(&gate);
         number
     }
 }
 
 /// A number that is there when the gate is open.
-pub fn number_after(gate: &str, number: u64) -> rayw::ObjectRef<u64> {
+pub(crate) fn number_after(gate: &str, number: u64) -> rayw::ObjectRef<u64> {
     Porter::remote().unwrap().number_after(gate, number)
 }

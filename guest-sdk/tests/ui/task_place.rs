@@ -1,0 +1,4 @@
+#[rayw::task]
+struct NotAFunction;
+
+fn main() {}

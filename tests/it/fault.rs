@@ -1,0 +1,1 @@
+//! What goes wrong, and that it harms nobody else.
