@@ -99,7 +99,9 @@ impl Argument {
     }
 
     fn from_object(object: &Arc<Shared>) -> Self {
-        Self { content: Content::Object(Arc::clone(object)) }
+        Self {
+            content: Content::Object(Arc::clone(object)),
+        }
     }
 
     /// The argument as the contract wants it; `owner` is what it is for, for messages.
@@ -110,16 +112,21 @@ impl Argument {
                 None => unreachable!("an argument is sent once"),
             },
             Content::Object(object) => Ok(Arg::Object(object.raw()?)),
-            Content::Failed(error) => {
-                Err(error.clone().context(format!("argument {} of `{owner}` cannot be sent", index + 1)))
-            }
+            Content::Failed(error) => Err(error.clone().context(format!(
+                "argument {} of `{owner}` cannot be sent",
+                index + 1
+            ))),
         }
     }
 }
 
 /// All arguments of a call to `owner` as the contract wants them.
 pub(crate) fn lower<'a>(owner: &str, arguments: &'a mut [Argument]) -> Result<Vec<Arg<'a>>> {
-    arguments.iter_mut().enumerate().map(|(index, argument)| argument.lower(owner, index)).collect()
+    arguments
+        .iter_mut()
+        .enumerate()
+        .map(|(index, argument)| argument.lower(owner, index))
+        .collect()
 }
 
 /// The arguments that arrived, taken by the callee one after the other.
@@ -143,7 +150,11 @@ impl Arguments {
         if values.len() != parameters.len() {
             return Err(wrong_count(callee, parameters, values.len()));
         }
-        Ok(Self { callee, parameters: parameters.iter(), values: values.into_iter() })
+        Ok(Self {
+            callee,
+            parameters: parameters.iter(),
+            values: values.into_iter(),
+        })
     }
 
     /// The next argument.
@@ -172,9 +183,17 @@ impl Arguments {
 fn wrong_count(callee: &str, parameters: &[Parameter], given: usize) -> Error {
     let count = parameters.len();
     let noun = if count == 1 { "argument" } else { "arguments" };
-    let listed: Vec<String> =
-        parameters.iter().map(|parameter| format!("{}: {}", parameter.name, parameter.type_name)).collect();
-    let listed = if listed.is_empty() { String::new() } else { format!(" ({})", listed.join(", ")) };
+    let listed: Vec<String> = parameters
+        .iter()
+        .map(|parameter| format!("{}: {}", parameter.name, parameter.type_name))
+        .collect();
+    let listed = if listed.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", listed.join(", "))
+    };
     let were = if given == 1 { "was" } else { "were" };
-    Error::invalid_argument(format!("`{callee}` takes {count} {noun}{listed}, but {given} {were} given"))
+    Error::invalid_argument(format!(
+        "`{callee}` takes {count} {noun}{listed}, but {given} {were} given"
+    ))
 }

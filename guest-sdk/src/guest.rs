@@ -36,7 +36,11 @@ impl Guest for Dispatcher {
         }
     }
 
-    fn invoke(function: String, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>, types::Error> {
+    fn invoke(
+        function: String,
+        args: Vec<Value>,
+        num_returns: u32,
+    ) -> Result<Vec<Value>, types::Error> {
         driver::install_panic_hook();
         registry::function(&function)
             .and_then(|function| (function.invoke)(args, num_returns))
@@ -51,11 +55,18 @@ impl Guest for Dispatcher {
         Ok(())
     }
 
-    fn call(method: String, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>, types::Error> {
+    fn call(
+        method: String,
+        args: Vec<Value>,
+        num_returns: u32,
+    ) -> Result<Vec<Value>, types::Error> {
         driver::install_panic_hook();
         INSTANCE.with_borrow_mut(|instance| {
             let instance = instance.as_mut().ok_or_else(|| {
-                Error::of_kind(ErrorKind::System, format!("`{method}` was called before the actor was constructed"))
+                Error::of_kind(
+                    ErrorKind::System,
+                    format!("`{method}` was called before the actor was constructed"),
+                )
             })?;
             let method = instance.class.method(&method)?;
             Ok((method.call)(instance.state.as_mut(), args, num_returns)?)

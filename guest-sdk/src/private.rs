@@ -15,7 +15,8 @@ pub use crate::guest::Dispatcher;
 pub use crate::options::{ActorSettings, CallSettings, TaskSettings};
 pub use crate::registry::{Class, Function, Method, Parameter};
 pub use crate::returns::{
-    Declared, EncodeOne, EncodeSeveral, Nothing, Output, ResultLike, Returns, Several, Single, Submitted,
+    Declared, EncodeOne, EncodeSeveral, Nothing, Output, ResultLike, Returns, Several, Single,
+    Submitted,
 };
 pub use crate::runtime::types::Value;
 

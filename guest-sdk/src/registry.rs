@@ -70,10 +70,13 @@ pub(crate) fn class(name: &str) -> Result<&'static Class> {
 
 impl Class {
     pub(crate) fn method(&self, name: &str) -> Result<&'static Method> {
-        self.methods.iter().find(|method| method.name == name).ok_or_else(|| {
-            let what = format!("method of `{}`", self.name);
-            unknown(&what, name, self.methods.iter().map(|method| method.name))
-        })
+        self.methods
+            .iter()
+            .find(|method| method.name == name)
+            .ok_or_else(|| {
+                let what = format!("method of `{}`", self.name);
+                unknown(&what, name, self.methods.iter().map(|method| method.name))
+            })
     }
 }
 
@@ -83,8 +86,14 @@ impl Class {
 ///
 /// If there are such.
 pub(crate) fn assert_unique() {
-    assert_unique_names("functions under `#[rayw::task]`", functions().map(|function| function.name));
-    assert_unique_names("types under `#[rayw::actor]`", classes().map(|class| class.name));
+    assert_unique_names(
+        "functions under `#[rayw::task]`",
+        functions().map(|function| function.name),
+    );
+    assert_unique_names(
+        "types under `#[rayw::actor]`",
+        classes().map(|class| class.name),
+    );
 }
 
 fn assert_unique_names(what: &str, names: impl Iterator<Item = &'static str>) {
@@ -97,7 +106,17 @@ fn assert_unique_names(what: &str, names: impl Iterator<Item = &'static str>) {
 
 fn unknown(what: &str, name: &str, known: impl Iterator<Item = &'static str>) -> Error {
     const LISTED_MAX: usize = 20;
-    let known: Vec<_> = known.take(LISTED_MAX).map(|known| format!("`{known}`")).collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    Error::of_kind(ErrorKind::UnknownFunction, format!("there is no {what} `{name}`; there is {known}"))
+    let known: Vec<_> = known
+        .take(LISTED_MAX)
+        .map(|known| format!("`{known}`"))
+        .collect();
+    let known = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
+    Error::of_kind(
+        ErrorKind::UnknownFunction,
+        format!("there is no {what} `{name}`; there is {known}"),
+    )
 }

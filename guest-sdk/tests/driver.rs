@@ -13,12 +13,16 @@ mod succeeds {
 mod fails {
     #[rayw::task]
     fn divide(number: i32, divisor: i32) -> Result<i32, String> {
-        number.checked_div(divisor).ok_or_else(|| "there is no division by zero".to_owned())
+        number
+            .checked_div(divisor)
+            .ok_or_else(|| "there is no division by zero".to_owned())
     }
 
     #[rayw::main]
     pub(super) fn main() -> rayw::Result<()> {
-        divide::remote(1, 0).get().map_err(|error| error.context("the sum is not known"))?;
+        divide::remote(1, 0)
+            .get()
+            .map_err(|error| error.context("the sum is not known"))?;
         Ok(())
     }
 }
@@ -78,7 +82,10 @@ fn an_error_is_printed_with_its_causes_and_the_code_is_1() {
     let output = run("fails");
     assert_eq!(output.status.code(), Some(1));
     let printed = String::from_utf8_lossy(&output.stderr);
-    assert!(printed.contains("Error: the sum is not known: there is no division by zero\n"), "{printed}");
+    assert!(
+        printed.contains("Error: the sum is not known: there is no division by zero\n"),
+        "{printed}"
+    );
     assert!(printed.contains("  in divide ("), "{printed}");
 }
 

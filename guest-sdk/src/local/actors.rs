@@ -15,8 +15,8 @@ use std::sync::{Arc, LazyLock, Mutex, Weak};
 use super::context::{self, ActorFrame, Frame};
 use super::tasks::held;
 use super::types::{
-    ActorHandle, ActorOptions, Arg, CallOptions, Error, ErrorKind, ObjectRef, ResourceAmount, RetryExceptions,
-    Value,
+    ActorHandle, ActorOptions, Arg, CallOptions, Error, ErrorKind, ObjectRef, ResourceAmount,
+    RetryExceptions, Value,
 };
 use super::work::{self, Argument, Attempt, Guarded, Target, Terms, Work, locked};
 use super::world::{State, WORLD};
@@ -34,7 +34,9 @@ pub(super) enum Named {
 impl Named {
     fn is(&self, actor: &Arc<Actor>) -> bool {
         match self {
-            Self::Counted(life) => life.upgrade().is_none_or(|life| Arc::ptr_eq(&life.actor, actor)),
+            Self::Counted(life) => life
+                .upgrade()
+                .is_none_or(|life| Arc::ptr_eq(&life.actor, actor)),
             Self::Detached(life) => Arc::ptr_eq(&life.actor, actor),
         }
     }
@@ -65,6 +67,10 @@ impl Drop for Life {
     /// thread does what follows.
     fn drop(&mut self) {
         static LAST_HANDLES: LazyLock<Sender<u64>> = LazyLock::new(|| {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "at most one entry per actor; a full queue would block a drop under the lock"
+            )]
             let (sender, receiver) = channel();
             std::thread::spawn(move || {
                 for number in receiver {
@@ -90,21 +96,38 @@ pub(super) struct ActorState {
     dead: Option<Error>,
 }
 
-pub(crate) fn create(class: &str, args: &[Arg<'_>], options: &ActorOptions) -> Result<ActorHandle, Error> {
+pub(crate) fn create(
+    class: &str,
+    args: &[Arg<'_>],
+    options: &ActorOptions,
+) -> Result<ActorHandle, Error> {
     context::end_if_abandoned();
     registry::assert_unique();
     let class = registry::class(class)?;
     let declared = (class.options)().options;
-    let name = options.name.clone().map(|name| (namespace(options.namespace.as_deref()), name));
+    let name = options
+        .name
+        .clone()
+        .map(|name| (namespace(options.namespace.as_deref()), name));
     if name.is_none() && (options.get_if_exists || options.detached) {
-        let option = if options.get_if_exists { "get_if_exists" } else { "detached" };
+        let option = if options.get_if_exists {
+            "get_if_exists"
+        } else {
+            "detached"
+        };
         return Err(Error::new(
             ErrorKind::InvalidArgument,
-            format_args!("an actor without a name cannot be found again: `{option}` needs a `name`"),
+            format_args!(
+                "an actor without a name cannot be found again: `{option}` needs a `name`"
+            ),
         ));
     }
     let number = WORLD.next_id();
-    let resources = if options.resources.is_empty() { declared.resources } else { options.resources.clone() };
+    let resources = if options.resources.is_empty() {
+        declared.resources
+    } else {
+        options.resources.clone()
+    };
     let actor = Arc::new(Actor {
         number,
         id: format!("{number:032x}"),
@@ -118,13 +141,18 @@ pub(crate) fn create(class: &str, args: &[Arg<'_>], options: &ActorOptions) -> R
         )?,
         max_restarts: options.max_restarts.or(declared.max_restarts).unwrap_or(0),
         max_task_retries: options.max_task_retries.or(declared.max_task_retries),
-        max_pending_calls: options.max_pending_calls.or(declared.max_pending_calls).unwrap_or(-1),
+        max_pending_calls: options
+            .max_pending_calls
+            .or(declared.max_pending_calls)
+            .unwrap_or(-1),
         out_of_order: options
             .allow_out_of_order_execution
             .or(declared.allow_out_of_order_execution)
             .unwrap_or(false),
     });
-    let life = Arc::new(Life { actor: Arc::clone(&actor) });
+    let life = Arc::new(Life {
+        actor: Arc::clone(&actor),
+    });
     let mut guard = WORLD.lock();
     if let Some(name) = name {
         if let Some(existing) = find(&guard, &name) {
@@ -140,18 +168,24 @@ pub(crate) fn create(class: &str, args: &[Arg<'_>], options: &ActorOptions) -> R
                 ),
             ));
         }
-        let named =
-            if options.detached { Named::Detached(Arc::clone(&life)) } else { Named::Counted(Arc::downgrade(&life)) };
+        let named = if options.detached {
+            Named::Detached(Arc::clone(&life))
+        } else {
+            Named::Counted(Arc::downgrade(&life))
+        };
         guard.names.insert(name, named);
     }
-    guard.actors.insert(number, ActorState {
-        actor: Arc::clone(&actor),
-        calls: VecDeque::new(),
-        running: None,
-        restarts: 0,
-        ending: false,
-        dead: None,
-    });
+    guard.actors.insert(
+        number,
+        ActorState {
+            actor: Arc::clone(&actor),
+            calls: VecDeque::new(),
+            running: None,
+            restarts: 0,
+            ending: false,
+            dead: None,
+        },
+    );
     drop(guard);
     start(actor, 0);
     Ok(ActorHandle { life })
@@ -169,7 +203,11 @@ pub(crate) fn call(
     let declared = (method.options)().options;
     let terms = Terms {
         num_returns: options.num_returns.or(declared.num_returns).unwrap_or(1),
-        retries: options.max_task_retries.or(declared.max_task_retries).or(actor.max_task_retries).unwrap_or(0),
+        retries: options
+            .max_task_retries
+            .or(declared.max_task_retries)
+            .or(actor.max_task_retries)
+            .unwrap_or(0),
         retry_exceptions: options
             .retry_exceptions
             .clone()
@@ -218,7 +256,10 @@ pub(crate) fn get_named(name: &str, of: Option<&str>) -> Result<ActorHandle, Err
     find(&WORLD.lock(), &name).ok_or_else(|| {
         Error::new(
             ErrorKind::ActorNotFound,
-            format_args!("there is no actor `{}` in the namespace `{}`", name.1, name.0),
+            format_args!(
+                "there is no actor `{}` in the namespace `{}`",
+                name.1, name.0
+            ),
         )
     })
 }
@@ -294,10 +335,18 @@ fn start(actor: Arc<Actor>, restarts: u32) {
 
 /// The life of an incarnation.
 fn live(actor: &Arc<Actor>, restarts: u32) {
-    let Some(mut instance) = construct(actor, restarts) else { return };
+    let Some(mut instance) = construct(actor, restarts) else {
+        return;
+    };
     while let Some((work, attempt)) = next_call(actor, restarts) {
-        let Target::Call(_, method) = work.target else { unreachable!("tasks run on other threads") };
-        let frame = Frame { work: Some(Arc::clone(&work)), attempt, ..frame(actor, restarts) };
+        let Target::Call(_, method) = work.target else {
+            unreachable!("tasks run on other threads")
+        };
+        let frame = Frame {
+            work: Some(Arc::clone(&work)),
+            attempt,
+            ..frame(actor, restarts)
+        };
         let ended = work::run_call(&work, frame, &mut |arguments, num_returns| {
             (method.call)(instance.as_mut(), arguments, num_returns)
         });
@@ -317,7 +366,9 @@ fn live(actor: &Arc<Actor>, restarts: u32) {
 fn construct(actor: &Arc<Actor>, restarts: u32) -> Option<Box<dyn Any>> {
     let arguments = await_arguments(actor, restarts)?;
     let made = arguments.map(|arguments| {
-        work::guarded(frame(actor, restarts), || (actor.class.construct)(arguments).map_err(Error::from))
+        work::guarded(frame(actor, restarts), || {
+            (actor.class.construct)(arguments).map_err(Error::from)
+        })
     });
     let name = format!("{}::new", actor.class.name);
     let error = match made {
@@ -327,18 +378,28 @@ fn construct(actor: &Arc<Actor>, restarts: u32) -> Option<Box<dyn Any>> {
         Ok(Guarded::Abandoned) => return None,
     };
     let error = work::with_origin(error, format!("{name} ({})", actor.id));
-    end(actor, restarts, died(actor, "it could not be made").caused(&error));
+    end(
+        actor,
+        restarts,
+        died(actor, "it could not be made").caused(&error),
+    );
     None
 }
 
 /// The constructor's arguments, when they are there.
-#[expect(clippy::option_option, clippy::type_complexity, reason = "no longer wanted, or failed, or there")]
+#[expect(
+    clippy::option_option,
+    clippy::type_complexity,
+    reason = "no longer wanted, or failed, or there"
+)]
 fn await_arguments(actor: &Actor, restarts: u32) -> Option<Result<Vec<Value>, Error>> {
     let are_there = || {
-        locked(&actor.arguments).iter().all(|argument| match argument {
-            Argument::Value(_) => true,
-            Argument::Object(cell) => cell.content().is_some(),
-        })
+        locked(&actor.arguments)
+            .iter()
+            .all(|argument| match argument {
+                Argument::Value(_) => true,
+                Argument::Object(cell) => cell.content().is_some(),
+            })
     };
     let mut guard = WORLD.lock();
     loop {
@@ -368,7 +429,7 @@ fn next_call(actor: &Arc<Actor>, restarts: u32) -> Option<(Arc<Work>, u32)> {
             return Some((work, attempt));
         }
         if state.ending && state.calls.is_empty() {
-                    bury(&mut guard, actor, died(actor, "it has ended"));
+            bury(&mut guard, actor, died(actor, "it has ended"));
             drop(guard);
             WORLD.notify();
             return None;
@@ -399,7 +460,9 @@ fn crash_under(actor: &Arc<Actor>, restarts: u32, call: &Arc<Work>, attempt: u32
         let state = state_of(&mut guard, actor.number);
         state.running = None;
         if restarts_left(state) && call.may_retry(attempt) {
-            state.calls.push_front((String::new(), Arc::clone(call), attempt + 1));
+            state
+                .calls
+                .push_front((String::new(), Arc::clone(call), attempt + 1));
         } else {
             work::finish_locked(&mut guard, call, Err(error.clone()));
         }
@@ -457,7 +520,10 @@ fn find(state: &State, name: &Name) -> Option<ActorHandle> {
 }
 
 fn is_current(state: &State, actor: &Actor, restarts: u32) -> bool {
-    state.actors.get(&actor.number).is_some_and(|state| state.dead.is_none() && state.restarts == restarts)
+    state
+        .actors
+        .get(&actor.number)
+        .is_some_and(|state| state.dead.is_none() && state.restarts == restarts)
 }
 
 fn restarts_left(state: &ActorState) -> bool {
@@ -490,7 +556,10 @@ fn frame(actor: &Actor, restarts: u32) -> Frame {
 fn died(actor: &Actor, how: &str) -> Error {
     Error::new(
         ErrorKind::ActorDied,
-        format_args!("the actor {} of class `{}` is gone: {how}", actor.id, actor.class.name),
+        format_args!(
+            "the actor {} of class `{}` is gone: {how}",
+            actor.id, actor.class.name
+        ),
     )
 }
 

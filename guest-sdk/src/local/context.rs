@@ -80,7 +80,11 @@ pub(super) fn current_work() -> Option<Arc<Work>> {
 /// The actor whose call runs here.
 pub(super) fn called_actor() -> Option<u64> {
     FRAME.with_borrow(|frame| {
-        frame.as_ref().filter(|frame| frame.work.is_some()).and_then(|frame| frame.actor.as_ref()).map(|actor| actor.number)
+        frame
+            .as_ref()
+            .filter(|frame| frame.work.is_some())
+            .and_then(|frame| frame.actor.as_ref())
+            .map(|actor| actor.number)
     })
 }
 
@@ -147,11 +151,16 @@ pub(crate) fn current() -> RuntimeContext {
         },
         attempt: frame.as_ref().map_or(0, |frame| frame.attempt),
         node_id: NODE_ID.to_owned(),
-        worker_id: frame.as_ref().map_or_else(|| "driver".to_owned(), |frame| frame.worker_id.clone()),
+        worker_id: frame
+            .as_ref()
+            .map_or_else(|| "driver".to_owned(), |frame| frame.worker_id.clone()),
         actor_id: actor.map(|actor| actor.id.clone()),
         restarts: actor.map_or(0, |actor| actor.restarts),
         namespace: NAMESPACE.to_owned(),
-        assigned_resources: frame.as_ref().map(|frame| frame.resources.clone()).unwrap_or_default(),
+        assigned_resources: frame
+            .as_ref()
+            .map(|frame| frame.resources.clone())
+            .unwrap_or_default(),
     }
 }
 
@@ -160,5 +169,8 @@ pub(crate) fn is_cancelled() -> bool {
 }
 
 pub(crate) fn report_panic(message: &str, location: Option<&str>) {
-    PANIC.set(Some(Panic { message: message.to_owned(), location: location.map(str::to_owned) }));
+    PANIC.set(Some(Panic {
+        message: message.to_owned(),
+        location: location.map(str::to_owned),
+    }));
 }

@@ -66,9 +66,16 @@ pub(super) enum Attempt {
 }
 
 impl Work {
-    pub(super) fn new(name: String, target: Target, arguments: &[Arg<'_>], terms: Terms) -> Arc<Self> {
+    pub(super) fn new(
+        name: String,
+        target: Target,
+        arguments: &[Arg<'_>],
+        terms: Terms,
+    ) -> Arc<Self> {
         let id = format!("{:032x}", WORLD.next_id());
-        let outputs = (0..terms.num_returns).map(|index| Cell::new(format!("{id}{index:08x}"))).collect();
+        let outputs = (0..terms.num_returns)
+            .map(|index| Cell::new(format!("{id}{index:08x}")))
+            .collect();
         let work = Arc::new(Self {
             id,
             name,
@@ -98,7 +105,12 @@ impl Work {
 
     /// References to what it will make. To be taken before it can finish.
     pub(super) fn refs(&self) -> Vec<ObjectRef> {
-        locked(&self.outputs).iter().map(|cell| ObjectRef { cell: Arc::clone(cell) }).collect()
+        locked(&self.outputs)
+            .iter()
+            .map(|cell| ObjectRef {
+                cell: Arc::clone(cell),
+            })
+            .collect()
     }
 
     /// Under the lock: asks to be told of each argument that is not there yet.
@@ -130,13 +142,17 @@ impl Work {
     }
 
     fn is_worth_retrying(&self, error: &Error, attempt: u32) -> bool {
-        !self.cancelled.load(Ordering::Relaxed) && self.may_retry(attempt) && self.retry_exceptions.covers(error)
+        !self.cancelled.load(Ordering::Relaxed)
+            && self.may_retry(attempt)
+            && self.retry_exceptions.covers(error)
     }
 }
 
 /// Runs a task to its end.
 pub(super) fn run_task(work: &Arc<Work>) {
-    let Target::Task(function) = work.target else { unreachable!("calls run on their actor's thread") };
+    let Target::Task(function) = work.target else {
+        unreachable!("calls run on their actor's thread")
+    };
     let mut attempt = 0;
     loop {
         let frame = Frame {
@@ -146,7 +162,9 @@ pub(super) fn run_task(work: &Arc<Work>) {
             actor: None,
             resources: work.resources.clone(),
         };
-        let ended = run_attempt(work, frame, |arguments, num_returns| (function.invoke)(arguments, num_returns));
+        let ended = run_attempt(work, frame, |arguments, num_returns| {
+            (function.invoke)(arguments, num_returns)
+        });
         match ended {
             Attempt::Returned(values) => return finish(work, Ok(values)),
             Attempt::Abandoned => return,
@@ -197,7 +215,9 @@ fn run_attempt(
     match guarded(frame, || body(arguments, num_returns)) {
         Guarded::Returned(Ok(values)) => Attempt::Returned(values),
         Guarded::Returned(Err(error)) => Attempt::Failed(with_origin(error.into(), work.origin())),
-        Guarded::Panicked(panic) => Attempt::Panicked(with_origin(panicked(&work.name, panic), work.origin())),
+        Guarded::Panicked(panic) => {
+            Attempt::Panicked(with_origin(panicked(&work.name, panic), work.origin()))
+        }
         Guarded::Abandoned => Attempt::Abandoned,
     }
 }
@@ -224,8 +244,14 @@ pub(super) fn guarded<T>(frame: Frame, body: impl FnOnce() -> T) -> Guarded<T> {
 }
 
 pub(super) fn panicked(name: &str, panic: context::Panic) -> Error {
-    let at = panic.location.map(|location| format!(" at {location}")).unwrap_or_default();
-    Error::new(ErrorKind::TaskPanicked, format_args!("`{name}` panicked{at}: {}", panic.message))
+    let at = panic
+        .location
+        .map(|location| format!(" at {location}"))
+        .unwrap_or_default();
+    Error::new(
+        ErrorKind::TaskPanicked,
+        format_args!("`{name}` panicked{at}: {}", panic.message),
+    )
 }
 
 pub(super) fn with_origin(mut error: Error, origin: String) -> Error {
@@ -240,7 +266,11 @@ pub(super) fn finish(work: &Arc<Work>, result: Result<Vec<Value>, Error>) {
 }
 
 /// As [`finish`], for those who hold the lock and notify later.
-pub(super) fn finish_locked(state: &mut State, work: &Arc<Work>, result: Result<Vec<Value>, Error>) {
+pub(super) fn finish_locked(
+    state: &mut State,
+    work: &Arc<Work>,
+    result: Result<Vec<Value>, Error>,
+) {
     if work.finished.swap(true, Ordering::Relaxed) {
         return;
     }
@@ -266,8 +296,12 @@ pub(super) fn finish_locked(state: &mut State, work: &Arc<Work>, result: Result<
 /// When the time of the attempt is over, the outputs fail; the thread ends
 /// when it next asks rayw for something.
 fn watch_time(work: &Arc<Work>) {
-    let Some(timeout_ms) = work.timeout_ms else { return };
-    let Some(deadline) = objects::deadline(Some(timeout_ms)) else { return };
+    let Some(timeout_ms) = work.timeout_ms else {
+        return;
+    };
+    let Some(deadline) = objects::deadline(Some(timeout_ms)) else {
+        return;
+    };
     let work = Arc::clone(work);
     std::thread::spawn(move || {
         let mut guard = WORLD.lock();
@@ -279,7 +313,10 @@ fn watch_time(work: &Arc<Work>) {
             work.abandoned.store(true, Ordering::Relaxed);
             let error = Error::new(
                 ErrorKind::TaskTimeout,
-                format_args!("`{}` ran longer than its timeout of {timeout_ms} ms", work.name),
+                format_args!(
+                    "`{}` ran longer than its timeout of {timeout_ms} ms",
+                    work.name
+                ),
             );
             finish(&work, Err(with_origin(error, work.origin())));
         }
@@ -313,4 +350,3 @@ pub(super) fn keep(arguments: &[Arg<'_>]) -> Vec<Argument> {
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-

@@ -37,7 +37,6 @@ pub(super) struct State {
     pub(super) names: HashMap<Name, Named>,
 }
 
-
 impl World {
     pub(super) fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
@@ -56,10 +55,16 @@ impl World {
     /// Waits for the next change, at most until `deadline`.
     pub(super) fn wait<'a>(&'a self, guard: Guard<'a>, deadline: Option<Instant>) -> Guard<'a> {
         let state = match deadline {
-            None => self.changed.wait(guard.state).unwrap_or_else(PoisonError::into_inner),
+            None => self
+                .changed
+                .wait(guard.state)
+                .unwrap_or_else(PoisonError::into_inner),
             Some(deadline) => {
                 let time = deadline.saturating_duration_since(Instant::now());
-                self.changed.wait_timeout(guard.state, time).unwrap_or_else(PoisonError::into_inner).0
+                self.changed
+                    .wait_timeout(guard.state, time)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
             }
         };
         Guard { state }
@@ -83,7 +88,9 @@ impl World {
             guard.start_ready();
         }
         let found = loop {
-            if context::is_abandoned() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            if context::is_abandoned()
+                || deadline.is_some_and(|deadline| deadline <= Instant::now())
+            {
                 break None;
             }
             guard = self.wait(guard, deadline);
@@ -122,7 +129,9 @@ impl State {
     pub(super) fn start_ready(&mut self) {
         while let Some(work) = self.take_ready() {
             let first = Arc::clone(&work);
-            let spawned = std::thread::Builder::new().name(format!("rayw-{}", work.name)).spawn(move || run_tasks(first));
+            let spawned = std::thread::Builder::new()
+                .name(format!("rayw-{}", work.name))
+                .spawn(move || run_tasks(first));
             if let Err(error) = spawned {
                 self.running -= 1;
                 self.ready.push_front(work);

@@ -25,7 +25,7 @@ async fn main() {
         println!("lines {:?} memory {}", notes.lines(), i.memory_bytes());
     }
     let notes = Arc::new(Notes::default());
-    let sb = Sandbox { memory_bytes_max: 64<<20, args: vec!["app".into(), "two".into()], grants: Arc::new(Grants { dirs: vec![DirGrant { host: "/etc".into(), guest: "/data".into(), read_only: true }], env: vec![("HOME".into(), "/here".into())] }) };
+    let sb = Sandbox { memory_bytes_max: 64<<20, args: vec!["app".into(), "two".into()], grants: Arc::new(Grants { dirs: vec![DirGrant { host: "/tmp/eng-data".into(), guest: "/data".into(), read_only: std::env::var("RO").is_ok() }], env: vec![("HOME".into(), "/here".into())] }) };
     let mut i = engine.start(&program, notes.clone(), caller(), &sb).await.unwrap();
     println!("driver {:?}", i.run_driver(caller()).await);
     println!("{:?}", notes.lines());

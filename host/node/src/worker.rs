@@ -58,6 +58,8 @@ impl Node {
                 let mut next = Some(order);
                 while let Some(order) = next {
                     next = node.run(order).await;
+                    // A long queue of short tasks must not keep the thread from everybody else.
+                    tokio::task::coop::consume_budget().await;
                 }
             },
             &self.guests,
