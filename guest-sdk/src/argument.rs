@@ -197,3 +197,54 @@ fn wrong_count(callee: &str, parameters: &[Parameter], given: usize) -> Error {
         "`{callee}` takes {count} {noun}{listed}, but {given} {were} given"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    static PARAMETERS: &[Parameter] = &[
+        Parameter {
+            name: "x",
+            type_name: "u32",
+        },
+        Parameter {
+            name: "y",
+            type_name: "String",
+        },
+    ];
+
+    fn encoded(count: usize) -> Vec<Value> {
+        (0..count)
+            .map(|number| value::encode(&number).expect("a number can be written"))
+            .collect()
+    }
+
+    #[test]
+    fn a_wrong_count_names_the_parameters() {
+        for (given, were) in [(0, "0 were"), (1, "1 was"), (3, "3 were")] {
+            let error = Arguments::new("f", PARAMETERS, encoded(given))
+                .err()
+                .expect("the count is wrong");
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+            assert_eq!(
+                error.message(),
+                format!("`f` takes 2 arguments (x: u32, y: String), but {were} given")
+            );
+        }
+        let error = Arguments::new("g", &[], encoded(1))
+            .err()
+            .expect("the count is wrong");
+        assert_eq!(error.message(), "`g` takes 0 arguments, but 1 was given");
+    }
+
+    #[test]
+    fn a_wrong_type_names_the_parameter() {
+        let mut arguments =
+            Arguments::new("f", PARAMETERS, encoded(2)).expect("the count is right");
+        assert_eq!(arguments.take::<u32>(), Ok(0));
+        let error = arguments.take::<String>().expect_err("it is a number");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert_eq!(error.message(), "argument `y` of `f` is not a `String`");
+    }
+}

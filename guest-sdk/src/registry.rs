@@ -42,6 +42,7 @@ pub struct Method {
     pub parameters: &'static [Parameter],
     pub returns: &'static str,
     pub options: fn() -> CallSettings,
+    #[expect(clippy::type_complexity, reason = "one signature, said once")]
     pub call: fn(&mut dyn Any, Vec<Value>, u32) -> Result<Vec<Value>>,
 }
 
@@ -119,4 +120,33 @@ fn unknown(what: &str, name: &str, known: impl Iterator<Item = &'static str>) ->
         ErrorKind::UnknownFunction,
         format!("there is no {what} `{name}`; there is {known}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let error = unknown("function", "sqare", ["square", "cube"].into_iter());
+        assert_eq!(error.kind(), ErrorKind::UnknownFunction);
+        assert_eq!(
+            error.message(),
+            "there is no function `sqare`; there is `square`, `cube`"
+        );
+        assert_eq!(
+            function("f")
+                .err()
+                .map(|error| error.to_string())
+                .as_deref(),
+            Some("there is no function `f`; there is none")
+        );
+        assert!(class("C").is_err());
+    }
+
+    #[test]
+    #[should_panic(expected = "two functions are called `f`; rename one of them")]
+    fn two_of_one_name_are_a_mistake() {
+        assert_unique_names("functions", ["f", "g", "f"].into_iter());
+    }
 }

@@ -1,6 +1,12 @@
 //! Drivers: how a program ends. Each program runs in a process of its own:
 //! this binary again, asked for the ignored test that is the program.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests panic, and their programs print"
+)]
+
 use std::process::{Command, Output};
 
 mod succeeds {

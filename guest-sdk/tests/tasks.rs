@@ -1,5 +1,10 @@
 //! Tasks: arguments, results, options, failures, retries, cancelling.
 
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "that arguments may be borrowed is what is tested"
+)]
+
 mod support;
 
 use std::collections::HashMap;

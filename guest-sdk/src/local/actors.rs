@@ -386,12 +386,7 @@ fn construct(actor: &Arc<Actor>, restarts: u32) -> Option<Box<dyn Any>> {
     None
 }
 
-/// The constructor's arguments, when they are there.
-#[expect(
-    clippy::option_option,
-    clippy::type_complexity,
-    reason = "no longer wanted, or failed, or there"
-)]
+/// The constructor's arguments, when they are there; none if nobody wants them any more.
 fn await_arguments(actor: &Actor, restarts: u32) -> Option<Result<Vec<Value>, Error>> {
     let are_there = || {
         locked(&actor.arguments)

@@ -3,6 +3,7 @@
 //! Who waits is an actor, which holds no slot; so tests that run side by side
 //! never keep each other from running.
 #![allow(dead_code, reason = "not every test binary needs everything")]
+#![expect(clippy::unwrap_used, reason = "tests panic when something is wrong")]
 
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex};

@@ -100,7 +100,10 @@ pub fn render(error: &Error, hint: Option<&str>) -> String {
         push(&mut text, "  caused by: ", cause);
     }
     if let Some(backtrace) = &error.backtrace {
-        push(&mut text, "  backtrace:\n    ", backtrace.trim_end());
+        text.push_str("  backtrace:\n");
+        for line in dedent(backtrace) {
+            push(&mut text, "    ", line);
+        }
     }
     if let Some(origin) = &error.origin {
         push(&mut text, "  origin: ", origin);
@@ -109,6 +112,13 @@ pub fn render(error: &Error, hint: Option<&str>) -> String {
         push(&mut text, "  hint: ", hint);
     }
     text
+}
+
+/// The lines without the space that all of them start with.
+fn dedent(text: &str) -> impl Iterator<Item = &str> {
+    let lines = || text.lines().filter(|line| !line.trim().is_empty());
+    let common = lines().map(|line| line.len() - line.trim_start_matches(' ').len()).min().unwrap_or(0);
+    lines().map(move |line| line.get(common..).unwrap_or(line))
 }
 
 /// One part of an error; further lines of it stand under the first.
@@ -131,7 +141,7 @@ mod tests {
             .caused_by("wasm trap: unreachable\nin function 7")
             .caused_by("second cause")
             .from_task("divide", "6f1c2a90");
-        error.backtrace = Some("0: divide\n1: main\n".into());
+        error.backtrace = Some("  0: divide\n      at src/main.rs:3\n  1: main\n".into());
         insta::assert_snapshot!(render(&error, Some("write another program")), @r"
         error: task `divide` panicked: attempt to divide by zero
           caused by: wasm trap: unreachable
@@ -139,6 +149,7 @@ mod tests {
           caused by: second cause
           backtrace:
             0: divide
+                at src/main.rs:3
             1: main
           origin: divide (6f1c2a90)
           hint: write another program

@@ -166,6 +166,8 @@ fn text(column: &str, value: &Value, clock: &Clock) -> String {
         Value::Number(number) if is_time(column) => {
             number.as_i64().and_then(|time| clock.read(time)).unwrap_or_else(|| number.to_string())
         }
+        // JSON would write a small fraction as `1e-6`.
+        Value::Number(number) if number.is_f64() => number.as_f64().map_or_else(String::new, |units| units.to_string()),
         // Counts by state, one a line.
         Value::Object(counts) => {
             let lines = counts.iter().map(|(name, count)| format!("{}: {count}", printable(name)));

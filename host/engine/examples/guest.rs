@@ -12,7 +12,7 @@ async fn main() {
     let t = Instant::now();
     let program = load(&engine, std::fs::read(std::env::var("APP").unwrap()).unwrap()).await.unwrap();
     println!("load {:?} cached {} driver {}\n{}", t.elapsed(), program.was_cached(), program.has_driver(), program.signatures(None).unwrap());
-    for call in ["add(1,2)", "add(\"x\", 2)", "boom(3)", "hog(10000000)", "deep(1)", "say(\"hi\")", "quit(3)"] {
+    for call in Vec::<String>::new() { let call = call.as_str();
         println!("---- {call}");
         let (name, args) = program.encode_call(call).unwrap();
         let args: Vec<_> = args.into_iter().map(Arc::new).collect();

@@ -39,7 +39,10 @@ impl NodeServices {
 
     fn next_put(caller: &Caller) -> ObjectId {
         let number = caller.puts.fetch_add(1, Ordering::Relaxed);
-        // A retry's puts stand apart from those of the attempt before it.
+        if caller.attempt == 0 {
+            return caller.task.put(number);
+        }
+        // A retry's puts stand apart from those of the attempts before it.
         caller.task.child((u64::from(caller.attempt) << CHILD_BITS) | PUT_CHILD).put(number)
     }
 

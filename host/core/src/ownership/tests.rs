@@ -8,10 +8,10 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{Command, Event, Outcome, Output, Ownership, WaitFor, WaitResult, WaiterId};
-use crate::message::ToHead;
+use crate::message::{ActorEnd, FromHead, ToHead};
 use crate::scheduler::{Outbox, Scheduler};
 use crate::{
-    ActorId, Amount, Arg, Codec, ComponentDigest, Error, ErrorKind, JobId, NodeId, ObjectId, RefId, Resources,
+    ActorId, ActorSpec, Amount, Arg, Codec, ComponentDigest, Error, ErrorKind, JobId, NodeId, ObjectId, RefId, Resources,
     Retries, RetryExceptions, TaskId, TaskKind, TaskSpec, Value,
 };
 
@@ -26,6 +26,11 @@ struct World {
     stopped: Vec<TaskId>,
     woken: BTreeMap<u64, WaitResult>,
     forgotten: Vec<ObjectId>,
+    /// Calls in the mailbox of each actor.
+    mail: BTreeMap<ActorId, Vec<TaskId>>,
+    /// Lives that the node was told to start, and to end.
+    started: Vec<(ActorId, u32)>,
+    ended: Vec<(ActorId, bool)>,
     now: u64,
     next: u64,
     cpus: Resources,
@@ -40,6 +45,9 @@ impl World {
             stopped: Vec::new(),
             woken: BTreeMap::new(),
             forgotten: Vec::new(),
+            mail: BTreeMap::new(),
+            started: Vec::new(),
+            ended: Vec::new(),
             now: 0,
             next: 0,
             cpus: total.clone(),
@@ -69,6 +77,11 @@ impl World {
     }
 
     fn tell_owner(&mut self, event: Event) -> Vec<ToHead> {
+        match &event {
+            Event::FromHead(FromHead::ActorStart { spec, incarnation }) => self.started.push((spec.id, *incarnation)),
+            Event::FromHead(FromHead::ActorStop { actor, graceful, .. }) => self.ended.push((*actor, *graceful)),
+            _ => {}
+        }
         let mut commands = Vec::new();
         self.owner.handle(event, self.now, &mut commands);
         let mut letters = Vec::new();
@@ -83,7 +96,11 @@ impl World {
                     assert!(self.woken.insert(waiter.0, result).is_none(), "a wait ends once");
                 }
                 Command::Forget(object) => self.forgotten.push(object),
-                Command::Call { .. } | Command::FlagCancelled { .. } => {}
+                Command::Call { actor, order, .. } => {
+                    self.running.insert(order.spec.id, order.attempt);
+                    self.mail.entry(actor).or_default().push(order.spec.id);
+                }
+                Command::FlagCancelled { task, .. } => self.stopped.push(task),
             }
         }
         letters
@@ -416,6 +433,231 @@ fn a_result_of_an_old_attempt_is_ignored() {
     assert_eq!(world.owner.unfinished(), 1);
     world.finish(task);
     assert_eq!(world.owner.unfinished(), 0);
+}
+
+impl World {
+    fn say(&mut self, message: ToHead) {
+        let mut out = Outbox::new();
+        self.head.handle(message, self.now, &mut out);
+        for (_, message) in out {
+            self.tell(Event::FromHead(message));
+        }
+    }
+
+    fn create(&mut self, edit: impl FnOnce(&mut ActorSpec)) -> ActorId {
+        let mut creation = self.spec(0, Vec::new());
+        creation.kind = TaskKind::ActorCreation;
+        creation.num_returns = 0;
+        let mut spec = ActorSpec {
+            id: ActorId::from(creation.id),
+            class: Arc::from("Counter"),
+            name: None,
+            namespace: Arc::from("space"),
+            detached: false,
+            placement: Resources::default(),
+            lifetime: Resources::default(),
+            max_restarts: Retries::AtMost(0),
+            max_task_retries: Retries::AtMost(0),
+            max_pending_calls: None,
+            out_of_order: false,
+            creation: Arc::new(creation),
+        };
+        edit(&mut spec);
+        let id = spec.id;
+        self.tell(Event::ActorCreated(Arc::new(spec)));
+        id
+    }
+
+    fn ready(&mut self, actor: ActorId, incarnation: u32) {
+        assert!(self.started.contains(&(actor, incarnation)), "{:?}", self.started);
+        self.say(ToHead::ActorReady { actor, incarnation });
+    }
+
+    fn call(&mut self, actor: ActorId, args: Vec<Arg>) -> TaskId {
+        let mut spec = self.spec(0, args);
+        spec.kind = TaskKind::ActorCall { actor };
+        spec.max_retries = self.owner.actor(actor).unwrap().max_task_retries;
+        let id = spec.id;
+        self.tell(Event::Submitted(Arc::new(spec)));
+        id
+    }
+
+    /// The instance breaks down under the first call of its mailbox.
+    fn crash(&mut self, actor: ActorId, incarnation: u32) {
+        let mut mail = self.mail.remove(&actor).unwrap_or_default();
+        let error = Error::new(ErrorKind::WorkerCrashed, "it trapped");
+        let current = (!mail.is_empty()).then(|| mail.remove(0));
+        for id in &mail {
+            self.running.remove(id);
+        }
+        self.tell(Event::CallsReturned { actor, tasks: mail });
+        if let Some(current) = current {
+            self.end(current, Outcome::ActorCrashed(error.clone()));
+        }
+        self.say(ToHead::ActorEnded { actor, incarnation, end: ActorEnd::Crashed(error) });
+    }
+
+    fn failure(&mut self, task: TaskId) -> ErrorKind {
+        self.next += 1;
+        let waiter = 1_000 + self.next;
+        self.wait(waiter, vec![task.output(0)], None);
+        match self.woken.get(&waiter) {
+            Some(WaitResult::Failed(error)) => error.kind,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn calls_wait_for_the_actor_and_then_go_in_order() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|_| {});
+    let calls: Vec<TaskId> = (0..3).map(|_| world.call(actor, Vec::new())).collect();
+    assert!(world.mail.is_empty());
+    world.ready(actor, 0);
+    assert_eq!(world.mail[&actor], calls);
+}
+
+#[test]
+fn a_call_whose_argument_is_missing_holds_up_those_behind_it() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|_| {});
+    world.ready(actor, 0);
+    let slow = world.submit(1, Vec::new());
+    let first = world.call(actor, vec![Arg::Object(slow.output(0))]);
+    let second = world.call(actor, Vec::new());
+    assert!(world.mail.is_empty());
+    world.finish(slow);
+    assert_eq!(world.mail[&actor], [first, second]);
+}
+
+#[test]
+fn out_of_order_calls_do_not_wait_for_each_other() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|spec| spec.out_of_order = true);
+    world.ready(actor, 0);
+    let slow = world.submit(1, Vec::new());
+    let first = world.call(actor, vec![Arg::Object(slow.output(0))]);
+    let second = world.call(actor, Vec::new());
+    assert_eq!(world.mail[&actor], [second]);
+    world.finish(slow);
+    assert_eq!(world.mail[&actor], [second, first]);
+}
+
+#[test]
+fn without_restarts_the_call_and_all_others_say_that_the_actor_died() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|_| {});
+    world.ready(actor, 0);
+    let (running, waiting) = (world.call(actor, Vec::new()), world.call(actor, Vec::new()));
+    world.crash(actor, 0);
+    assert_eq!(world.failure(running), ErrorKind::ActorDied);
+    assert_eq!(world.failure(waiting), ErrorKind::ActorDied);
+    let late = world.call(actor, Vec::new());
+    assert_eq!(world.failure(late), ErrorKind::ActorDied);
+    assert_eq!(world.owner.unfinished(), 0);
+}
+
+#[test]
+fn after_a_restart_calls_that_never_began_run_and_the_one_that_did_does_not() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|spec| spec.max_restarts = Retries::AtMost(1));
+    world.ready(actor, 0);
+    let (running, waiting) = (world.call(actor, Vec::new()), world.call(actor, Vec::new()));
+    world.crash(actor, 0);
+    assert_eq!(world.failure(running), ErrorKind::ActorUnavailable);
+    world.ready(actor, 1);
+    assert_eq!(world.mail[&actor], [waiting]);
+}
+
+#[test]
+fn a_call_that_may_be_retried_goes_first_after_the_restart() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|spec| {
+        spec.max_restarts = Retries::Unlimited;
+        spec.max_task_retries = Retries::AtMost(1);
+    });
+    world.ready(actor, 0);
+    let (first, second) = (world.call(actor, Vec::new()), world.call(actor, Vec::new()));
+    world.crash(actor, 0);
+    world.ready(actor, 1);
+    assert_eq!(world.mail[&actor], [first, second]);
+    world.crash(actor, 1);
+    assert_eq!(world.failure(first), ErrorKind::ActorUnavailable);
+}
+
+#[test]
+fn too_many_pending_calls_are_refused() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|spec| spec.max_pending_calls = Some(2));
+    let first = world.call(actor, Vec::new());
+    world.call(actor, Vec::new());
+    assert_eq!(world.owner.admit_call(actor).unwrap_err().kind, ErrorKind::PendingCallsLimitExceeded);
+    world.ready(actor, 0);
+    world.finish(first);
+    assert!(world.owner.admit_call(actor).is_ok());
+}
+
+#[test]
+fn an_actor_ends_behind_its_calls_when_its_last_handle_goes() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|_| {});
+    world.ready(actor, 0);
+    let call = world.call(actor, Vec::new());
+    world.tell(Event::Released(vec![RefId::Actor(actor)]));
+    assert_eq!(world.ended, [], "a call is on its way");
+    world.finish(call);
+    assert_eq!(world.ended, [(actor, true)]);
+}
+
+#[test]
+fn a_handle_in_an_object_keeps_the_actor() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|_| {});
+    world.ready(actor, 0);
+    let object = JobId::numbered(1).driver(0).put(1);
+    world.tell(Event::Put { object, output: Output::Inline(value(vec![RefId::Actor(actor)])) });
+    world.tell(Event::Released(vec![RefId::Actor(actor)]));
+    assert_eq!(world.ended, []);
+    world.tell(Event::Released(vec![RefId::Object(object)]));
+    assert_eq!(world.ended, [(actor, true)]);
+}
+
+#[test]
+fn a_detached_actor_needs_no_handle() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|spec| spec.detached = true);
+    world.ready(actor, 0);
+    world.tell(Event::Released(vec![RefId::Actor(actor)]));
+    assert_eq!(world.ended, []);
+}
+
+#[test]
+fn terminate_stands_in_line_behind_the_calls_before_it() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|_| {});
+    let call = world.call(actor, Vec::new());
+    let submitter = JobId::numbered(1).driver(0);
+    world.tell(Event::ActorTerminated { actor, submitter });
+    assert_eq!(world.ended, []);
+    world.ready(actor, 0);
+    assert_eq!((world.mail[&actor].as_slice(), world.ended.as_slice()), ([call].as_slice(), [(actor, true)].as_slice()));
+}
+
+#[test]
+fn an_actor_whose_argument_failed_is_dead_with_that_cause() {
+    let mut world = World::with_cpus(1);
+    let task = world.submit(1, Vec::new());
+    let object = task.output(0);
+    let actor = world.create(|spec| {
+        let mut creation = spec.creation.as_ref().clone();
+        creation.args = vec![Arg::Object(object)];
+        spec.creation = Arc::new(creation);
+    });
+    let call = world.call(actor, Vec::new());
+    world.end(task, failed(ErrorKind::TaskError));
+    assert_eq!(world.failure(call), ErrorKind::ActorDied);
+    assert_eq!((world.started.len(), world.owner.unfinished()), (0, 0));
 }
 
 /// What a random program does next.

@@ -1,2 +1,245 @@
-//! Soon.
-pub const SCENARIOS: &[crate::Scenario] = crate::scenarios![];
+//! Objects: how long they are kept, and values of every size.
+
+use rayw::{Bytes, ObjectRef};
+use serde::{Deserialize, Serialize};
+
+use crate::stage::{Log, LogHandle, kind, pause, told};
+use crate::{Scenario, scenarios};
+
+pub const SCENARIOS: &[Scenario] = scenarios![
+    a_reference_copied_and_dropped,
+    an_argument_of_a_waiting_task,
+    an_argument_of_a_failing_task,
+    a_borrower_that_breaks,
+    a_reference_in_a_result,
+    a_reference_in_an_object,
+    a_result_nobody_wants,
+    ten_thousand_references,
+    a_large_value,
+    a_large_argument,
+    large_results,
+    more_than_the_store_holds,
+    every_kind_of_value,
+    a_value_of_another_type,
+];
+
+/// Larger than what travels inline.
+const LARGE: usize = 200_000;
+
+fn a_reference_copied_and_dropped() -> rayw::Result<()> {
+    let object = rayw::put_bytes(vec![7; LARGE])?;
+    pause("one");
+    // Through a value, so that the host counts it: a clone within the guest is the guest's own affair.
+    let holder = rayw::put(&vec![object.clone()])?;
+    let copy = holder.get()?.remove(0);
+    drop(holder);
+    println!("{} {}", copy == object, copy.get()?.len());
+    pause("two");
+    drop(object);
+    pause("one again");
+    println!("{}", copy.get()?.len());
+    drop(copy);
+    pause("none");
+    Ok(())
+}
+
+#[rayw::task]
+fn measure(bytes: Bytes, log: LogHandle) -> usize {
+    log.tell("measuring");
+    log.pass("measured");
+    bytes.len()
+}
+
+fn an_argument_of_a_waiting_task() -> rayw::Result<()> {
+    let log = Log::remote()?;
+    let object = rayw::put_bytes(vec![7; LARGE])?;
+    let size = measure::remote(&object, &log);
+    drop(object);
+    log.await_line("measuring");
+    pause("used");
+    log.open("measured").get()?;
+    println!("{}", size.get()?);
+    pause("finished");
+    Ok(())
+}
+
+#[rayw::task(max_retries = 0)]
+fn break_down(_bytes: Bytes, log: LogHandle) -> usize {
+    log.tell("measuring");
+    log.pass("measured");
+    std::process::abort()
+}
+
+fn an_argument_of_a_failing_task() -> rayw::Result<()> {
+    let log = Log::remote()?;
+    let object = rayw::put_bytes(vec![7; LARGE])?;
+    let size = break_down::remote(&object, &log);
+    drop(object);
+    log.await_line("measuring");
+    pause("used");
+    log.open("measured").get()?;
+    println!("{}", kind(size.get()));
+    pause("finished");
+    Ok(())
+}
+
+#[rayw::task(max_retries = 0)]
+fn borrow(refs: Vec<ObjectRef<Bytes>>, log: LogHandle) -> usize {
+    log.tell("borrowed");
+    log.pass("break");
+    let count = refs.len();
+    assert!(count > 0);
+    std::process::abort()
+}
+
+fn a_borrower_that_breaks() -> rayw::Result<()> {
+    let log = Log::remote()?;
+    let object = rayw::put_bytes(vec![7; LARGE])?;
+    let borrowed = borrow::remote(vec![object.clone()], &log);
+    drop(object);
+    log.await_line("borrowed");
+    pause("borrowed");
+    log.open("break").get()?;
+    println!("{}", kind(borrowed.get()));
+    pause("broken");
+    Ok(())
+}
+
+#[rayw::task]
+fn make_inner() -> rayw::Result<Vec<ObjectRef<Bytes>>> {
+    Ok(vec![rayw::put_bytes(vec![7; LARGE])?])
+}
+
+fn a_reference_in_a_result() -> rayw::Result<()> {
+    let outer = make_inner::remote();
+    rayw::wait(std::slice::from_ref(&outer), 1, None)?;
+    // The task that put the inner object is over; the outer one keeps it.
+    pause("captured");
+    println!("{}", outer.get()?[0].get()?.len());
+    drop(outer);
+    pause("gone");
+    Ok(())
+}
+
+fn a_reference_in_an_object() -> rayw::Result<()> {
+    let inner = rayw::put_bytes(vec![7; LARGE])?;
+    let middle = rayw::put(&vec![inner])?;
+    let outer = rayw::put(&vec![middle])?;
+    pause("captured");
+    let middle = outer.get()?.remove(0);
+    drop(outer);
+    let inner = middle.get()?.remove(0);
+    drop(middle);
+    println!("{}", inner.get()?.len());
+    drop(inner);
+    pause("gone");
+    Ok(())
+}
+
+#[rayw::task]
+fn large(size: usize, byte: u8) -> Bytes {
+    vec![byte; size].into()
+}
+
+fn a_result_nobody_wants() -> rayw::Result<()> {
+    let log = Log::remote()?;
+    drop(measure::remote(Bytes::from(vec![1; LARGE]), &log));
+    log.await_line("measuring");
+    log.open("measured").get()?;
+    for _ in 0..20 {
+        drop(large::remote(LARGE, 1));
+    }
+    println!("{}", large::remote(LARGE, 1).get()?.len());
+    pause("gone");
+    Ok(())
+}
+
+#[rayw::task]
+fn sum_of(refs: Vec<ObjectRef<u32>>) -> rayw::Result<u64> {
+    Ok(rayw::get_all(&refs)?.into_iter().map(u64::from).sum())
+}
+
+fn ten_thousand_references() -> rayw::Result<()> {
+    let refs: Vec<_> = (0..10_000_u32).map(|number| rayw::put(&number)).collect::<Result<_, _>>()?;
+    let object = rayw::put(&refs)?;
+    println!("{}", sum_of::remote(&object).get()?);
+    println!("{}", sum_of::remote(&refs).get()?);
+    let found = object.get()?;
+    println!("{} {}", found.len(), found == refs);
+    Ok(())
+}
+
+fn a_large_value() -> rayw::Result<()> {
+    let object = rayw::put_bytes(vec![42; 200 << 20])?;
+    let bytes = object.get()?;
+    println!("{} {}", bytes.len(), bytes.iter().all(|byte| *byte == 42));
+    drop(bytes);
+    drop(object);
+    let made = large::options().memory("1GiB").remote(200 << 20, 9);
+    println!("{}", made.get()?.iter().all(|byte| *byte == 9));
+    Ok(())
+}
+
+#[rayw::task]
+fn check(bytes: Bytes) -> (usize, bool) {
+    (bytes.len(), bytes.iter().all(|byte| *byte == 5))
+}
+
+fn a_large_argument() -> rayw::Result<()> {
+    println!("{:?}", check::remote(Bytes::from(vec![5; 200 << 20])).get()?);
+    println!("{:?}", check::remote(rayw::put_bytes(vec![5; 50 << 20])?).get()?);
+    Ok(())
+}
+
+fn large_results() -> rayw::Result<()> {
+    let made: Vec<_> = (0..16).map(|byte| large::remote(1 << 20, byte)).collect();
+    let sums: Vec<u64> = rayw::get_all(&made)?.iter().map(|bytes| bytes.iter().map(|byte| u64::from(*byte)).sum()).collect();
+    println!("{}", sums.iter().zip(0_u64..).all(|(sum, byte)| *sum == byte << 20));
+    Ok(())
+}
+
+/// With a store of 64 MiB: what does not fit goes to files and comes back.
+fn more_than_the_store_holds() -> rayw::Result<()> {
+    let objects: Vec<_> = (0..20_u8).map(|byte| rayw::put_bytes(vec![byte; 10 << 20])).collect::<Result<_, _>>()?;
+    for (object, byte) in objects.iter().zip(0_u8..) {
+        let bytes = object.get()?;
+        assert!(bytes.len() == 10 << 20 && bytes.iter().all(|found| *found == byte), "object {byte} came back changed");
+    }
+    println!("{} objects came back", objects.len());
+    Ok(())
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Point,
+    Circle { radius: f64, name: Option<String> },
+    Lines(Vec<(i32, i32)>),
+}
+
+#[rayw::task]
+fn echo(shapes: Vec<Shape>, text: String, bytes: Bytes, unit: (), pair: (u8, char)) -> (Vec<Shape>, String, Bytes, (), (u8, char)) {
+    (shapes, text, bytes, unit, pair)
+}
+
+fn every_kind_of_value() -> rayw::Result<()> {
+    let shapes = vec![
+        Shape::Point,
+        Shape::Circle { radius: f64::MAX, name: Some("größer ∞".to_owned()) },
+        Shape::Lines(vec![(i32::MIN, i32::MAX); 3]),
+    ];
+    let bytes = Bytes::from(vec![0, 255, 128]);
+    let echoed = echo::remote(&shapes, "\u{0}\n🦀", &bytes, (), (7, 'ß')).get()?;
+    println!("{}", echoed == (shapes, "\u{0}\n🦀".to_owned(), bytes, (), (7, 'ß')));
+    let empty = echo::remote(Vec::<Shape>::new(), "", Bytes::default(), (), (0, '\u{0}')).get()?;
+    println!("{empty:?}");
+    Ok(())
+}
+
+fn a_value_of_another_type() -> rayw::Result<()> {
+    // Within a value the types are the guest's own affair, and it may be wrong.
+    let text: ObjectRef<String> = rayw::put(&"text".to_owned())?;
+    let stored = rayw::put(&vec![text])?;
+    let wrong: ObjectRef<Vec<ObjectRef<u64>>> = crate::hostile::retyped(&stored)?;
+    println!("{}", told(wrong.get()?[0].get()).split(": ").next().unwrap_or_default());
+    Ok(())
+}
