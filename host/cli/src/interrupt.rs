@@ -24,7 +24,7 @@ impl Interrupts {
     pub fn listen() -> Result<Self, Failure> {
         let fail = |error: std::io::Error| Failure::system("failed to listen to signals").caused_by(error);
         let (tell, first) = watch::channel(None);
-        let (ready, started) = mpsc::channel();
+        let (ready, started) = mpsc::sync_channel(1);
         thread::Builder::new()
             .name("rayw-signals".to_owned())
             .spawn(move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -50,7 +50,7 @@ impl Interrupts {
     }
 }
 
-async fn watch_signals(tell: &watch::Sender<Option<Signal>>, ready: &mpsc::Sender<std::io::Result<()>>) {
+async fn watch_signals(tell: &watch::Sender<Option<Signal>>, ready: &mpsc::SyncSender<std::io::Result<()>>) {
     let streams =
         (|| Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?)))();
     let (mut interrupt, mut terminate, mut hangup) = match streams {
@@ -68,6 +68,7 @@ async fn watch_signals(tell: &watch::Sender<Option<Signal>>, ready: &mpsc::Sende
         };
         let again = tell.borrow().is_some();
         if again {
+            #[expect(clippy::disallowed_methods, reason = "an orderly end was asked for and takes too long")]
             std::process::exit(ExitStatus::Signal(signal).code().into());
         }
         tell.send_replace(Some(signal));

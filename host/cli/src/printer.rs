@@ -48,7 +48,11 @@ impl Printer {
         Self::start_with(terminal, Box::new(io::stdout()), Box::new(io::stderr()))
     }
 
-    fn start_with(terminal: Terminal, out: Box<dyn Write + Send>, err: Box<dyn Write + Send>) -> io::Result<Self> {
+    pub(crate) fn start_with(
+        terminal: Terminal,
+        out: Box<dyn Write + Send>,
+        err: Box<dyn Write + Send>,
+    ) -> io::Result<Self> {
         let target = if terminal.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
         let handle = PrinterHandle { queue: Arc::new(Queue::default()), bars };

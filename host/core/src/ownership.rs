@@ -28,7 +28,6 @@ pub use command::{Command, Found, Input, Order, WaitResult};
 pub use event::{Event, Outcome, Output, WaitFor, WaiterId};
 
 use crate::message::Shape;
-use crate::view::TaskRow;
 use crate::{ActorId, IdMap, LeaseId, Millis, NodeId, ObjectId, TaskId};
 
 /// The owner's machine of one node.
@@ -45,7 +44,7 @@ pub struct Ownership {
     /// Objects that became ready or failed and whose waiters do not know yet.
     settled: VecDeque<ObjectId>,
     is_settling: bool,
-    finished: VecDeque<TaskRow>,
+    finished: VecDeque<rows::Past>,
     tally: Tally,
 }
 

@@ -166,7 +166,7 @@ impl Life {
                 grants: Arc::clone(&self.job.grants),
                 args: Vec::new(),
             };
-            let services = self.node.services();
+            let services = Arc::clone(&self.job.services);
             let engine = &self.node.engine;
             let mut instance = engine.start(&self.job.program, services, Arc::clone(&caller), &sandbox).await?;
             instance.construct(caller, &self.spec.class, &inputs).await?;

@@ -6,11 +6,12 @@ use std::sync::{Arc, PoisonError};
 use rayw_core::message::ToHead;
 use rayw_core::ownership::Event;
 use rayw_core::{Error, ErrorKind, JobId, JobSpec, JobState, RefId, Resources, TaskOptions, Value, limits};
-use rayw_engine::{Caller, Grants, Program, Sandbox};
+use rayw_engine::{Caller, Grants, Program, Sandbox, Services};
 use tokio::sync::oneshot;
 
 use crate::Node;
 use crate::catalog::Catalog;
+use crate::services::NodeServices;
 use crate::worker::{Ended, Stopper};
 
 /// A job that runs here.
@@ -19,6 +20,8 @@ pub(crate) struct JobRun {
     pub(crate) program: Arc<Program>,
     pub(crate) catalog: Catalog,
     pub(crate) grants: Arc<Grants>,
+    /// What its guests are given. It holds the node, which holds its jobs: `drain` lets them go.
+    pub(crate) services: Arc<dyn Services>,
 }
 
 /// A driver to be run.
@@ -103,7 +106,7 @@ impl Node {
         let (sender, receiver) = oneshot::channel();
         let drive = async move {
             let caller = node.driver_caller(&job, node.engine.next_worker());
-            let services = node.services();
+            let services = Arc::clone(&job.services);
             let driving = async {
                 let mut instance =
                     node.engine.start(&job.program, services, Arc::clone(&caller), &sandbox).await?;
@@ -144,7 +147,7 @@ impl Node {
         values: Vec<Value>,
     ) -> Result<Arc<Value>, Error> {
         let caller = self.driver_caller(job, self.engine.next_worker());
-        let services = self.services();
+        let services = Arc::clone(&job.services);
         let args = values.into_iter().map(rayw_core::Arg::Value).collect();
         let objects = services.submit(&caller, function, args, TaskOptions::default())?;
         let refs: Vec<RefId> = objects.iter().map(|object| RefId::Object(*object)).collect();
@@ -171,7 +174,13 @@ impl Node {
             namespace: namespace.map_or_else(|| Arc::from(format!("job-{id}")), Arc::from),
         };
         let catalog = Catalog::new(program.description())?;
-        let job = Arc::new(JobRun { spec: spec.clone(), program, catalog, grants: Arc::new(grants) });
+        let job = Arc::new(JobRun {
+            spec: spec.clone(),
+            program,
+            catalog,
+            grants: Arc::new(grants),
+            services: Arc::new(NodeServices(Arc::clone(self))),
+        });
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&job));
         self.head.send(ToHead::JobStarted { spec });
         self.head.flush();

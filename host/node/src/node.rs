@@ -183,6 +183,7 @@ impl Node {
         self.tracker.close();
         let is_empty = tokio::time::timeout(limits::SHUTDOWN_GRACE, self.tracker.wait()).await.is_ok();
         self.reuse.clear();
+        self.jobs.write().unwrap_or_else(PoisonError::into_inner).clear();
         is_empty
     }
 

@@ -25,12 +25,6 @@ pub(crate) struct NodeServices(pub(crate) Arc<Node>);
 /// children of two attempts, which may differ, never share an id.
 const CHILD_BITS: u32 = 40;
 
-impl Node {
-    pub(crate) fn services(self: &Arc<Self>) -> Arc<dyn Services> {
-        Arc::new(NodeServices(Arc::clone(self)))
-    }
-}
-
 impl NodeServices {
     fn next_child(caller: &Caller) -> TaskId {
         let number = caller.children.fetch_add(1, Ordering::Relaxed);

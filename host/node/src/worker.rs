@@ -135,7 +135,7 @@ impl Node {
                     grants: Arc::clone(&job.grants),
                     args: Vec::new(),
                 };
-                let services = self.services();
+                let services = Arc::clone(&job.services);
                 let instance = self.engine.start(&job.program, services, Arc::clone(&caller), &sandbox).await?;
                 Reused { instance, worker, calls: 0 }
             }

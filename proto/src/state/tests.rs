@@ -8,7 +8,7 @@ use rayw_core::view::{Answer, Filter, NodeRow, Query, Resource, Rows, TaskRow, T
 use rayw_core::{Error, ErrorKind};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::{BoxFuture, StateClient, StateSource, serve_state};
 
@@ -59,7 +59,7 @@ impl StateSource for Echo {
 struct Served {
     socket: PathBuf,
     stop: oneshot::Sender<()>,
-    server: JoinHandle<Result<(), Error>>,
+    server: JoinSet<Result<(), Error>>,
     _folder: tempfile::TempDir,
 }
 
@@ -68,7 +68,8 @@ fn served() -> Served {
     let socket = folder.path().join("state.sock");
     let listener = UnixListener::bind(&socket).unwrap();
     let (stop, stopped) = oneshot::channel();
-    let server = tokio::spawn(serve_state(listener, Arc::new(Echo), async {
+    let mut server = JoinSet::new();
+    server.spawn(serve_state(listener, Arc::new(Echo), async {
         let _ = stopped.await;
     }));
     Served { socket, stop, server, _folder: folder }
@@ -137,10 +138,10 @@ async fn a_missing_socket_is_named() {
 
 #[tokio::test]
 async fn the_server_ends_when_it_is_told_even_with_an_idle_client() {
-    let served = served();
+    let mut served = served();
     let client = StateClient::connect(&served.socket).await.unwrap();
     client.summary().await.unwrap();
     served.stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(5), served.server).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(5), served.server.join_next()).await.unwrap().unwrap().unwrap().unwrap();
     assert!(client.summary().await.unwrap_err().message.contains("the connection broke"));
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use rayw_tests::run;
+use rayw_tests::{Running, eventually, run};
 use serde_json::Value;
 
 /// Longer than any test looks, in milliseconds; the run is killed when the test is over.
@@ -26,6 +26,20 @@ fn printed_by<'a>(task: &str, line: &'a str) -> &'a str {
     }
 }
 
+/// Waits until so many lines are there.
+#[track_caller]
+fn printed_lines(running: &Running, number: usize) -> Vec<String> {
+    eventually(&format!("{number} lines"), || {
+        let stdout = running.so_far().stdout;
+        let lines = lines(&stdout);
+        (stdout.ends_with('\n') && lines.len() >= number).then_some(lines)
+    })
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
 #[test]
 fn memo_tasks_prints_what_the_memo_prints() {
     let stdout = run("memo-tasks").output().succeeded();
@@ -40,6 +54,7 @@ fn memo_tasks_prints_what_the_memo_prints() {
 fn the_four_tasks_are_listed_as_finished() {
     // After the fourth call there is time to look for as long as one pause.
     let running = run("memo-tasks").args(["2000"]).start();
+    printed_lines(&running, 4);
     running.rows_become("tasks", |rows| {
         let finished = |row: &Value| row["name"] == "example_function" && row["state"] == "FINISHED";
         rows.iter().filter(|row| finished(row)).count() == 4
@@ -82,14 +97,14 @@ fn ids(references: &str) -> HashSet<String> {
 #[test]
 fn the_three_objects_are_listed_while_the_task_sleeps() {
     let running = run("memo-objects").args([LONG_PAUSE]).start();
-    let rows = running.rows_become("objects", |rows| rows.iter().filter(|row| is_waited_for(row)).count() == 3);
-    let sizes = rows.iter().filter(|row| is_waited_for(row)).map(|row| &row["object_size"]);
-    assert!(sizes.clone().all(|size| size.as_u64() == Some(1)), "{:?}", sizes.collect::<Vec<_>>());
-}
-
-/// Whether the row says that a task will need the object.
-fn is_waited_for(row: &Value) -> bool {
-    row["reference_type"] == "USED_BY_PENDING_TASK"
+    let references = printed_lines(&running, 1).remove(0);
+    let rows = running.rows("objects");
+    // One row for each reason to keep an object: the driver's reference, and the task that runs.
+    for reason in ["LOCAL_REFERENCE", "USED_BY_PENDING_TASK"] {
+        let put = rows.iter().filter(|row| row["reference_type"] == reason && row["object_size"] == 1);
+        let put: HashSet<_> = put.filter_map(|row| row["object_id"].as_str().map(str::to_owned)).collect();
+        assert_eq!(put, ids(printed_by("print_values", &references)), "{reason}: {rows:#?}");
+    }
 }
 
 #[test]
@@ -104,12 +119,13 @@ fn wordcount_counts_what_tr_sort_and_uniq_count() {
     let (counted, expected) = (lines(&stdout), lines(&counted_by_shell(folder.path())));
     assert!(expected.len() > 10_000, "{} words are too few to show anything", expected.len());
     let difference = counted.iter().zip(&expected).find(|(one, other)| one != other);
-    assert_eq!(difference, None);
+    assert_eq!(difference.map(|(one, other)| (beginning(one), beginning(other))), None);
     assert_eq!(counted.len(), expected.len());
 }
 
-fn lines(text: &str) -> Vec<String> {
-    text.lines().map(str::to_owned).collect()
+/// Enough of a line to know it; one word is very long.
+fn beginning(line: &str) -> String {
+    format!("{line:.60} of {} bytes", line.len())
 }
 
 /// More than 5 MB in files of several kinds and depths, the same in every run.

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use rayw_core::{Error, ErrorKind, limits};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::build::ended;
 use crate::cargo;
@@ -176,7 +177,7 @@ fn too_long(timeout: Duration) -> Failure {
 /// Answers `rayw list` in other terminals.
 struct StateService {
     stop: oneshot::Sender<()>,
-    server: tokio::task::JoinHandle<Result<(), Error>>,
+    server: JoinSet<Result<(), Error>>,
 }
 
 impl StateService {
@@ -186,7 +187,8 @@ impl StateService {
         let listener = UnixListener::bind(&socket)
             .map_err(|error| Failure::system(format!("failed to listen at `{}`", socket.display())).caused_by(error))?;
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(rayw_proto::serve_state(listener, cluster.state(), async {
+        let mut server = JoinSet::new();
+        server.spawn(rayw_proto::serve_state(listener, cluster.state(), async {
             // An error means that the sender is gone, which is a reason to stop as well.
             let _ = stopped.await;
         }));
@@ -194,23 +196,22 @@ impl StateService {
     }
 
     /// Finishes open answers, but not for long: nobody should wait for somebody who asks.
-    async fn stop(self) {
+    async fn stop(mut self) {
         const OPEN_ANSWERS_MAX: Duration = Duration::from_millis(500);
         // It may have ended by itself.
         let _ = self.stop.send(());
-        let abort = self.server.abort_handle();
-        match tokio::time::timeout(OPEN_ANSWERS_MAX, self.server).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::warn!(%error, "the state service failed"),
-            Ok(Err(error)) => tracing::warn!(%error, "the state service broke down"),
-            Err(_) => abort.abort(),
+        match tokio::time::timeout(OPEN_ANSWERS_MAX, self.server.join_next()).await {
+            Ok(Some(Ok(Err(error)))) => tracing::warn!(%error, "the state service failed"),
+            Ok(Some(Err(error))) => tracing::warn!(%error, "the state service broke down"),
+            // It ended in order, or dropping the set ends it.
+            Ok(_) | Err(_) => {}
         }
     }
 }
 
 /// Ends the cluster, within the time that an orderly end may take.
 fn shut_down(cluster: Cluster) -> Result<(), Failure> {
-    let (tell, ended) = mpsc::channel();
+    let (tell, ended) = mpsc::sync_channel(1);
     let thread = std::thread::Builder::new().name("rayw-shutdown".to_owned()).spawn(move || {
         cluster.shutdown();
         // Nobody listens any more once the time is over.

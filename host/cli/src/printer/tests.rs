@@ -113,7 +113,7 @@ impl Write for Stuck {
 #[test]
 fn a_flood_waits_for_nobody_and_what_is_lost_is_counted() {
     let screen = Screen::default();
-    let (let_go, stuck) = mpsc::channel();
+    let (let_go, stuck) = mpsc::sync_channel(1);
     let stuck = Stuck(stuck, screen.clone());
     let printer = Printer::start_with(Terminal::default(), Box::new(stuck), Box::new(screen.clone())).unwrap();
     let handle = printer.handle();

@@ -1,47 +1,96 @@
 //! What people see of an owner's state.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Ownership;
 use super::task::Task;
 use crate::view::{ObjectRow, TaskRow, TaskSummaryRow};
-use crate::{ActorId, Error, Millis, TaskId, TaskKind, TaskState};
+use crate::{ActorId, Error, ErrorKind, JobId, Millis, NodeId, Resources, TaskId, TaskKind, TaskState};
+
+/// What is remembered of a task that is over. Its arguments are not: they may be large, and whoever
+/// lists tasks does not see them.
+#[derive(Debug)]
+pub(super) struct Past {
+    id: TaskId,
+    parent: TaskId,
+    job: JobId,
+    actor: Option<ActorId>,
+    kind: &'static str,
+    name: Arc<str>,
+    function: Arc<str>,
+    resources: Arc<Resources>,
+    attempt: u32,
+    worker: Option<u64>,
+    node: Option<NodeId>,
+    created: Millis,
+    started: Option<Millis>,
+    ended: Option<Millis>,
+    error: Option<Box<(ErrorKind, String)>>,
+}
+
+impl Past {
+    fn state(&self) -> TaskState {
+        if self.error.is_some() { TaskState::Failed } else { TaskState::Finished }
+    }
+
+    fn row(&self, state: TaskState) -> TaskRow {
+        TaskRow {
+            task_id: self.id.to_string(),
+            attempt_number: self.attempt,
+            name: self.name.to_string(),
+            state: state.name().to_owned(),
+            job_id: self.job.to_string(),
+            actor_id: self.actor.map(|actor| actor.to_string()),
+            r#type: self.kind.to_owned(),
+            func_or_class_name: self.function.to_string(),
+            parent_task_id: self.parent.to_string(),
+            node_id: self.node.map(|node| node.to_string()),
+            worker_id: self.worker.map(|worker| worker.to_string()),
+            error_type: self.error.as_ref().map(|error| error.0.name().to_owned()),
+            pending_reason: None,
+            required_resources: self.resources.to_string(),
+            creation_time_ms: self.created,
+            start_time_ms: self.started,
+            end_time_ms: self.ended,
+            error_message: self.error.as_ref().map(|error| error.1.clone()),
+        }
+    }
+}
 
 impl Ownership {
-    pub(super) fn row_of(&self, task: &Task, error: Option<&Error>, ended: Option<Millis>) -> TaskRow {
+    pub(super) fn past_of(&self, task: &Task, error: Option<&Error>, ended: Option<Millis>) -> Past {
         let spec = &task.spec;
         let actor = match spec.kind {
             TaskKind::ActorCall { actor } => Some(actor),
             TaskKind::ActorCreation => Some(ActorId::from(spec.id)),
             TaskKind::Normal | TaskKind::Driver => None,
         };
-        let state = match (ended, error) {
-            (Some(_), Some(_)) => TaskState::Failed,
-            (Some(_), None) => TaskState::Finished,
-            (None, _) => task.state,
-        };
-        let is_started = task.worker.is_some();
         let node = self.node_of(task).or_else(|| actor.and_then(|actor| self.actor_node(actor)));
-        TaskRow {
-            task_id: spec.id.to_string(),
-            attempt_number: task.attempt,
-            name: spec.name.to_string(),
-            state: state.name().to_owned(),
-            job_id: spec.job.to_string(),
-            actor_id: actor.map(|actor| actor.to_string()),
-            r#type: spec.kind.name().to_owned(),
-            func_or_class_name: spec.function.to_string(),
-            parent_task_id: spec.parent.to_string(),
-            node_id: node.or(is_started.then_some(self.node)).map(|node| node.to_string()),
-            worker_id: task.worker.map(|worker| worker.to_string()),
-            error_type: error.map(|error| error.kind.name().to_owned()),
-            pending_reason: self.pending_reason(task, actor, state),
-            required_resources: spec.resources.to_string(),
-            creation_time_ms: task.created,
-            start_time_ms: task.started,
-            end_time_ms: ended,
-            error_message: error.map(ToString::to_string),
+        Past {
+            id: spec.id,
+            parent: spec.parent,
+            job: spec.job,
+            actor,
+            kind: spec.kind.name(),
+            name: Arc::clone(&spec.name),
+            function: Arc::clone(&spec.function),
+            resources: Arc::clone(&spec.resources),
+            attempt: task.attempt,
+            worker: task.worker,
+            node: node.or(task.worker.is_some().then_some(self.node)),
+            created: task.created,
+            started: task.started,
+            ended,
+            error: error.map(|error| Box::new((error.kind, error.to_string()))),
         }
+    }
+
+    fn row_of(&self, task: &Task) -> TaskRow {
+        let past = self.past_of(task, None, None);
+        let mut row = past.row(task.state);
+        row.pending_reason = self.pending_reason(task, past.actor, task.state);
+        row
     }
 
     fn pending_reason(&self, task: &Task, actor: Option<ActorId>, state: TaskState) -> Option<String> {
@@ -60,8 +109,8 @@ impl Ownership {
 
     /// All tasks: those that are not over, then those that ended, the oldest first.
     pub fn task_rows(&self) -> impl Iterator<Item = TaskRow> + '_ {
-        let live = self.tasks.values().map(|task| self.row_of(task, None, None));
-        live.chain(self.finished.iter().cloned())
+        let live = self.tasks.values().map(|task| self.row_of(task));
+        live.chain(self.finished.iter().map(|past| past.row(past.state())))
     }
 
     /// All objects, with a row for each reason why one is kept.
@@ -110,8 +159,8 @@ impl Ownership {
         for task in self.tasks.values() {
             count(&task.spec.function, task.spec.kind.name(), task.state.name());
         }
-        for row in &self.finished {
-            count(&row.func_or_class_name, &row.r#type, &row.state);
+        for past in &self.finished {
+            count(&past.function, past.kind, past.state().name());
         }
         let rows = counts.into_iter().map(|((function, kind), states)| TaskSummaryRow {
             func_or_class_name: function,

@@ -278,8 +278,8 @@ impl Ownership {
         if self.finished.len() >= limits::FINISHED_TASKS_KEPT {
             self.finished.pop_front();
         }
-        let row = self.row_of(task, error, Some(now));
-        self.finished.push_back(row);
+        let past = self.past_of(task, error, Some(now));
+        self.finished.push_back(past);
     }
 }
 

@@ -5,7 +5,8 @@ use crate::env::Terminal;
 use crate::printer::Printer;
 
 fn make(folder: &Path, sdk: Sdk) -> Result<ExitStatus, Failure> {
-    let printer = Printer::start(Terminal::default()).unwrap();
+    let printer =
+        Printer::start_with(Terminal::default(), Box::new(std::io::sink()), Box::new(std::io::sink())).unwrap();
     new(&NewSettings { folder: folder.to_owned(), sdk }, &printer.handle())
 }
 
