@@ -1,12 +1,15 @@
-//! The benchmarks of `tests/benches`, on guests that are built first.
+//! The benchmarks of `tests/benches`, on the guest that they measure, which is built first.
 
 use anyhow::{Context, Result};
 
 use crate::{command, guests, test, tree};
 
-/// Builds the guests and runs the benchmarks; `args` go to the benchmark program.
+/// The guest whose scenarios are measured.
+const GUEST: &str = "bench";
+
+/// Builds the guest and runs the benchmarks; `args` go to the benchmark program.
 pub(crate) fn run(args: &[String]) -> Result<()> {
-    guests::build(&[])?;
+    guests::build(&[GUEST.to_owned()])?;
     let mut cargo = command::cargo();
     cargo
         .args(["bench", "-p", "rayw-tests", "--benches", "--"])

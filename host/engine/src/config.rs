@@ -13,8 +13,12 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationCon
 /// its description even when every slot of the node is taken.
 pub(crate) const DESCRIBE_SLOTS: u32 = 4;
 
-/// Core instances of one component: the program, its shims and adapters. Python needs dozens.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
+/// Core instances of one component: a program for the old WASI has four (itself, the adapter and two
+/// shims), Python dozens. This only bounds a count, it reserves nothing.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
+
+/// Tables of one component: its own and those of its shims. Each reserves address space only.
+const TABLES_PER_COMPONENT: u32 = 3;
 
 /// Pages of a memory that are zeroed in place when its slot is used again, instead of being given
 /// back to the kernel. Costs at most this much for each warm slot.
@@ -70,7 +74,7 @@ fn pool(instances_max: u32) -> PoolingAllocationConfig {
     pool.total_component_instances(components)
         .total_core_instances(components.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
         .total_memories(components)
-        .total_tables(components.saturating_mul(2))
+        .total_tables(components.saturating_mul(TABLES_PER_COMPONENT))
         // Every store keeps its stack until it is dropped.
         .total_stacks(components)
         .max_component_instance_size(10 << 20)

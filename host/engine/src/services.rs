@@ -67,8 +67,9 @@ pub enum Output {
 /// What a node does for its guests.
 ///
 /// Every id that an answer carries comes with one reference counted for the
-/// caller; the engine wraps it in a [`Handle`](crate::Handle), whose drop
-/// gives it back through [`release`](Self::release).
+/// caller; the engine keeps it with the guest that got it, or in
+/// [`Handles`](crate::Handles), whose drop gives it back through
+/// [`release`](Self::release).
 pub trait Services: Send + Sync + 'static {
     /// Submits a task; one id for each return.
     ///

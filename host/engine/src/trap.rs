@@ -1,13 +1,12 @@
 //! A guest that broke down, in words: what wasmtime and the guest say becomes
 //! one error with a kind.
 
-use std::fmt::Write as _;
+mod backtrace;
 
 use rayw_core::{Error, ErrorKind, limits};
-use wasmtime::{FrameInfo, PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
-use crate::config;
 use crate::host::Exit;
 use crate::limit::Denied;
 use crate::state::{Guest, Panic};
@@ -35,7 +34,7 @@ pub(crate) fn explain(error: &wasmtime::Error, guest: &Guest) -> Error {
     } else {
         crashed(error)
     };
-    explained.backtrace = error.downcast_ref::<WasmBacktrace>().and_then(|trace| backtrace(trace.frames()));
+    explained.backtrace = error.downcast_ref::<WasmBacktrace>().and_then(|trace| backtrace::text(trace.frames()));
     explained
 }
 
@@ -93,55 +92,4 @@ fn words(trap: Trap) -> String {
         other => return other.to_string().trim_start_matches("wasm trap: ").to_owned(),
     };
     known.to_owned()
-}
-
-/// Frames innermost first, one a line, without what only leads to the trap or to the task.
-fn backtrace(frames: &[FrameInfo]) -> Option<String> {
-    let lines: Vec<(String, bool)> = frames.iter().flat_map(lines_of).collect();
-    let first = lines.iter().position(|(_, is_noise)| !is_noise).unwrap_or(0);
-    let end = lines.iter().rposition(|(_, is_noise)| !is_noise).map_or(lines.len(), |last| last + 1);
-    let mut text = String::new();
-    for (number, (line, _)) in lines[first..end].iter().enumerate() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{number:>3}: {line}");
-    }
-    if frames.len() == config::FRAMES_MAX.get() {
-        text.push_str("     …\n");
-    }
-    let text = text.trim_end().to_owned();
-    (!text.is_empty()).then_some(text)
-}
-
-/// One line for each source function of a frame, and whether it is noise.
-fn lines_of(frame: &FrameInfo) -> Vec<(String, bool)> {
-    let whole = |name: Option<&str>| {
-        name.map_or_else(
-            || format!("function {}", frame.func_index()),
-            |name| format!("{:#}", rustc_demangle::demangle(name)),
-        )
-    };
-    if frame.symbols().is_empty() {
-        let name = whole(frame.func_name());
-        let is_noise = is_noise(&name);
-        return vec![(name, is_noise)];
-    }
-    let line = |symbol: &wasmtime::FrameSymbol| {
-        let name = whole(symbol.name().or_else(|| frame.func_name()));
-        let is_noise = is_noise(&name);
-        match (symbol.file(), symbol.line()) {
-            (Some(file), Some(line)) => (format!("{name} ({file}:{line})"), is_noise),
-            (Some(file), None) => (format!("{name} ({file})"), is_noise),
-            (None, _) => (name, is_noise),
-        }
-    };
-    frame.symbols().iter().map(line).collect()
-}
-
-/// Whether a function belongs to the way to the trap, or to the way to the task, not to the user's code.
-fn is_noise(name: &str) -> bool {
-    const NOISE: &[&str] = &[
-        "std::", "core::", "alloc::", "__rust", "rust_", "_rust", "abort", "panic_", "rayw::", "<rayw", "__rayw", "wit_bindgen",
-        "rayw:core/", "wasi:cli/", "__wasm", "__original_main", "_start", "__main_void", "main",
-    ];
-    NOISE.iter().any(|noise| name.starts_with(noise))
 }

@@ -10,6 +10,7 @@ use rayw::bindings::rayw::core::{
 };
 
 use crate::stage::{kind, told};
+use crate::tasks::square;
 use crate::{Scenario, scenarios};
 
 pub const SCENARIOS: &[Scenario] = scenarios![
@@ -28,11 +29,6 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     a_task_that_submits_itself,
     many_handles,
 ];
-
-#[rayw::task]
-fn square(number: u64) -> u64 {
-    number * number
-}
 
 fn no_options() -> TaskOptions {
     TaskOptions {

@@ -34,8 +34,9 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     printing,
 ];
 
+/// The smallest task that does something.
 #[rayw::task]
-fn square(number: u64) -> u64 {
+pub fn square(number: u64) -> u64 {
     number * number
 }
 
