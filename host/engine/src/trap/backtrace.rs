@@ -41,7 +41,10 @@ enum Owner {
 /// Cuts off what is not the user's at both ends; all of it stays where nothing is the user's.
 fn without_ends(lines: &[Line]) -> &[Line] {
     let is_user = |line: &Line| line.owner == Owner::User;
-    match (lines.iter().position(is_user), lines.iter().rposition(is_user)) {
+    match (
+        lines.iter().position(is_user),
+        lines.iter().rposition(is_user),
+    ) {
         (Some(first), Some(last)) => &lines[first..=last],
         _ => lines,
     }
@@ -49,13 +52,24 @@ fn without_ends(lines: &[Line]) -> &[Line] {
 
 /// One line for each source function of a frame: inlined ones have none of their own.
 fn lines_of(frame: &FrameInfo) -> Vec<Line> {
-    let is_glue = frame.module().name().is_some_and(|name| name.starts_with("wit-component"));
+    let is_glue = frame
+        .module()
+        .name()
+        .is_some_and(|name| name.starts_with("wit-component"));
     if frame.symbols().is_empty() {
         let text = named(frame, None);
-        let owner = if is_glue || is_tool_name(&text) { Owner::Tool } else { Owner::User };
+        let owner = if is_glue || is_tool_name(&text) {
+            Owner::Tool
+        } else {
+            Owner::User
+        };
         return vec![Line { text, owner }];
     }
-    frame.symbols().iter().map(|symbol| line_of(frame, symbol, is_glue)).collect()
+    frame
+        .symbols()
+        .iter()
+        .map(|symbol| line_of(frame, symbol, is_glue))
+        .collect()
 }
 
 fn line_of(frame: &FrameInfo, symbol: &FrameSymbol, is_glue: bool) -> Line {
@@ -86,7 +100,13 @@ fn named(frame: &FrameInfo, name: Option<&str>) -> String {
 /// Where the sources of tools are.
 fn is_tool_file(file: &str) -> bool {
     const PARTS: &[&str] = &[
-        "/rustc/", "/rustlib/src/", "/guest-sdk/src/", "/rayw-0.", "/wit-bindgen-", "libc-bottom-half/", "libc-top-half/",
+        "/rustc/",
+        "/rustlib/src/",
+        "/guest-sdk/src/",
+        "/rayw-0.",
+        "/wit-bindgen-",
+        "libc-bottom-half/",
+        "libc-top-half/",
         "/dlmalloc",
     ];
     PARTS.iter().any(|part| file.contains(part))
@@ -95,16 +115,49 @@ fn is_tool_file(file: &str) -> bool {
 /// What functions of tools are called, where there is nothing else to tell them by.
 fn is_tool_name(name: &str) -> bool {
     const STARTS: &[&str] = &[
-        "std::", "core::", "alloc::", "<std::", "<core::", "<alloc::", "__rust", "rust_", "rayw::", "<rayw::", "wit_bindgen",
-        "rayw:core/", "wasi:cli/", "wasi_snapshot_preview1", "cabi_", "__wasm", "__wasi", "__main_void",
+        "std::",
+        "core::",
+        "alloc::",
+        "<std::",
+        "<core::",
+        "<alloc::",
+        "__rust",
+        "rust_",
+        "rayw::",
+        "<rayw::",
+        "wit_bindgen",
+        "rayw:core/",
+        "wasi:cli/",
+        "wasi_snapshot_preview1",
+        "cabi_",
+        "__wasm",
+        "__wasi",
+        "__main_void",
     ];
-    const NAMES: &[&str] = &["abort", "_start", "__original_main", "proc_exit", "_Exit", "exit", "dlmalloc", "malloc"];
+    const NAMES: &[&str] = &[
+        "abort",
+        "_start",
+        "__original_main",
+        "proc_exit",
+        "_Exit",
+        "exit",
+        "dlmalloc",
+        "malloc",
+    ];
     STARTS.iter().any(|start| name.starts_with(start)) || NAMES.contains(&name)
 }
 
 /// What the SDK's macros write into the user's file.
 fn is_generated(name: &str) -> bool {
-    const NAMES: &[&str] = &["invoke", "construct", "call", "export_invoke", "export_construct", "export_call", "export_describe"];
+    const NAMES: &[&str] = &[
+        "invoke",
+        "construct",
+        "call",
+        "export_invoke",
+        "export_construct",
+        "export_call",
+        "export_describe",
+    ];
     NAMES.contains(&name) || name.starts_with("_export_")
 }
 
@@ -113,11 +166,21 @@ mod tests {
     use super::*;
 
     fn lines(owners: &[Owner]) -> Vec<Line> {
-        owners.iter().enumerate().map(|(number, owner)| Line { text: number.to_string(), owner: *owner }).collect()
+        owners
+            .iter()
+            .enumerate()
+            .map(|(number, owner)| Line {
+                text: number.to_string(),
+                owner: *owner,
+            })
+            .collect()
     }
 
     fn shown(owners: &[Owner]) -> String {
-        without_ends(&lines(owners)).iter().map(|line| line.text.as_str()).collect()
+        without_ends(&lines(owners))
+            .iter()
+            .map(|line| line.text.as_str())
+            .collect()
     }
 
     #[test]
