@@ -68,6 +68,8 @@ impl IntoExitCode for std::process::ExitCode {
 /// Runs the body of a driver and ends with its exit code.
 #[doc(hidden)]
 pub fn run<T: IntoExitCode>(body: impl FnOnce() -> Result<T, Error>) {
+    #[cfg(target_family = "wasm")]
+    crate::registry::run_constructors();
     install_panic_hook();
     let code = match body() {
         Ok(value) => value.into_exit_code(),

@@ -49,6 +49,28 @@ pub struct Method {
 inventory::collect!(Function);
 inventory::collect!(Class);
 
+/// Is in the registry as soon as static constructors have run.
+#[cfg(target_family = "wasm")]
+struct Constructed;
+
+#[cfg(target_family = "wasm")]
+inventory::collect!(Constructed);
+
+#[cfg(target_family = "wasm")]
+inventory::submit!(Constructed);
+
+/// Runs the static constructors unless they have run.
+///
+/// Exported functions run them by themselves. A program's `_start` should, but that of older
+/// wasi-libc releases (Debian's of 2022) leaves it to the linker, which leaves it to `_start`; without them
+/// libc does not even know the folders that the program was given.
+#[cfg(target_family = "wasm")]
+pub(crate) fn run_constructors() {
+    if inventory::iter::<Constructed>().next().is_none() {
+        wit_bindgen::rt::run_ctors_once();
+    }
+}
+
 pub(crate) fn functions() -> impl Iterator<Item = &'static Function> {
     inventory::iter::<Function>()
 }

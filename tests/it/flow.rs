@@ -1,3 +1,7 @@
 //! What programs see.
 
+mod actor;
+mod driver;
+mod examples;
+mod object;
 mod task;

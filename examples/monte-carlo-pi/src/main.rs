@@ -63,8 +63,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         )
         .into());
     }
-    if tasks == 0 || darts == 0 {
-        return Err("no darts, no estimate: give at least one task and one dart".into());
+    // Percents must fit into a number as well.
+    if !matches!(
+        tasks
+            .checked_mul(darts)
+            .and_then(|all| all.checked_mul(100)),
+        Some(1..)
+    ) {
+        return Err(
+            "give at least one task and one dart, and fewer than 10^17 darts together".into(),
+        );
     }
 
     let (pi, error) = estimate(tasks, darts, |percent| println!("{percent:3} %"))?;

@@ -11,7 +11,7 @@
 //! | `args parse env settings` | what was said, and what it comes to |
 //! | `commands/*` | one file a command |
 //! | `embedded` | head and node inside this process |
-//! | `session interrupt progress` | what a run has around it: a directory, signals, signs of life |
+//! | `session interrupt progress stall` | what a run has around it: a directory, signals, signs of life |
 //! | `toolchain cargo` | from a crate's folder to a component |
 //! | `columns table failure` | rows, summaries and errors as text |
 //! | `printer logging exit` | how the process speaks and ends |
@@ -31,5 +31,6 @@ pub mod printer;
 pub mod progress;
 pub mod session;
 pub mod settings;
+pub mod stall;
 pub mod table;
 pub mod toolchain;

@@ -27,6 +27,8 @@ use std::collections::{HashMap, VecDeque};
 pub use command::{Command, Found, Input, Order, WaitResult};
 pub use event::{Event, Outcome, Output, WaitFor, WaiterId};
 
+pub use rows::TaskSnapshot;
+
 use crate::message::Shape;
 use crate::{ActorId, IdMap, LeaseId, Millis, NodeId, ObjectId, TaskId};
 

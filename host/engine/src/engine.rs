@@ -155,11 +155,26 @@ impl Engine {
         let engine = Arc::clone(self);
         let origin = origin.to_owned();
         let loading = self.loading.spawn(async move {
-            cell.get_or_try_init(|| engine.load_new(digest, bytes, &origin))
+            let loaded = cell
+                .get_or_try_init(|| engine.load_new(digest, bytes, &origin))
                 .await
-                .cloned()
+                .cloned();
+            drop(cell);
+            engine.forget_failed(&digest);
+            loaded
         });
         loading.await.unwrap_or_else(|error| Err(panicked(&error)))
+    }
+
+    /// Drops the cell of a component that could not be loaded, unless somebody is trying again.
+    fn forget_failed(&self, digest: &ComponentDigest) {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if programs
+            .get(digest)
+            .is_some_and(|cell| cell.get().is_none() && Arc::strong_count(cell) == 1)
+        {
+            programs.remove(digest);
+        }
     }
 
     async fn load_new(

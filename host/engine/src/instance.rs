@@ -24,7 +24,11 @@ use crate::{Caller, Program, epoch, trap, types};
 const HANDLES_MAX: usize = 1_000_000;
 
 /// Bytes that one call may bring out of a guest: a value of the largest size and much around it.
+/// A guest may name the same bytes many times, so this is what a call costs the host at worst.
 const CALL_BYTES_MAX: usize = rayw_core::limits::VALUE_BYTES_MAX + (256 << 20);
+
+/// What the host keeps for each byte that a guest passes, at worst: for handles and short strings.
+const HOST_BYTES_PER_GUEST_BYTE: u64 = 4;
 
 /// What `guest.invoke` and `guest.call` take.
 type Invoke<'a> = (&'a str, &'a [types::Value], u32);
@@ -63,7 +67,14 @@ impl Instance {
     ) -> Result<Self, Error> {
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.memory);
-        store.set_hostcall_fuel(CALL_BYTES_MAX);
+        let call_bytes = store
+            .data()
+            .memory
+            .cap()
+            .saturating_mul(HOST_BYTES_PER_GUEST_BYTE);
+        store.set_hostcall_fuel(
+            usize::try_from(call_bytes).map_or(CALL_BYTES_MAX, |bytes| bytes.min(CALL_BYTES_MAX)),
+        );
         store.set_max_component_handles(HANDLES_MAX);
         epoch::yield_each_tick(&mut store);
         let instance = match program.pre.instantiate_async(&mut store).await {

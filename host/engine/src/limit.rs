@@ -35,6 +35,10 @@ impl MemoryLimit {
         }
     }
 
+    pub(crate) fn cap(&self) -> u64 {
+        self.cap
+    }
+
     pub(crate) fn used(&self) -> u64 {
         self.used
     }

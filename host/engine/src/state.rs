@@ -78,8 +78,7 @@ impl Guest {
     /// A call begins.
     pub(crate) fn begin(&mut self, caller: Arc<Caller>) {
         if let Some(wasi) = &self.wasi {
-            let printer = wasi.printer.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut printer = printer;
+            let mut printer = wasi.printer.lock().unwrap_or_else(PoisonError::into_inner);
             printer.set_caller(Arc::clone(&caller));
         }
         self.caller = caller;

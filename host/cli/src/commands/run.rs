@@ -7,6 +7,7 @@
 //! ```
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::printer::PrinterHandle;
 use crate::progress::{Count, Drawing};
 use crate::session::Session;
 use crate::settings::{BuildSettings, RunSettings, Work};
+use crate::stall::{self, Patience};
 
 pub(super) fn run(settings: RunSettings, printer: &PrinterHandle) -> Result<ExitStatus, Failure> {
     let interrupts = Interrupts::listen()?;
@@ -106,15 +108,20 @@ impl Job<'_> {
         let words = format!("compiling {}", self.app.name);
         let load = self.cluster.load(self.app.bytes.clone(), &self.app.origin);
         let program = self.drawing.spinner(&words, load).await?;
+        let state = self.cluster.state();
         let work = async {
             match &self.settings.work {
                 Work::Driver(args) => self.driver(program, args).await,
                 Work::Call(text) => self.call(program, text).await,
             }
         };
-        match self.settings.timeout {
-            None => work.await,
-            Some(timeout) => tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| Err(too_long(timeout))),
+        let work = stall::watched(Patience::default(), &*state, || self.count(), self.printer, work);
+        let Some(timeout) = self.settings.timeout else { return work.await };
+        let mut work = pin!(work);
+        match tokio::time::timeout(timeout, &mut work).await {
+            Ok(outcome) => outcome,
+            // The job still stands, so the reasons can still be seen.
+            Err(_) => Err(too_long(timeout, stall::reasons(&*state).await)),
         }
     }
 
@@ -168,9 +175,9 @@ impl Job<'_> {
     }
 }
 
-fn too_long(timeout: Duration) -> Failure {
+fn too_long(timeout: Duration, waiting: Vec<String>) -> Failure {
     let message = format!("the job ran longer than {timeout:?} and was stopped");
-    let error = Error::new(ErrorKind::TaskTimeout, message);
+    let error = waiting.into_iter().fold(Error::new(ErrorKind::TaskTimeout, message), Error::caused_by);
     Failure::new(ExitStatus::WorkFailed, error).hint("give it more time with `--timeout`, or leave that out")
 }
 
@@ -230,9 +237,10 @@ mod tests {
 
     #[test]
     fn a_time_out_is_the_fault_of_the_work() {
-        let failure = too_long(Duration::from_secs(90));
+        let failure = too_long(Duration::from_secs(90), vec!["2 tasks wait: needs 4 CPU".to_owned()]);
         insta::assert_snapshot!(failure.render(), @r"
         error: the job ran longer than 90s and was stopped
+          caused by: 2 tasks wait: needs 4 CPU
           hint: give it more time with `--timeout`, or leave that out
         ");
         assert_eq!(failure.status.code(), 1);

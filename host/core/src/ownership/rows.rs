@@ -10,7 +10,7 @@ use crate::{ActorId, Error, ErrorKind, JobId, Millis, NodeId, Resources, TaskId,
 
 /// What is remembered of a task that is over. Its arguments are not: they may be large, and whoever
 /// lists tasks does not see them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Past {
     id: TaskId,
     parent: TaskId,
@@ -86,13 +86,6 @@ impl Ownership {
         }
     }
 
-    fn row_of(&self, task: &Task) -> TaskRow {
-        let past = self.past_of(task, None, None);
-        let mut row = past.row(task.state);
-        row.pending_reason = self.pending_reason(task, past.actor, task.state);
-        row
-    }
-
     fn pending_reason(&self, task: &Task, actor: Option<ActorId>, state: TaskState) -> Option<String> {
         match (state, actor) {
             (TaskState::PendingArgsAvail, _) => Some(format!("waits for {} of its arguments", task.missing)),
@@ -107,10 +100,17 @@ impl Ownership {
         }
     }
 
-    /// All tasks: those that are not over, then those that ended, the oldest first.
-    pub fn task_rows(&self) -> impl Iterator<Item = TaskRow> + '_ {
-        let live = self.tasks.values().map(|task| self.row_of(task));
-        live.chain(self.finished.iter().map(|past| past.row(past.state())))
+    /// All tasks: those that are not over, then those that ended, the oldest first. Cheap to take under
+    /// a lock; the rows are made of it afterwards.
+    #[must_use]
+    pub fn task_snapshot(&self) -> TaskSnapshot {
+        let live = self.tasks.values().map(|task| {
+            let past = self.past_of(task, None, None);
+            let why = self.pending_reason(task, past.actor, task.state);
+            (past, task.state, why)
+        });
+        let over = self.finished.iter().map(|past| (past.clone(), past.state(), None));
+        TaskSnapshot(live.chain(over).collect())
     }
 
     /// All objects, with a row for each reason why one is kept.
@@ -167,6 +167,19 @@ impl Ownership {
             r#type: kind,
             state_counts: states.into_iter().collect(),
         });
+        rows.collect()
+    }
+}
+
+/// The tasks of an owner at one moment.
+#[derive(Debug)]
+pub struct TaskSnapshot(Vec<(Past, TaskState, Option<String>)>);
+
+impl TaskSnapshot {
+    /// A row for each task.
+    #[must_use]
+    pub fn into_rows(self) -> Vec<TaskRow> {
+        let rows = self.0.into_iter().map(|(past, state, why)| TaskRow { pending_reason: why, ..past.row(state) });
         rows.collect()
     }
 }

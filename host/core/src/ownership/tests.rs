@@ -418,7 +418,7 @@ fn an_idle_lease_goes_back() {
 fn what_no_node_can_ever_run_says_why_it_waits() {
     let mut world = World::with_cpus(2);
     let task = world.submit(5, Vec::new());
-    let row = world.owner.task_rows().find(|row| row.task_id == task.to_string()).unwrap();
+    let row = world.owner.task_snapshot().into_rows().into_iter().find(|row| row.task_id == task.to_string()).unwrap();
     let why = row.pending_reason.unwrap();
     assert!(why.starts_with("infeasible: needs 5 CPU (2 here)"), "{why}");
 }

@@ -38,6 +38,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     find_the_detached_actor,
     who_am_i,
     an_actor_waits_for_tasks,
+    a_handle_without_seats,
 ];
 
 /// Counts.
@@ -513,5 +514,14 @@ fn who_am_i() -> rayw::Result<()> {
 fn an_actor_waits_for_tasks() -> rayw::Result<()> {
     let counter = Counter::options().num_cpus(1).remote(0)?;
     println!("{}", told(counter.fan_out(10).get()));
+    Ok(())
+}
+
+/// Actors that know each other, and nobody else knows them any more at the end.
+fn a_handle_without_seats() -> rayw::Result<()> {
+    let guest = Guest::remote()?;
+    let counter = Counter::remote(0)?;
+    guest.befriend(&counter).get()?;
+    println!("{}", guest.ask_friend().get()?);
     Ok(())
 }

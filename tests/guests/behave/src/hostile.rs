@@ -200,8 +200,8 @@ fn flood(lines: u64) {
 }
 
 fn a_flood_of_lines() -> rayw::Result<()> {
-    // 100 MB each, and the limit is 16 MiB.
-    let floods: Vec<_> = (0..3).map(|_| flood::options().name("flood").remote(1_000_000)).collect();
+    // 25 MB each, and the limit is 16 MiB.
+    let floods: Vec<_> = (0..3).map(|_| flood::options().name("flood").remote(250_000)).collect();
     println!("others: {}", square::remote(4).get()?);
     rayw::get_all(&floods)?;
     println!("the driver's last line");
@@ -224,7 +224,7 @@ fn a_line_without_an_end() -> rayw::Result<()> {
 }
 
 fn a_flood_of_the_driver() -> rayw::Result<()> {
-    flood(1_000_000);
+    flood(250_000);
     println!("{:?}", square::remote(4).get()?);
     rayw::exit(5)
 }
@@ -257,15 +257,15 @@ fn a_task_that_submits_itself() -> rayw::Result<()> {
     Ok(())
 }
 
+/// As many references at once as the second argument says.
 fn many_handles() -> rayw::Result<()> {
-    let mut kept = Vec::new();
-    let answer = loop {
-        match rayw::put(&1_u8) {
-            Ok(object) if kept.len() < 200_000 => kept.push(object),
-            Ok(_) => break "enough".to_owned(),
-            Err(error) => break error.kind().to_string(),
-        }
-    };
-    println!("{answer}");
+    let count = std::env::args().nth(2).and_then(|count| count.parse().ok()).unwrap_or(50_000);
+    let start = std::time::Instant::now();
+    let kept: Vec<_> = (0..count).map(|_| rayw::put(&1_u8)).collect::<Result<_, _>>()?;
+    eprintln!("put after {:?}", start.elapsed());
+    println!("{}", kept.len());
+    drop(kept);
+    eprintln!("dropped after {:?}", start.elapsed());
+    println!("{}", square::remote(4).get()?);
     Ok(())
 }

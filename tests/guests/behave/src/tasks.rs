@@ -32,6 +32,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     a_panic_of_the_driver,
     a_driver_that_goes_on,
     printing,
+    files,
 ];
 
 /// The smallest task that does something.
@@ -317,5 +318,24 @@ fn printing() -> rayw::Result<()> {
     eprintln!("the driver's other line");
     prints::options().name("printer").remote().get()?;
     print!("the driver's last words");
+    Ok(())
+}
+
+/// What a file says, and whether another one can be written beside it.
+fn try_files() -> (Option<String>, bool) {
+    (std::fs::read_to_string("/data/in").ok(), std::fs::write("/data/out", "from inside").is_ok())
+}
+
+#[rayw::task]
+fn try_files_elsewhere() -> (Option<String>, bool) {
+    try_files()
+}
+
+fn files() -> rayw::Result<()> {
+    let (read, wrote) = try_files();
+    println!("driver reads {read:?}, writes {wrote}");
+    let (read, wrote) = try_files_elsewhere::remote().get()?;
+    println!("task reads {read:?}, writes {wrote}");
+    println!("above: {:?}", std::fs::read_to_string("/data/../../etc/passwd").ok());
     Ok(())
 }
