@@ -226,7 +226,9 @@ pub struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
-        self.0
+        // A table takes its bucket from the low bits, and multiplying carries nothing down to them:
+        // without this all objects of one task would meet in one bucket (rustc-hash 2 rotates too).
+        self.0.rotate_left(26)
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -261,6 +263,15 @@ mod tests {
         let task = JobId::numbered(1).driver(7);
         assert_ne!(task.put(0), task.output(0));
         assert!(task.put(5).is_put() && task.put(5).index() == 5);
+    }
+
+    #[test]
+    fn the_objects_of_one_task_spread_over_a_table() {
+        use std::hash::BuildHasher;
+        let task = JobId::numbered(1).driver(7);
+        let build = BuildHasherDefault::<IdHasher>::default();
+        let buckets: HashSet<u64> = (0..10_000).map(|index| build.hash_one(task.put(index)) & 0xfff).collect();
+        assert!(buckets.len() > 2_000, "{} of 4096 buckets", buckets.len());
     }
 
     #[test]

@@ -243,8 +243,12 @@ impl Life {
             }
             Ended::Stopped => {
                 let end = self.stopped_end();
-                let (ActorEnd::Crashed(error) | ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error)) = &end;
-                (Outcome::ActorCrashed(error.clone()), None, Some(end))
+                let outcome = match &end {
+                    ActorEnd::Crashed(error) => Outcome::ActorCrashed(error.clone()),
+                    // It was meant to end for good: nothing to try again.
+                    ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error) => Outcome::Failed(error.clone()),
+                };
+                (outcome, None, Some(end))
             }
         };
         if end.is_some() {
