@@ -1,1 +1,5 @@
 //! What people see.
+
+mod list;
+mod new;
+mod run;

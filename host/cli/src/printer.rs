@@ -108,11 +108,14 @@ impl PrinterHandle {
         self.queue.push(Entry::Err(whole_lines(text.into())));
     }
 
-    /// What takes the lines of guests. May be called from any thread and never waits.
+    /// What takes the lines of guests, from any thread. What tasks print is dropped rather than waited
+    /// for; what a driver prints is data and waits for its reader.
     #[must_use]
     pub fn sink(&self) -> OutputSink {
         let queue = Arc::clone(&self.queue);
-        Arc::new(move |line| queue.offer(Entry::Line(line)))
+        Arc::new(move |line: crate::embedded::Line| {
+            if line.driver { queue.push_with_room(Entry::Line(line)) } else { queue.offer(Entry::Line(line)) }
+        })
     }
 
     /// A line of the log, dropped like a guest's when there are too many.

@@ -218,5 +218,5 @@ impl Services for Nothing {
 
     fn release(&self, _: &[RefId]) {}
 
-    fn print(&self, _: &Caller, _: Output, _: &str) {}
+    fn print(&self, _: &Caller, _: Output, _: &str, _: bool) {}
 }

@@ -1,7 +1,8 @@
 //! What a guest prints: split into lines and handed to the node.
 //!
-//! Never blocks the guest and never fails it: lines that are too long are cut
-//! into pieces, bytes above a task's limit are dropped with a word.
+//! What a task prints is for people: lines that are too long are cut into
+//! lines, bytes above a task's limit are dropped with a word, and neither ever
+//! blocks or fails the guest. What a driver prints is data: it passes as it is.
 
 use std::io;
 use std::pin::Pin;
@@ -54,12 +55,15 @@ impl Printer {
         for output in [Output::Stdout, Output::Stderr] {
             let line = std::mem::take(&mut self.partial[slot(output)]);
             if !line.is_empty() {
-                self.print(output, &line);
+                self.print(output, &line, !self.caller.is_driver);
             }
         }
     }
 
     fn write(&mut self, output: Output, bytes: &[u8]) {
+        if self.caller.is_driver {
+            return self.split(output, bytes);
+        }
         if self.bytes_left == 0 {
             return;
         }
@@ -74,7 +78,7 @@ impl Printer {
                 "[rayw: more than {} MiB printed, the rest of this task's output is dropped]",
                 limits::LOG_BYTES_PER_TASK_MAX >> 20
             );
-            self.services.print(&self.caller, output, &word);
+            self.services.print(&self.caller, output, &word, true);
         }
     }
 
@@ -82,11 +86,11 @@ impl Printer {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             let (line, rest) = bytes.split_at(end);
             if self.partial[slot(output)].is_empty() {
-                self.print(output, line);
+                self.print(output, line, true);
             } else {
                 let mut whole = std::mem::take(&mut self.partial[slot(output)]);
                 whole.extend_from_slice(line);
-                self.print(output, &whole);
+                self.print(output, &whole, true);
                 whole.clear();
                 self.partial[slot(output)] = whole;
             }
@@ -104,13 +108,14 @@ impl Printer {
         }
     }
 
-    fn print(&self, output: Output, line: &[u8]) {
-        let mut rest = line.strip_suffix(b"\r").unwrap_or(line);
+    fn print(&self, output: Output, line: &[u8], ends: bool) {
+        let is_driver = self.caller.is_driver;
+        let mut rest = line.strip_suffix(b"\r").filter(|_| !is_driver).unwrap_or(line);
         while rest.len() > limits::LOG_LINE_BYTES_MAX {
             rest = self.print_piece(output, rest);
         }
         self.services
-            .print(&self.caller, output, &String::from_utf8_lossy(rest));
+            .print(&self.caller, output, &String::from_utf8_lossy(rest), ends);
     }
 
     /// Prints as much as one line may hold, without cutting a character; answers with the rest.
@@ -123,7 +128,7 @@ impl Printer {
             .unwrap_or(most);
         let (piece, rest) = line.split_at(end);
         self.services
-            .print(&self.caller, output, &String::from_utf8_lossy(piece));
+            .print(&self.caller, output, &String::from_utf8_lossy(piece), !self.caller.is_driver);
         rest
     }
 }

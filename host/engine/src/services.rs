@@ -176,6 +176,7 @@ pub trait Services: Send + Sync + 'static {
     /// Counts one reference less to each.
     fn release(&self, refs: &[RefId]);
 
-    /// A line of output, without its end. Never blocks; may drop.
-    fn print(&self, caller: &Caller, output: Output, line: &str);
+    /// A line of output, or with `ends` false a piece of one. What tasks print may be dropped and never
+    /// blocks; what a driver prints is data: all of it arrives, and a reader that is slow slows it down.
+    fn print(&self, caller: &Caller, output: Output, line: &str, ends: bool);
 }

@@ -21,7 +21,10 @@ pub struct Line {
     pub node: NodeId,
     /// The line, without its end.
     pub text: String,
+    /// Whether the line ends here; a driver's may go on.
+    pub ends: bool,
 }
 
-/// Where lines go. Called from any thread; must not block and must keep the order of its calls.
+/// Where lines go. Called from any thread; must keep the order of its calls, and must not block but for
+/// a driver's lines.
 pub type OutputSink = Arc<dyn Fn(Line) + Send + Sync>;

@@ -376,7 +376,7 @@ impl Services for NodeServices {
         }
     }
 
-    fn print(&self, caller: &Caller, output: Output, line: &str) {
+    fn print(&self, caller: &Caller, output: Output, line: &str, ends: bool) {
         (self.0.output)(Line {
             stderr: output == Output::Stderr,
             driver: caller.is_driver,
@@ -385,6 +385,7 @@ impl Services for NodeServices {
             actor: caller.actor,
             node: caller.node,
             text: line.to_owned(),
+            ends,
         });
     }
 }

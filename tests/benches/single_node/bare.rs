@@ -54,11 +54,16 @@ impl Bare {
         let component = Component::from_file(&engine, path).expect("the component compiles");
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).expect("WASI can be linked");
-        let mut types = linker.instance("rayw:core/types@0.1.0").expect("the name is free");
-        for (name, resource) in
-            [("object-ref", ResourceType::host::<ObjectRef>()), ("actor-handle", ResourceType::host::<ActorHandle>())]
-        {
-            types.resource(name, resource, |_, _| Ok(())).expect("the name is free");
+        // The interfaces that use a resource name it again, and it must be the same everywhere.
+        for interface in ["types", "objects", "tasks", "actors"] {
+            let name = format!("rayw:core/{interface}@0.1.0");
+            let mut interface = linker.instance(&name).expect("the name is free");
+            for (name, resource) in [
+                ("object-ref", ResourceType::host::<ObjectRef>()),
+                ("actor-handle", ResourceType::host::<ActorHandle>()),
+            ] {
+                interface.resource(name, resource, |_, _| Ok(())).expect("the name is free");
+            }
         }
         linker.define_unknown_imports_as_traps(&component).expect("the rest can be stubbed");
         let pre = linker.instantiate_pre(&component).expect("every import is there");

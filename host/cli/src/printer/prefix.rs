@@ -30,5 +30,7 @@ pub(super) fn push(to: &mut Vec<u8>, line: &Line, colour: bool) {
         );
     }
     to.extend_from_slice(line.text.as_bytes());
-    to.push(b'\n');
+    if line.ends {
+        to.push(b'\n');
+    }
 }

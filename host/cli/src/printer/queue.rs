@@ -62,6 +62,10 @@ impl State {
         }
     }
 
+    fn is_full(&self, entry: &Entry) -> bool {
+        self.entries.len() >= limits::LOG_QUEUE_LINES_MAX || self.bytes + entry.bytes() > BYTES_MAX
+    }
+
     fn add(&mut self, entry: Entry) {
         self.tell_dropped();
         self.bytes += entry.bytes();
@@ -81,13 +85,23 @@ impl Queue {
         self.filled.notify_one();
     }
 
+    /// Adds what must be written as soon as there is room for it.
+    pub(super) fn push_with_room(&self, entry: Entry) {
+        let mut state = self.lock();
+        while state.is_full(&entry) && !state.closed {
+            state = self.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.add(entry);
+        drop(state);
+        self.filled.notify_one();
+    }
+
     /// Adds what may be dropped when there is too much already.
     pub(super) fn offer(&self, entry: Entry) {
         let mut state = self.lock();
         // The reader sleeps only when there is nothing at all.
         let first = state.entries.is_empty();
-        let full = state.entries.len() >= limits::LOG_QUEUE_LINES_MAX || state.bytes + entry.bytes() > BYTES_MAX;
-        if full {
+        if state.is_full(&entry) {
             state.dropped += 1;
         } else {
             state.add(entry);
@@ -112,7 +126,10 @@ impl Queue {
         }
         state.bytes = 0;
         state.writing = true;
-        Some(std::mem::take(&mut state.entries).into())
+        let batch = std::mem::take(&mut state.entries);
+        // There is room again for those who wait for it.
+        self.emptied.notify_all();
+        Some(batch.into())
     }
 
     /// What was taken last is written.
@@ -133,6 +150,7 @@ impl Queue {
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.filled.notify_all();
+        self.emptied.notify_all();
     }
 
     /// Whether a batch is being written.

@@ -31,7 +31,7 @@ impl Write for Screen {
 fn line(text: &str) -> Line {
     let task = JobId::numbered(1).driver(7);
     let node = NodeId([0xab; 16]);
-    Line { stderr: false, driver: false, name: "square".into(), task, actor: None, node, text: text.into() }
+    Line { stderr: false, driver: false, name: "square".into(), task, actor: None, node, text: text.into(), ends: true }
 }
 
 /// Runs `say` against a printer whose two streams are one screen, and gives what it shows.

@@ -58,7 +58,8 @@ fn lines_of(frame: &FrameInfo) -> Vec<Line> {
         .is_some_and(|name| name.starts_with("wit-component"));
     if frame.symbols().is_empty() {
         let text = named(frame, None);
-        let owner = if is_glue || is_tool_name(&text) {
+        // What has no name between others that have one is a shim.
+        let owner = if is_glue || frame.func_name().is_none() || is_tool_name(&text) {
             Owner::Tool
         } else {
             Owner::User

@@ -154,7 +154,7 @@ impl Services for Notes {
         self.count(refs, -1);
     }
 
-    fn print(&self, _: &Caller, output: Output, line: &str) {
+    fn print(&self, _: &Caller, output: Output, line: &str, _: bool) {
         self.lines.lock().unwrap().push((output, line.to_owned()));
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rayw::ErrorKind;
 use serde::{Deserialize, Serialize};
 
-use crate::stage::{Log, LogHandle, kind, told};
+use crate::stage::{Log, LogHandle, kind, told, until};
 use crate::{Scenario, scenarios};
 
 pub const SCENARIOS: &[Scenario] = scenarios![
@@ -25,6 +25,8 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     an_unreachable,
     a_stack_overflow,
     an_endless_loop,
+    loops_on_all_cpus,
+    loops_on_all_cpus_for_ever,
     an_exit_of_a_task,
     memory_past_the_cap,
     ten_gibibytes,
@@ -262,6 +264,37 @@ fn an_endless_loop() -> rayw::Result<()> {
     let spinning = spin::options().timeout(Duration::from_millis(200)).remote();
     println!("{}", told(spinning.get()));
     println!("{}", told(fail::remote("others go on").get()));
+    Ok(())
+}
+
+/// Says that it is there, and never gives way.
+#[rayw::task]
+fn spin_on(log: LogHandle) -> u64 {
+    log.tell("spinning");
+    spin()
+}
+
+fn loops_on_all_cpus() -> rayw::Result<()> {
+    let log = Log::remote()?;
+    let spinning: Vec<_> = (0..8).map(|_| spin_on::options().num_cpus(0).remote(&log)).collect();
+    until("eight loops", || log.times("spinning") == 8);
+    let squares: Vec<_> = (1..=3).map(|number| crate::tasks::square::remote(number)).collect();
+    println!("{:?}", rayw::get_all(&squares)?);
+    for looping in &spinning {
+        rayw::cancel(looping)?;
+    }
+    println!("{}", kind(rayw::get_all(&spinning)));
+    Ok(())
+}
+
+fn loops_on_all_cpus_for_ever() -> rayw::Result<()> {
+    let log = Log::remote()?;
+    let spinning: Vec<_> = (0..8).map(|_| spin_on::options().num_cpus(0).remote(&log)).collect();
+    until("eight loops", || log.times("spinning") == 8);
+    println!("looping");
+    // The driver does not give way either.
+    spin();
+    drop(spinning);
     Ok(())
 }
 

@@ -33,6 +33,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     a_driver_that_goes_on,
     printing,
     files,
+    something_to_look_at,
 ];
 
 /// The smallest task that does something.
@@ -95,6 +96,12 @@ fn fewer_results_than_declared() -> rayw::Result<()> {
 fn after_gate(log: LogHandle, gate: String) -> String {
     log.pass(&gate);
     gate
+}
+
+#[rayw::task]
+fn number_after_gate(log: LogHandle) -> u64 {
+    log.pass("number");
+    1
 }
 
 fn a_get_that_times_out() -> rayw::Result<()> {
@@ -337,5 +344,19 @@ fn files() -> rayw::Result<()> {
     let (read, wrote) = try_files_elsewhere::remote().get()?;
     println!("task reads {read:?}, writes {wrote}");
     println!("above: {:?}", std::fs::read_to_string("/data/../../etc/passwd").ok());
+    Ok(())
+}
+
+/// One task in each state, for a look from outside.
+fn something_to_look_at() -> rayw::Result<()> {
+    let log = Log::remote()?;
+    square::options().name("done").remote(3).get()?;
+    let failed = crate::failures::fail::options().name("failed").remote("it was bound to fail");
+    println!("{}", kind(failed.get()));
+    let running = endless::options().name("running").remote(&log);
+    let waiting = dependent::options().name("waiting").remote(number_after_gate::remote(&log), &log);
+    log.await_line("endless runs");
+    crate::stage::pause("look");
+    drop((running, waiting));
     Ok(())
 }

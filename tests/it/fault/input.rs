@@ -1,0 +1,108 @@
+//! What rayw is given: files that are no components, calls that name nothing or fit nothing.
+
+use std::path::PathBuf;
+
+use rayw_tests::{guest, run, run_app};
+use tempfile::TempDir;
+
+/// A file with this content, and what keeps it there.
+fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    (folder, path)
+}
+
+/// The words with which a file is refused, its folder left out.
+#[track_caller]
+fn refused(name: &str, content: impl AsRef<[u8]>) -> String {
+    let (folder, path) = file(name, content);
+    let words = run_app(path).output().failed(1);
+    words.replace(&format!("{}/", folder.path().display()), "")
+}
+
+/// The words with which a call is refused.
+#[track_caller]
+fn call_refused(call: &str) -> String {
+    run("behave").flag("--call", call).output().failed(1)
+}
+
+#[test]
+fn a_file_that_is_not_wasm_is_named_with_its_first_bytes() {
+    insta::assert_snapshot!(refused("picture.wasm", b"\x89PNG\r\n\x1a\n and so on"), @"");
+}
+
+#[test]
+fn an_empty_file_is_called_empty() {
+    insta::assert_snapshot!(refused("empty.wasm", b""), @"");
+}
+
+#[test]
+fn a_component_that_ends_early_is_found_out() {
+    let whole = std::fs::read(guest("behave")).unwrap();
+    let words = refused("half.wasm", &whole[..whole.len() / 2]);
+    assert!(words.contains("build or copy it again"), "{words}");
+}
+
+#[test]
+fn an_import_that_nobody_offers_is_named() {
+    let text = r#"(component (import "acme:db/kv@1.0.0" (instance (export "get" (func)))))"#;
+    insta::assert_snapshot!(refused("app.wat", text), @"");
+}
+
+#[test]
+fn wrong_text_is_shown_with_its_place() {
+    let words = refused("app.wat", "(component\n  (func");
+    assert!(words.contains("app.wat:2"), "{words}");
+}
+
+#[test]
+fn a_component_with_nothing_to_run_is_refused() {
+    insta::assert_snapshot!(refused("app.wat", "(component)"), @"");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let output = run_app("/nowhere/app.wasm").output();
+    assert!(output.code == Some(64) || output.code == Some(1), "{output}");
+    assert!(output.stderr.contains("/nowhere/app.wasm"), "{output}");
+}
+
+#[test]
+fn a_component_without_a_driver_names_what_can_be_called() {
+    let text = r#"(module (func (export "half") (param f64) (result f64) (f64.mul (local.get 0) (f64.const 0.5))))"#;
+    insta::assert_snapshot!(refused("app.wat", text), @"");
+}
+
+#[test]
+fn a_function_of_a_bare_module_can_be_called() {
+    let text = r#"(module (func (export "half") (param f64) (result f64) (f64.mul (local.get 0) (f64.const 0.5))))"#;
+    let (_folder, path) = file("app.wat", text);
+    let call = |text: &str| run_app(&path).flag("--call", text).output();
+    assert_eq!(call("half(3)").succeeded(), "1.5\n");
+    insta::assert_snapshot!(call("halv(3)").failed(1), @"");
+    insta::assert_snapshot!(call("half()").failed(1), @"");
+    insta::assert_snapshot!(call("half(\"three\")").failed(1), @"");
+}
+
+#[test]
+fn a_task_can_be_called_by_its_name() {
+    assert_eq!(run("behave").flag("--call", "square(12)").output().succeeded(), "144\n");
+    assert_eq!(run("behave").flag("--call", "count_to(3)").output().succeeded(), "[1,2,3]\n");
+}
+
+#[test]
+fn an_unknown_function_is_answered_with_the_nearest_names() {
+    let words = call_refused("sqare(12)");
+    assert!(words.starts_with("error: no function `sqare`; did you mean `square`"), "{words}");
+}
+
+#[test]
+fn too_few_too_many_and_ill_typed_arguments_are_told_with_the_parameters() {
+    insta::assert_snapshot!(call_refused("square()"), @"");
+    insta::assert_snapshot!(call_refused("square(1, 2)"), @"");
+    let words = call_refused("square(\"twelve\")");
+    assert!(words.starts_with("error: argument `number` of `square` is not a `u64`"), "{words}");
+    insta::assert_snapshot!(call_refused("square(twelve)"), @"");
+    insta::assert_snapshot!(call_refused("square(1"), @"");
+}
