@@ -42,12 +42,7 @@ struct Shared {
 
 impl Actor {
     pub(crate) fn new(raw: Raw) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                raw,
-                id: OnceLock::new(),
-            }),
-        }
+        Self { shared: Arc::new(Shared { raw, id: OnceLock::new() }) }
     }
 
     pub(crate) fn raw(&self) -> &Raw {
@@ -78,9 +73,7 @@ impl Actor {
         let actor = value::deserialize_actor(deserializer)?;
         let found = actor.raw().class();
         if found != class {
-            return Err(D::Error::custom(format!(
-                "expected the handle of a `{class}`, found a `{found}`"
-            )));
+            return Err(D::Error::custom(format!("expected the handle of a `{class}`, found a `{found}`")));
         }
         Ok(actor)
     }
@@ -130,34 +123,19 @@ impl ActorSettings {
             return Err(error);
         }
         let arguments = argument::lower(class, arguments)?;
-        Ok(Actor::new(actors::create(
-            class,
-            &arguments,
-            &self.options,
-        )?))
+        Ok(Actor::new(actors::create(class, &arguments, &self.options)?))
     }
 }
 
 impl CallSettings {
     /// Calls a method with these options; `declared` is its own `num_returns`.
-    pub fn call(
-        mut self,
-        actor: &Actor,
-        method: &'static str,
-        declared: u32,
-        arguments: &mut [Argument],
-    ) -> Submitted {
+    pub fn call(mut self, actor: &Actor, method: &'static str, declared: u32, arguments: &mut [Argument]) -> Submitted {
         let num_returns = self.options.num_returns.unwrap_or(declared);
         self.options.num_returns = (num_returns != 1).then_some(num_returns);
         Submitted::new(method, num_returns, self.try_call(actor, method, arguments))
     }
 
-    fn try_call(
-        self,
-        actor: &Actor,
-        method: &'static str,
-        arguments: &mut [Argument],
-    ) -> Result<Vec<RawObject>> {
+    fn try_call(self, actor: &Actor, method: &'static str, arguments: &mut [Argument]) -> Result<Vec<RawObject>> {
         let arguments = argument::lower(method, arguments)?;
         actors::call(actor.raw(), method, &arguments, &self.options).map_err(Error::from)
     }
@@ -213,11 +191,7 @@ macro_rules! __actor_options {
             settings: $crate::__private::ActorSettings,
         }
 
-        #[allow(
-            dead_code,
-            unreachable_pub,
-            reason = "not everybody needs every option"
-        )]
+        #[allow(dead_code, unreachable_pub, reason = "not everybody needs every option")]
         impl $name {
             /// A name under which the actor can be found, one of its kind in its namespace.
             #[must_use = "options do nothing until `.remote(…)`"]
@@ -228,10 +202,7 @@ macro_rules! __actor_options {
 
             /// The namespace of the name; the job's own by default.
             #[must_use = "options do nothing until `.remote(…)`"]
-            pub fn namespace(
-                mut self,
-                namespace: impl ::std::convert::Into<::std::string::String>,
-            ) -> Self {
+            pub fn namespace(mut self, namespace: impl ::std::convert::Into<::std::string::String>) -> Self {
                 self.settings.namespace(namespace.into());
                 self
             }
@@ -318,11 +289,7 @@ macro_rules! __call_options {
             returns: ::std::marker::PhantomData<(S, M)>,
         }
 
-        #[allow(
-            dead_code,
-            unreachable_pub,
-            reason = "not everybody needs every option"
-        )]
+        #[allow(dead_code, unreachable_pub, reason = "not everybody needs every option")]
         impl<'a, S, M> $name<'a, S, M> {
             /// The name that people see in lists and logs; the method's name by default.
             #[must_use = "options do nothing until a method is called"]
@@ -334,16 +301,9 @@ macro_rules! __call_options {
             /// How many objects a method that returns a `Vec` or a tuple makes; not 1, which is
             /// the default and makes one object of the whole.
             #[must_use = "options do nothing until a method is called"]
-            pub fn num_returns(
-                mut self,
-                num_returns: u32,
-            ) -> $name<'a, $crate::__private::Several, M> {
+            pub fn num_returns(mut self, num_returns: u32) -> $name<'a, $crate::__private::Several, M> {
                 self.settings.num_returns(num_returns);
-                $name {
-                    actor: self.actor,
-                    settings: self.settings,
-                    returns: ::std::marker::PhantomData,
-                }
+                $name { actor: self.actor, settings: self.settings, returns: ::std::marker::PhantomData }
             }
 
             /// Attempts after the actor failed under the call; -1 for no end.
@@ -378,11 +338,7 @@ macro_rules! __call_options {
             /// too many wait already or the actor is gone, says so at once.
             #[must_use = "options do nothing until a method is called"]
             pub fn try_call(self) -> $name<'a, S, $crate::__private::Fallible> {
-                $name {
-                    actor: self.actor,
-                    settings: self.settings,
-                    returns: ::std::marker::PhantomData,
-                }
+                $name { actor: self.actor, settings: self.settings, returns: ::std::marker::PhantomData }
             }
         }
     };

@@ -99,9 +99,7 @@ impl Argument {
     }
 
     fn from_object(object: &Arc<Shared>) -> Self {
-        Self {
-            content: Content::Object(Arc::clone(object)),
-        }
+        Self { content: Content::Object(Arc::clone(object)) }
     }
 
     /// The argument as the contract wants it; `owner` is what it is for, for messages.
@@ -112,21 +110,16 @@ impl Argument {
                 None => unreachable!("an argument is sent once"),
             },
             Content::Object(object) => Ok(Arg::Object(object.raw()?)),
-            Content::Failed(error) => Err(error.clone().context(format!(
-                "argument {} of `{owner}` cannot be sent",
-                index + 1
-            ))),
+            Content::Failed(error) => {
+                Err(error.clone().context(format!("argument {} of `{owner}` cannot be sent", index + 1)))
+            }
         }
     }
 }
 
 /// All arguments of a call to `owner` as the contract wants them.
 pub(crate) fn lower<'a>(owner: &str, arguments: &'a mut [Argument]) -> Result<Vec<Arg<'a>>> {
-    arguments
-        .iter_mut()
-        .enumerate()
-        .map(|(index, argument)| argument.lower(owner, index))
-        .collect()
+    arguments.iter_mut().enumerate().map(|(index, argument)| argument.lower(owner, index)).collect()
 }
 
 /// The arguments that arrived, taken by the callee one after the other.
@@ -142,19 +135,11 @@ impl Arguments {
     /// # Errors
     ///
     /// When there are not as many as the callee has parameters.
-    pub fn new(
-        callee: &'static str,
-        parameters: &'static [Parameter],
-        values: Vec<Value>,
-    ) -> Result<Self> {
+    pub fn new(callee: &'static str, parameters: &'static [Parameter], values: Vec<Value>) -> Result<Self> {
         if values.len() != parameters.len() {
             return Err(wrong_count(callee, parameters, values.len()));
         }
-        Ok(Self {
-            callee,
-            parameters: parameters.iter(),
-            values: values.into_iter(),
-        })
+        Ok(Self { callee, parameters: parameters.iter(), values: values.into_iter() })
     }
 
     /// The next argument.
@@ -168,10 +153,8 @@ impl Arguments {
         };
         value::decode(value).map_err(|error| {
             let Parameter { name, type_name } = parameter;
-            let mut own = Error::invalid_argument(format!(
-                "argument `{name}` of `{}` is not a `{type_name}`",
-                self.callee
-            ));
+            let mut own =
+                Error::invalid_argument(format!("argument `{name}` of `{}` is not a `{type_name}`", self.callee));
             for cause in error.causes() {
                 own = own.because(cause);
             }
@@ -183,19 +166,11 @@ impl Arguments {
 fn wrong_count(callee: &str, parameters: &[Parameter], given: usize) -> Error {
     let count = parameters.len();
     let noun = if count == 1 { "argument" } else { "arguments" };
-    let listed: Vec<String> = parameters
-        .iter()
-        .map(|parameter| format!("{}: {}", parameter.name, parameter.type_name))
-        .collect();
-    let listed = if listed.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", listed.join(", "))
-    };
+    let listed: Vec<String> =
+        parameters.iter().map(|parameter| format!("{}: {}", parameter.name, parameter.type_name)).collect();
+    let listed = if listed.is_empty() { String::new() } else { format!(" ({})", listed.join(", ")) };
     let were = if given == 1 { "was" } else { "were" };
-    Error::invalid_argument(format!(
-        "`{callee}` takes {count} {noun}{listed}, but {given} {were} given"
-    ))
+    Error::invalid_argument(format!("`{callee}` takes {count} {noun}{listed}, but {given} {were} given"))
 }
 
 #[cfg(test)]
@@ -203,45 +178,27 @@ mod tests {
     use super::*;
     use crate::ErrorKind;
 
-    static PARAMETERS: &[Parameter] = &[
-        Parameter {
-            name: "x",
-            type_name: "u32",
-        },
-        Parameter {
-            name: "y",
-            type_name: "String",
-        },
-    ];
+    static PARAMETERS: &[Parameter] =
+        &[Parameter { name: "x", type_name: "u32" }, Parameter { name: "y", type_name: "String" }];
 
     fn encoded(count: usize) -> Vec<Value> {
-        (0..count)
-            .map(|number| value::encode(&number).expect("a number can be written"))
-            .collect()
+        (0..count).map(|number| value::encode(&number).expect("a number can be written")).collect()
     }
 
     #[test]
     fn a_wrong_count_names_the_parameters() {
         for (given, were) in [(0, "0 were"), (1, "1 was"), (3, "3 were")] {
-            let error = Arguments::new("f", PARAMETERS, encoded(given))
-                .err()
-                .expect("the count is wrong");
+            let error = Arguments::new("f", PARAMETERS, encoded(given)).err().expect("the count is wrong");
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-            assert_eq!(
-                error.message(),
-                format!("`f` takes 2 arguments (x: u32, y: String), but {were} given")
-            );
+            assert_eq!(error.message(), format!("`f` takes 2 arguments (x: u32, y: String), but {were} given"));
         }
-        let error = Arguments::new("g", &[], encoded(1))
-            .err()
-            .expect("the count is wrong");
+        let error = Arguments::new("g", &[], encoded(1)).err().expect("the count is wrong");
         assert_eq!(error.message(), "`g` takes 0 arguments, but 1 was given");
     }
 
     #[test]
     fn a_wrong_type_names_the_parameter() {
-        let mut arguments =
-            Arguments::new("f", PARAMETERS, encoded(2)).expect("the count is right");
+        let mut arguments = Arguments::new("f", PARAMETERS, encoded(2)).expect("the count is right");
         assert_eq!(arguments.take::<u32>(), Ok(0));
         let error = arguments.take::<String>().expect_err("it is a number");
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);

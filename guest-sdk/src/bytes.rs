@@ -49,17 +49,13 @@ impl From<Vec<u8>> for Bytes {
 
 impl From<&[u8]> for Bytes {
     fn from(bytes: &[u8]) -> Self {
-        Self {
-            bytes: bytes.to_vec(),
-        }
+        Self { bytes: bytes.to_vec() }
     }
 }
 
 impl From<String> for Bytes {
     fn from(text: String) -> Self {
-        Self {
-            bytes: text.into_bytes(),
-        }
+        Self { bytes: text.into_bytes() }
     }
 }
 
@@ -93,17 +89,8 @@ impl fmt::Debug for Bytes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN_MAX: usize = 32;
         let shown = &self.bytes[..self.bytes.len().min(SHOWN_MAX)];
-        write!(
-            formatter,
-            "Bytes({} B: b\"{}",
-            self.bytes.len(),
-            shown.escape_ascii()
-        )?;
-        formatter.write_str(if self.bytes.len() > SHOWN_MAX {
-            "…\")"
-        } else {
-            "\")"
-        })
+        write!(formatter, "Bytes({} B: b\"{}", self.bytes.len(), shown.escape_ascii())?;
+        formatter.write_str(if self.bytes.len() > SHOWN_MAX { "…\")" } else { "\")" })
     }
 }
 
@@ -145,10 +132,7 @@ impl<'de> Visitor<'de> for BytesVisitor {
         const RESERVED_MAX: usize = 1 << 20;
         let mut bytes = Vec::with_capacity(numbers.size_hint().unwrap_or(0).min(RESERVED_MAX));
         while let Some(number) = numbers.next_element::<u64>()? {
-            bytes.push(
-                u8::try_from(number)
-                    .map_err(|_| A::Error::custom(format!("{number} is not a byte")))?,
-            );
+            bytes.push(u8::try_from(number).map_err(|_| A::Error::custom(format!("{number} is not a byte")))?);
         }
         Ok(Bytes { bytes })
     }

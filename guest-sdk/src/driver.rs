@@ -23,10 +23,7 @@ impl fmt::Display for ExitCode {
 }
 
 /// Ends the driver with this exit code. Elsewhere it ends the sandbox, which is a crash.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "ending the process is what the caller asks for"
-)]
+#[expect(clippy::disallowed_methods, reason = "ending the process is what the caller asks for")]
 pub fn exit(code: u8) -> ! {
     #[cfg(target_family = "wasm")]
     crate::runtime::context::exit(code);
@@ -59,9 +56,7 @@ impl IntoExitCode for std::process::ExitCode {
     /// The standard library does not tell the number, but what it prints for it.
     fn into_exit_code(self) -> u8 {
         let shown = format!("{self:?}");
-        (0..=u8::MAX)
-            .find(|code| format!("{:?}", Self::from(*code)) == shown)
-            .unwrap_or(1)
+        (0..=u8::MAX).find(|code| format!("{:?}", Self::from(*code)) == shown).unwrap_or(1)
     }
 }
 
@@ -90,9 +85,7 @@ pub(crate) fn install_panic_hook() {
     INSTALLED.call_once(|| {
         let printing = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let message = panic
-                .payload_as_str()
-                .unwrap_or("a panic without a message");
+            let message = panic.payload_as_str().unwrap_or("a panic without a message");
             let location = panic.location().map(ToString::to_string);
             crate::runtime::context::report_panic(message, location.as_deref());
             printing(panic);

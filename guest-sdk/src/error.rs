@@ -313,11 +313,9 @@ impl fmt::Debug for Error {
         if !record.causes.is_empty() {
             shown.field("causes", &record.causes);
         }
-        for (name, value) in [
-            ("type_name", &record.type_name),
-            ("origin", &record.origin),
-            ("backtrace", &record.backtrace),
-        ] {
+        for (name, value) in
+            [("type_name", &record.type_name), ("origin", &record.origin), ("backtrace", &record.backtrace)]
+        {
             if let Some(value) = value {
                 shown.field(name, value);
             }

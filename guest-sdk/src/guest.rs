@@ -4,9 +4,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 
-use crate::bindings::exports::rayw::core::guest::{
-    ActorClass, Description, Function, Guest, Method, Parameter,
-};
+use crate::bindings::exports::rayw::core::guest::{ActorClass, Description, Function, Guest, Method, Parameter};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::{self, Class};
 use crate::runtime::types::{self, Value};
@@ -36,42 +34,42 @@ impl Guest for Dispatcher {
         }
     }
 
-    fn invoke(
-        function: String,
-        args: Vec<Value>,
-        num_returns: u32,
-    ) -> Result<Vec<Value>, types::Error> {
+    fn invoke(function: String, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>, types::Error> {
         driver::install_panic_hook();
-        registry::function(&function)
-            .and_then(|function| (function.invoke)(args, num_returns))
-            .map_err(types::Error::from)
+        let returned = registry::function(&function).and_then(|function| (function.invoke)(args, num_returns));
+        flush();
+        returned.map_err(types::Error::from)
     }
 
     fn construct(class: String, args: Vec<Value>) -> Result<(), types::Error> {
         driver::install_panic_hook();
         let class = registry::class(&class)?;
-        let state = (class.construct)(args)?;
+        let state = (class.construct)(args);
+        flush();
+        let state = state?;
         INSTANCE.set(Some(Instance { class, state }));
         Ok(())
     }
 
-    fn call(
-        method: String,
-        args: Vec<Value>,
-        num_returns: u32,
-    ) -> Result<Vec<Value>, types::Error> {
+    fn call(method: String, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>, types::Error> {
         driver::install_panic_hook();
         INSTANCE.with_borrow_mut(|instance| {
             let instance = instance.as_mut().ok_or_else(|| {
-                Error::of_kind(
-                    ErrorKind::System,
-                    format!("`{method}` was called before the actor was constructed"),
-                )
+                Error::of_kind(ErrorKind::System, format!("`{method}` was called before the actor was constructed"))
             })?;
             let method = instance.class.method(&method)?;
-            Ok((method.call)(instance.state.as_mut(), args, num_returns)?)
+            let returned = (method.call)(instance.state.as_mut(), args, num_returns);
+            flush();
+            Ok(returned?)
         })
     }
+}
+
+/// Lets out the line that has no end yet: std keeps it until the program exits, which an instance does not.
+fn flush() {
+    use std::io::Write as _;
+    // Where output goes nowhere there is nothing to let out.
+    let _ = std::io::stdout().flush();
 }
 
 fn describe_function(function: &registry::Function) -> Function {
@@ -106,10 +104,7 @@ fn describe_method(method: &registry::Method) -> Method {
 fn describe_parameters(parameters: &[registry::Parameter]) -> Vec<Parameter> {
     parameters
         .iter()
-        .map(|parameter| Parameter {
-            name: parameter.name.to_owned(),
-            type_name: parameter.type_name.to_owned(),
-        })
+        .map(|parameter| Parameter { name: parameter.name.to_owned(), type_name: parameter.type_name.to_owned() })
         .collect()
 }
 

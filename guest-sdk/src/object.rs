@@ -79,10 +79,7 @@ impl<T> ObjectRef<T> {
 
     /// A reference to a result that there will never be.
     pub(crate) fn failed(error: Error) -> Self {
-        Self::from_shared(Arc::new(Shared {
-            state: State::Failed(error),
-            id: OnceLock::new(),
-        }))
+        Self::from_shared(Arc::new(Shared { state: State::Failed(error), id: OnceLock::new() }))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -90,10 +87,7 @@ impl<T> ObjectRef<T> {
     }
 
     fn from_shared(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            value: PhantomData,
-        }
+        Self { shared, value: PhantomData }
     }
 
     fn get_within(&self, timeout: Option<Duration>) -> Result<T>
@@ -166,11 +160,7 @@ pub fn put<T: Serialize>(value: &T) -> Result<ObjectRef<T>> {
 /// When the store has no room for them.
 pub fn put_bytes(bytes: impl Into<Bytes>) -> Result<ObjectRef<Bytes>> {
     let data = bytes.into().into_vec();
-    let value = Value {
-        codec: Codec::Raw,
-        data,
-        handles: Vec::new(),
-    };
+    let value = Value { codec: Codec::Raw, data, handles: Vec::new() };
     Ok(ObjectRef::new(objects::put(value)?))
 }
 
@@ -201,10 +191,7 @@ where
 /// # Errors
 ///
 /// As [`get_all`].
-pub fn get_all_timeout<T, R>(
-    objects: impl IntoIterator<Item = R>,
-    timeout: Duration,
-) -> Result<Vec<T>>
+pub fn get_all_timeout<T, R>(objects: impl IntoIterator<Item = R>, timeout: Duration) -> Result<Vec<T>>
 where
     T: DeserializeOwned,
     R: Borrow<ObjectRef<T>>,
@@ -222,10 +209,7 @@ where
 ///
 /// [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) when an object is given
 /// twice, or when `num_ready` is 0 or more than there are.
-#[expect(
-    clippy::type_complexity,
-    reason = "two lists of the same kind need no name of their own"
-)]
+#[expect(clippy::type_complexity, reason = "two lists of the same kind need no name of their own")]
 pub fn wait<T>(
     objects: &[ObjectRef<T>],
     num_ready: usize,
@@ -238,11 +222,7 @@ pub fn wait<T>(
     }
     let (mut ready, mut not_ready) = (Vec::new(), Vec::new());
     for (object, is_ready) in objects.iter().zip(is_ready) {
-        if is_ready {
-            ready.push(object.clone())
-        } else {
-            not_ready.push(object.clone())
-        }
+        if is_ready { ready.push(object.clone()) } else { not_ready.push(object.clone()) }
     }
     Ok((ready, not_ready))
 }
@@ -297,10 +277,7 @@ impl CancelOptions {
 
 impl Default for CancelOptions {
     fn default() -> Self {
-        Self {
-            force: false,
-            recursive: true,
-        }
+        Self { force: false, recursive: true }
     }
 }
 
@@ -319,10 +296,7 @@ enum State {
 
 impl Shared {
     pub(crate) fn live(raw: Raw) -> Self {
-        Self {
-            state: State::Live(raw),
-            id: OnceLock::new(),
-        }
+        Self { state: State::Live(raw), id: OnceLock::new() }
     }
 
     /// The handle, or why there is none.
@@ -347,19 +321,13 @@ pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
-fn get_all_within<T, R>(
-    refs: impl IntoIterator<Item = R>,
-    timeout: Option<Duration>,
-) -> Result<Vec<T>>
+fn get_all_within<T, R>(refs: impl IntoIterator<Item = R>, timeout: Option<Duration>) -> Result<Vec<T>>
 where
     T: DeserializeOwned,
     R: Borrow<ObjectRef<T>>,
 {
     let refs: Vec<R> = refs.into_iter().collect();
-    let raws = refs
-        .iter()
-        .map(|object| object.borrow().shared.raw())
-        .collect::<Result<Vec<_>>>()?;
+    let raws = refs.iter().map(|object| object.borrow().shared.raw()).collect::<Result<Vec<_>>>()?;
     let values = objects::get(&raws, timeout.map(milliseconds))?;
     if values.len() != refs.len() {
         return Err(wrong_count(refs.len(), values.len()));
@@ -368,11 +336,7 @@ where
 }
 
 /// Refused references are ready from the start; the host waits for the others.
-fn ready_indices<T>(
-    refs: &[ObjectRef<T>],
-    num_ready: usize,
-    timeout: Option<Duration>,
-) -> Result<Vec<usize>> {
+fn ready_indices<T>(refs: &[ObjectRef<T>], num_ready: usize, timeout: Option<Duration>) -> Result<Vec<usize>> {
     let wanted = u32::try_from(num_ready).unwrap_or(u32::MAX);
     let timeout_ms = timeout.map(milliseconds);
     let mut ready = Vec::new();
@@ -407,8 +371,5 @@ fn ready_indices<T>(
 }
 
 fn wrong_count(asked: usize, got: usize) -> Error {
-    Error::of_kind(
-        crate::ErrorKind::System,
-        format!("the host was asked for {asked} values and answered with {got}"),
-    )
+    Error::of_kind(crate::ErrorKind::System, format!("the host was asked for {asked} values and answered with {got}"))
 }

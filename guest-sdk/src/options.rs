@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::object::milliseconds;
-use crate::runtime::types::{
-    ActorOptions, CallOptions, ResourceAmount, RetryExceptions, TaskOptions,
-};
+use crate::runtime::types::{ActorOptions, CallOptions, ResourceAmount, RetryExceptions, TaskOptions};
 
 /// An amount of memory: a number of bytes, or words like `"64MiB"` or `"1.5 GB"`.
 ///
@@ -29,9 +27,7 @@ impl From<u64> for MemorySize {
 impl From<&str> for MemorySize {
     fn from(text: &str) -> Self {
         let bytes = parse_memory(text).ok_or_else(|| {
-            Error::invalid_argument(format!(
-                "`{text}` is not an amount of memory; write it like `64MiB`"
-            ))
+            Error::invalid_argument(format!("`{text}` is not an amount of memory; write it like `64MiB`"))
         });
         Self { bytes }
     }
@@ -45,9 +41,7 @@ impl From<String> for MemorySize {
 
 fn parse_memory(text: &str) -> Option<u64> {
     let text = text.trim();
-    let unit_start = text
-        .find(|c: char| c.is_ascii_alphabetic())
-        .unwrap_or(text.len());
+    let unit_start = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_start);
     let factor: u64 = match unit.to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -90,10 +84,7 @@ impl TaskSettings {
             max_calls: None,
             timeout_ms: None,
         };
-        Self {
-            options,
-            failure: None,
-        }
+        Self { options, failure: None }
     }
 
     pub fn name(&mut self, name: String) {
@@ -160,10 +151,7 @@ impl ActorSettings {
             max_pending_calls: None,
             allow_out_of_order_execution: None,
         };
-        Self {
-            options,
-            failure: None,
-        }
+        Self { options, failure: None }
     }
 
     pub fn name(&mut self, name: String) {
@@ -263,11 +251,7 @@ fn keep<T>(result: Result<T>, slot: &mut Option<T>, failure: &mut Option<Error>)
 }
 
 fn all_or_none(retry: bool) -> RetryExceptions {
-    if retry {
-        RetryExceptions::All
-    } else {
-        RetryExceptions::None
-    }
+    if retry { RetryExceptions::All } else { RetryExceptions::None }
 }
 
 fn retry_also<E>(slot: &mut Option<RetryExceptions>) {

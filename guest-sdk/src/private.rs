@@ -7,16 +7,15 @@ pub use crate::actor::{Actor, CallMode, Fallible, Infallible, actor_state};
 pub use crate::argument::{Argument, Arguments};
 pub use crate::driver::{IntoExitCode, run};
 pub use crate::failure::{
-    BoxedFailure, DisplayedFailure, Failure, OpaqueFailure, SerializableFailure, SharedFailure,
-    StandardFailure, task_error,
+    BoxedFailure, DisplayedFailure, Failure, OpaqueFailure, SerializableFailure, SharedFailure, StandardFailure,
+    task_error,
 };
 #[cfg(target_family = "wasm")]
 pub use crate::guest::Dispatcher;
 pub use crate::options::{ActorSettings, CallSettings, TaskSettings};
 pub use crate::registry::{Class, Function, Method, Parameter};
 pub use crate::returns::{
-    Declared, EncodeOne, EncodeSeveral, Nothing, Output, ResultLike, Returns, Several, Single,
-    Submitted,
+    Declared, EncodeOne, EncodeSeveral, Nothing, Output, ResultLike, Returns, Several, Single, Submitted,
 };
 pub use crate::runtime::types::Value;
 

@@ -93,13 +93,10 @@ pub(crate) fn class(name: &str) -> Result<&'static Class> {
 
 impl Class {
     pub(crate) fn method(&self, name: &str) -> Result<&'static Method> {
-        self.methods
-            .iter()
-            .find(|method| method.name == name)
-            .ok_or_else(|| {
-                let what = format!("method of `{}`", self.name);
-                unknown(&what, name, self.methods.iter().map(|method| method.name))
-            })
+        self.methods.iter().find(|method| method.name == name).ok_or_else(|| {
+            let what = format!("method of `{}`", self.name);
+            unknown(&what, name, self.methods.iter().map(|method| method.name))
+        })
     }
 }
 
@@ -109,14 +106,8 @@ impl Class {
 ///
 /// If there are such.
 pub(crate) fn assert_unique() {
-    assert_unique_names(
-        "functions under `#[rayw::task]`",
-        functions().map(|function| function.name),
-    );
-    assert_unique_names(
-        "types under `#[rayw::actor]`",
-        classes().map(|class| class.name),
-    );
+    assert_unique_names("functions under `#[rayw::task]`", functions().map(|function| function.name));
+    assert_unique_names("types under `#[rayw::actor]`", classes().map(|class| class.name));
 }
 
 fn assert_unique_names(what: &str, names: impl Iterator<Item = &'static str>) {
@@ -129,19 +120,9 @@ fn assert_unique_names(what: &str, names: impl Iterator<Item = &'static str>) {
 
 fn unknown(what: &str, name: &str, known: impl Iterator<Item = &'static str>) -> Error {
     const LISTED_MAX: usize = 20;
-    let known: Vec<_> = known
-        .take(LISTED_MAX)
-        .map(|known| format!("`{known}`"))
-        .collect();
-    let known = if known.is_empty() {
-        "none".to_owned()
-    } else {
-        known.join(", ")
-    };
-    Error::of_kind(
-        ErrorKind::UnknownFunction,
-        format!("there is no {what} `{name}`; there is {known}"),
-    )
+    let known: Vec<_> = known.take(LISTED_MAX).map(|known| format!("`{known}`")).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Error::of_kind(ErrorKind::UnknownFunction, format!("there is no {what} `{name}`; there is {known}"))
 }
 
 #[cfg(test)]
@@ -152,15 +133,9 @@ mod tests {
     fn an_unknown_name_lists_the_known_ones() {
         let error = unknown("function", "sqare", ["square", "cube"].into_iter());
         assert_eq!(error.kind(), ErrorKind::UnknownFunction);
+        assert_eq!(error.message(), "there is no function `sqare`; there is `square`, `cube`");
         assert_eq!(
-            error.message(),
-            "there is no function `sqare`; there is `square`, `cube`"
-        );
-        assert_eq!(
-            function("f")
-                .err()
-                .map(|error| error.to_string())
-                .as_deref(),
+            function("f").err().map(|error| error.to_string()).as_deref(),
             Some("there is no function `f`; there is none")
         );
         assert!(class("C").is_err());

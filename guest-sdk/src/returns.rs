@@ -43,9 +43,7 @@ impl<T: Serialize + 'static> MultiReturn for Vec<T> {
     }
 
     fn refs(mut submitted: Submitted) -> Self::Refs {
-        (0..submitted.num_returns)
-            .map(|_| submitted.next_ref())
-            .collect()
+        (0..submitted.num_returns).map(|_| submitted.next_ref()).collect()
     }
 }
 
@@ -95,11 +93,7 @@ pub struct Submitted {
 
 impl Submitted {
     pub(crate) fn new(callee: &'static str, num_returns: u32, result: Result<Vec<Raw>>) -> Self {
-        Self {
-            callee,
-            num_returns,
-            result: result.map(Vec::into_iter),
-        }
+        Self { callee, num_returns, result: result.map(Vec::into_iter) }
     }
 
     /// The references, or why there are none.
@@ -179,10 +173,7 @@ impl<T> Returns<Nothing, T> for Declared {
     fn refs(submitted: Submitted) {
         // There is no reference that could tell of it.
         if let Err(error) = submitted.result {
-            #[expect(
-                clippy::print_stderr,
-                reason = "the only place left where it can be seen"
-            )]
+            #[expect(clippy::print_stderr, reason = "the only place left where it can be seen")]
             {
                 eprintln!("`{}` was not submitted: {error}", submitted.callee);
             }
@@ -223,9 +214,7 @@ pub struct Output<T> {
 
 impl<T> Output<T> {
     pub fn new(result: T) -> Self {
-        Self {
-            result: Cell::new(Some(result)),
-        }
+        Self { result: Cell::new(Some(result)) }
     }
 
     fn take(&self) -> T {
@@ -247,10 +236,7 @@ impl<T: MultiReturn + Serialize> EncodeSeveral for Output<T> {
         if num_returns < 2 {
             return encode_one(self.take(), callee, num_returns);
         }
-        let values = self
-            .take()
-            .encode()
-            .map_err(|error| not_sent(error, callee))?;
+        let values = self.take().encode().map_err(|error| not_sent(error, callee))?;
         if values.len() != num_returns as usize {
             return Err(wrong_count(callee, values.len(), num_returns));
         }
@@ -270,16 +256,10 @@ impl<T: Serialize + 'static> EncodeOne for &Output<T> {
     }
 }
 
-fn encode_one<T: Serialize + 'static>(
-    result: T,
-    callee: &str,
-    num_returns: u32,
-) -> Result<Vec<Value>> {
+fn encode_one<T: Serialize + 'static>(result: T, callee: &str, num_returns: u32) -> Result<Vec<Value>> {
     match num_returns {
         0 => Ok(Vec::new()),
-        1 => Ok(vec![
-            value::encode_owned(result).map_err(|error| not_sent(error, callee))?,
-        ]),
+        1 => Ok(vec![value::encode_owned(result).map_err(|error| not_sent(error, callee))?]),
         _ => Err(wrong_count(callee, 1, num_returns)),
     }
 }
@@ -290,9 +270,7 @@ fn not_sent(error: Error, callee: &str) -> Error {
 
 fn wrong_count(callee: &str, returned: usize, num_returns: u32) -> Error {
     let noun = if returned == 1 { "value" } else { "values" };
-    Error::new(format_args!(
-        "`{callee}` returned {returned} {noun}, but its `num_returns` is {num_returns}"
-    ))
+    Error::new(format_args!("`{callee}` returned {returned} {noun}, but its `num_returns` is {num_returns}"))
 }
 
 /// A `Result` under whatever name: lets the macros speak of its two types.
@@ -313,9 +291,6 @@ impl<T, E> ResultLike for std::result::Result<T, E> {
 
 impl fmt::Debug for Submitted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Submitted")
-            .field("callee", &self.callee)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Submitted").field("callee", &self.callee).finish_non_exhaustive()
     }
 }

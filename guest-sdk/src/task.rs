@@ -38,11 +38,7 @@ macro_rules! __task_options {
             returns: ::std::marker::PhantomData<S>,
         }
 
-        #[allow(
-            dead_code,
-            unreachable_pub,
-            reason = "not everybody needs every option"
-        )]
+        #[allow(dead_code, unreachable_pub, reason = "not everybody needs every option")]
         impl<S> $name<S> {
             /// The name that people see in lists and logs; the function's name by default.
             #[must_use = "options do nothing until `.remote(…)`"]
@@ -81,10 +77,7 @@ macro_rules! __task_options {
             #[must_use = "options do nothing until `.remote(…)`"]
             pub fn num_returns(mut self, num_returns: u32) -> $name<$crate::__private::Several> {
                 self.settings.num_returns(num_returns);
-                $name {
-                    settings: self.settings,
-                    returns: ::std::marker::PhantomData,
-                }
+                $name { settings: self.settings, returns: ::std::marker::PhantomData }
             }
 
             /// Attempts after a failure of the system; 3 by default, -1 for no end.

@@ -40,25 +40,13 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
     let scope = EncodingScope::enter(true);
     let (data, encoding) = scope.run(value)?;
     match encoding.raw {
-        None => Ok(Value {
-            codec: Codec::Msgpack,
-            data,
-            handles: encoding.handles,
-        }),
-        Some(raw) if data == NIL => Ok(Value {
-            codec: Codec::Raw,
-            data: raw,
-            handles: Vec::new(),
-        }),
+        None => Ok(Value { codec: Codec::Msgpack, data, handles: encoding.handles }),
+        Some(raw) if data == NIL => Ok(Value { codec: Codec::Raw, data: raw, handles: Vec::new() }),
         // The bytes looked alone because rmp-serde buffers sequences of
         // unknown length. They were not.
         Some(_) => {
             let (data, encoding) = EncodingScope::enter(false).run(value)?;
-            Ok(Value {
-                codec: Codec::Msgpack,
-                data,
-                handles: encoding.handles,
-            })
+            Ok(Value { codec: Codec::Msgpack, data, handles: encoding.handles })
         }
     }
 }
@@ -67,11 +55,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
 pub(crate) fn encode_owned<T: Serialize + 'static>(mut value: T) -> Result<Value> {
     if let Some(bytes) = (&mut value as &mut dyn Any).downcast_mut::<Bytes>() {
         let data = std::mem::take(bytes).into_vec();
-        return Ok(Value {
-            codec: Codec::Raw,
-            data,
-            handles: Vec::new(),
-        });
+        return Ok(Value { codec: Codec::Raw, data, handles: Vec::new() });
     }
     encode(&value)
 }
@@ -80,8 +64,7 @@ pub(crate) fn encode_owned<T: Serialize + 'static>(mut value: T) -> Result<Value
 pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T> {
     let wrong = |reason: &dyn std::fmt::Display| {
         let type_name = std::any::type_name::<T>();
-        Error::serialization(format!("the value cannot be read as `{type_name}`"))
-            .because(reason.to_string())
+        Error::serialization(format!("the value cannot be read as `{type_name}`")).because(reason.to_string())
     };
     match value.codec {
         Codec::Msgpack => {
@@ -89,9 +72,7 @@ pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T> {
             rmp_serde::from_slice(&value.data).map_err(|error| wrong(&in_words(&error)))
         }
         Codec::Raw => T::deserialize(RawDeserializer(value.data)).map_err(|error| wrong(&error)),
-        Codec::Wave => Err(wrong(
-            &"it is in WebAssembly value encoding, which only typed components read",
-        )),
+        Codec::Wave => Err(wrong(&"it is in WebAssembly value encoding, which only typed components read")),
     }
 }
 
@@ -117,23 +98,13 @@ fn in_words(error: &rmp_serde::decode::Error) -> String {
 }
 
 /// What an `ObjectRef` writes of itself.
-pub(crate) fn serialize_object<S: Serializer>(
-    object: &Shared,
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    serialize_handle("an ObjectRef", serializer, || {
-        Ok(Handle::Object(object.raw()?.clone()))
-    })
+pub(crate) fn serialize_object<S: Serializer>(object: &Shared, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serialize_handle("an ObjectRef", serializer, || Ok(Handle::Object(object.raw()?.clone())))
 }
 
 /// What an actor handle writes of itself.
-pub(crate) fn serialize_actor<S: Serializer>(
-    actor: &Actor,
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
-    serialize_handle("an actor handle", serializer, || {
-        Ok(Handle::Actor(actor.raw().clone()))
-    })
+pub(crate) fn serialize_actor<S: Serializer>(actor: &Actor, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serialize_handle("an actor handle", serializer, || Ok(Handle::Actor(actor.raw().clone())))
 }
 
 /// The object that the bytes name by its index.
@@ -142,29 +113,20 @@ pub(crate) fn deserialize_object<'de, D: Deserializer<'de>>(
 ) -> std::result::Result<Arc<Shared>, D::Error> {
     match deserialize_slot("an ObjectRef", deserializer)? {
         Slot::Object(object) => Ok(object),
-        Slot::Actor(_) => Err(de::Error::custom(
-            "expected an ObjectRef, found an actor handle",
-        )),
+        Slot::Actor(_) => Err(de::Error::custom("expected an ObjectRef, found an actor handle")),
     }
 }
 
 /// The actor that the bytes name by its index.
-pub(crate) fn deserialize_actor<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> std::result::Result<Actor, D::Error> {
+pub(crate) fn deserialize_actor<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Actor, D::Error> {
     match deserialize_slot("an actor handle", deserializer)? {
         Slot::Actor(actor) => Ok(actor),
-        Slot::Object(_) => Err(de::Error::custom(
-            "expected an actor handle, found an ObjectRef",
-        )),
+        Slot::Object(_) => Err(de::Error::custom("expected an actor handle, found an ObjectRef")),
     }
 }
 
 /// Writes `bytes` raw if they are all there is to the value at hand, else as MessagePack bin.
-pub(crate) fn serialize_bytes<S: Serializer>(
-    bytes: &[u8],
-    serializer: S,
-) -> std::result::Result<S::Ok, S::Error> {
+pub(crate) fn serialize_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> std::result::Result<S::Ok, S::Error> {
     let taken = ENCODING.with_borrow_mut(|encoding| match encoding {
         Some(encoding) if encoding.raw_possible => {
             encoding.raw_possible = false;
@@ -173,11 +135,7 @@ pub(crate) fn serialize_bytes<S: Serializer>(
         }
         _ => false,
     });
-    if taken {
-        serializer.serialize_unit()
-    } else {
-        serializer.serialize_bytes(bytes)
-    }
+    if taken { serializer.serialize_unit() } else { serializer.serialize_bytes(bytes) }
 }
 
 thread_local! {
@@ -211,26 +169,15 @@ struct EncodingScope {
 
 impl EncodingScope {
     fn enter(raw_possible: bool) -> Self {
-        let own = Encoding {
-            handles: Vec::new(),
-            raw: None,
-            raw_possible,
-            failure: None,
-        };
-        Self {
-            outer: ENCODING.replace(Some(own)),
-        }
+        let own = Encoding { handles: Vec::new(), raw: None, raw_possible, failure: None };
+        Self { outer: ENCODING.replace(Some(own)) }
     }
 
     fn run<T: Serialize + ?Sized>(self, value: &T) -> Result<(Vec<u8>, Encoding)> {
-        let mut output = Output {
-            bytes: Vec::with_capacity(64),
-        };
+        let mut output = Output { bytes: Vec::with_capacity(64) };
         let mut serializer = rmp_serde::Serializer::new(&mut output).with_struct_map();
         let written = value.serialize(&mut serializer);
-        let encoding = ENCODING
-            .take()
-            .unwrap_or_else(|| unreachable!("the scope is ours"));
+        let encoding = ENCODING.take().unwrap_or_else(|| unreachable!("the scope is ours"));
         match written {
             Ok(()) => Ok((output.bytes, encoding)),
             Err(error) => Err(encoding.failure.unwrap_or_else(|| {
@@ -284,9 +231,7 @@ impl DecodingScope {
                 Handle::Actor(raw) => Slot::Actor(Actor::new(raw)),
             })
             .collect();
-        Self {
-            outer: DECODING.replace(Some(slots)),
-        }
+        Self { outer: DECODING.replace(Some(slots)) }
     }
 }
 
@@ -325,22 +270,14 @@ fn serialize_handle<S: Serializer>(
         }
     });
     let index = index.map_err(S::Error::custom)?.to_be_bytes();
-    serializer.serialize_newtype_struct(
-        EXTENSION_NAME,
-        &(HANDLE_EXTENSION, serde_bytes::Bytes::new(&index)),
-    )
+    serializer.serialize_newtype_struct(EXTENSION_NAME, &(HANDLE_EXTENSION, serde_bytes::Bytes::new(&index)))
 }
 
-fn deserialize_slot<'de, D: Deserializer<'de>>(
-    what: &str,
-    deserializer: D,
-) -> std::result::Result<Slot, D::Error> {
+fn deserialize_slot<'de, D: Deserializer<'de>>(what: &str, deserializer: D) -> std::result::Result<Slot, D::Error> {
     use serde::de::Error as _;
 
     if DECODING.with_borrow(Option::is_none) {
-        return Err(D::Error::custom(format!(
-            "{what} can only be read from values that rayw carries"
-        )));
+        return Err(D::Error::custom(format!("{what} can only be read from values that rayw carries")));
     }
     let index = deserializer.deserialize_newtype_struct(EXTENSION_NAME, IndexVisitor)?;
     DECODING
@@ -357,16 +294,11 @@ impl<'de> Visitor<'de> for IndexVisitor {
         formatter.write_str("a reference to an object or an actor")
     }
 
-    fn visit_newtype_struct<D: Deserializer<'de>>(
-        self,
-        deserializer: D,
-    ) -> std::result::Result<usize, D::Error> {
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<usize, D::Error> {
         let (extension, bytes) = <(i8, serde_bytes::ByteBuf)>::deserialize(deserializer)?;
         match <[u8; 4]>::try_from(bytes.as_slice()) {
             Ok(index) if extension == HANDLE_EXTENSION => Ok(u32::from_be_bytes(index) as usize),
-            _ => Err(de::Error::custom(format!(
-                "MessagePack extension {extension} is not a handle"
-            ))),
+            _ => Err(de::Error::custom(format!("MessagePack extension {extension} is not a handle"))),
         }
     }
 }
@@ -377,17 +309,11 @@ struct RawDeserializer(Vec<u8>);
 impl<'de> Deserializer<'de> for RawDeserializer {
     type Error = de::value::Error;
 
-    fn deserialize_any<V: Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> std::result::Result<V::Value, Self::Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Self::Error> {
         visitor.visit_byte_buf(self.0)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> std::result::Result<V::Value, Self::Error> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Self::Error> {
         visitor.visit_some(self)
     }
 
@@ -399,24 +325,15 @@ impl<'de> Deserializer<'de> for RawDeserializer {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> std::result::Result<V::Value, Self::Error> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Self::Error> {
         visitor.visit_seq(SeqDeserializer::new(self.0.into_iter()))
     }
 
-    fn deserialize_str<V: Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> std::result::Result<V::Value, Self::Error> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Self::Error> {
         self.deserialize_string(visitor)
     }
 
-    fn deserialize_string<V: Visitor<'de>>(
-        self,
-        visitor: V,
-    ) -> std::result::Result<V::Value, Self::Error> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> std::result::Result<V::Value, Self::Error> {
         match String::from_utf8(self.0) {
             Ok(text) => visitor.visit_string(text),
             Err(_) => Err(de::Error::custom("the bytes are not UTF-8")),

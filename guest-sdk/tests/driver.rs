@@ -1,11 +1,7 @@
 //! Drivers: how a program ends. Each program runs in a process of its own:
 //! this binary again, asked for the ignored test that is the program.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "tests panic, and their programs print"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests panic, and their programs print")]
 
 use std::process::{Command, Output};
 
@@ -19,16 +15,12 @@ mod succeeds {
 mod fails {
     #[rayw::task]
     fn divide(number: i32, divisor: i32) -> Result<i32, String> {
-        number
-            .checked_div(divisor)
-            .ok_or_else(|| "there is no division by zero".to_owned())
+        number.checked_div(divisor).ok_or_else(|| "there is no division by zero".to_owned())
     }
 
     #[rayw::main]
     pub(super) fn main() -> rayw::Result<()> {
-        divide::remote(1, 0)
-            .get()
-            .map_err(|error| error.context("the sum is not known"))?;
+        divide::remote(1, 0).get().map_err(|error| error.context("the sum is not known"))?;
         Ok(())
     }
 }
@@ -88,10 +80,7 @@ fn an_error_is_printed_with_its_causes_and_the_code_is_1() {
     let output = run("fails");
     assert_eq!(output.status.code(), Some(1));
     let printed = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        printed.contains("Error: the sum is not known: there is no division by zero\n"),
-        "{printed}"
-    );
+    assert!(printed.contains("Error: the sum is not known: there is no division by zero\n"), "{printed}");
     assert!(printed.contains("  in divide ("), "{printed}");
 }
 

@@ -74,12 +74,8 @@ fn a_serialisable_error_comes_back_as_it_was() {
 
 #[test]
 fn the_sources_of_an_error_are_its_causes() {
-    for error in [
-        refuse_outer::remote(),
-        refuse_boxed::remote(),
-        refuse_shared::remote(),
-    ]
-    .map(|task| task.get().unwrap_err())
+    for error in
+        [refuse_outer::remote(), refuse_boxed::remote(), refuse_shared::remote()].map(|task| task.get().unwrap_err())
     {
         assert_eq!(error.to_string(), "the order was not taken: too small");
         assert_eq!(error.causes(), ["too small"]);
@@ -101,9 +97,7 @@ fn pass_on() -> rayw::Result<()> {
 
 #[rayw::task]
 fn own_words() -> rayw::Result<()> {
-    refuse::remote()
-        .get()
-        .map_err(|error| error.context("the nested task failed"))
+    refuse::remote().get().map_err(|error| error.context("the nested task failed"))
 }
 
 #[rayw::task]
@@ -116,10 +110,7 @@ fn the_error_of_a_nested_task_is_seen_all_the_way_up() {
     let error = pass_on::remote().get().unwrap_err();
     assert_eq!(error.downcast(), Some(Refusal::TooSmall { least: 3 }));
     assert!(error.origin().unwrap().starts_with("refuse ("));
-    assert_eq!(
-        own_words::remote().get().unwrap_err().to_string(),
-        "the nested task failed: too small"
-    );
+    assert_eq!(own_words::remote().get().unwrap_err().to_string(), "the nested task failed: too small");
 }
 
 #[test]
@@ -131,10 +122,7 @@ fn an_error_of_another_kind_becomes_a_cause_and_keeps_its_kind() {
         error.to_string(),
         "a request of the task failed: get-timeout: 1 of 1 objects were not ready within 1 ms"
     );
-    assert_eq!(
-        error.downcast::<Error>().unwrap().kind(),
-        ErrorKind::GetTimeout
-    );
+    assert_eq!(error.downcast::<Error>().unwrap().kind(), ErrorKind::GetTimeout);
 }
 
 #[test]

@@ -22,20 +22,14 @@ fn references_are_equal_by_id_and_print_it() {
     assert_ne!(one, other);
     assert_eq!(HashSet::from([one.clone(), one.clone(), other]).len(), 2);
     assert_eq!(one.id().len(), 40);
-    assert_eq!(
-        format!("{one:?} {one}"),
-        format!("ObjectRef({0}) ObjectRef({0})", one.id())
-    );
+    assert_eq!(format!("{one:?} {one}"), format!("ObjectRef({0}) ObjectRef({0})", one.id()));
 }
 
 #[test]
 fn get_all_keeps_the_order_and_takes_owned_or_borrowed_references() {
     let refs: Vec<_> = (0..10).map(|number| rayw::put(&number).unwrap()).collect();
     assert_eq!(rayw::get_all(&refs).unwrap(), (0..10).collect::<Vec<_>>());
-    assert_eq!(
-        rayw::get_all(refs.into_iter().rev()).unwrap(),
-        (0..10).rev().collect::<Vec<_>>()
-    );
+    assert_eq!(rayw::get_all(refs.into_iter().rev()).unwrap(), (0..10).rev().collect::<Vec<_>>());
 }
 
 #[rayw::task]
@@ -53,10 +47,7 @@ fn get_all_fails_at_the_first_failure_without_waiting_for_the_rest() {
 #[test]
 fn get_gives_up_when_the_time_is_over() {
     let late = support::number_after("get: late", 3);
-    assert_eq!(
-        late.get_timeout(Duration::ZERO).unwrap_err().kind(),
-        ErrorKind::GetTimeout
-    );
+    assert_eq!(late.get_timeout(Duration::ZERO).unwrap_err().kind(), ErrorKind::GetTimeout);
     let error = rayw::get_all_timeout([&late], Duration::from_millis(1)).unwrap_err();
     assert_eq!(error.message(), "1 of 1 objects were not ready within 1 ms");
     support::open("get: late");
@@ -66,12 +57,7 @@ fn get_gives_up_when_the_time_is_over() {
 #[test]
 fn wait_parts_the_ready_from_the_others_in_order() {
     let late = support::number_after("wait: late", 1);
-    let refs = [
-        late.clone(),
-        rayw::put(&2).unwrap(),
-        fail::remote(),
-        rayw::put(&4).unwrap(),
-    ];
+    let refs = [late.clone(), rayw::put(&2).unwrap(), fail::remote(), rayw::put(&4).unwrap()];
     let (ready, rest) = rayw::wait(&refs, 3, None).unwrap();
     assert_eq!(ready, refs[1..]);
     assert_eq!(rest, refs[..1]);
@@ -86,16 +72,9 @@ fn wait_parts_the_ready_from_the_others_in_order() {
 #[test]
 fn wait_refuses_what_makes_no_sense() {
     let one = rayw::put(&1).unwrap();
-    for (refs, num_ready) in [
-        (vec![one.clone()], 0),
-        (vec![one.clone()], 2),
-        (vec![], 1),
-        (vec![one.clone(), one], 1),
-    ] {
-        assert_eq!(
-            rayw::wait(&refs, num_ready, None).unwrap_err().kind(),
-            ErrorKind::InvalidArgument
-        );
+    for (refs, num_ready) in [(vec![one.clone()], 0), (vec![one.clone()], 2), (vec![], 1), (vec![one.clone(), one], 1)]
+    {
+        assert_eq!(rayw::wait(&refs, num_ready, None).unwrap_err().kind(), ErrorKind::InvalidArgument);
     }
 }
 
@@ -175,13 +154,7 @@ fn references_come_back_in_results_and_objects() {
 fn ten_thousand_references_fit_into_a_value() {
     let one = rayw::put(&1_u64).unwrap();
     let many = rayw::put(&vec![one; 10_000]).unwrap();
-    assert_eq!(
-        rayw::get_all(many.get().unwrap())
-            .unwrap()
-            .into_iter()
-            .sum::<u64>(),
-        10_000
-    );
+    assert_eq!(rayw::get_all(many.get().unwrap()).unwrap().into_iter().sum::<u64>(), 10_000);
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -204,34 +177,14 @@ fn bytes_travel_as_they_are_wherever_they_stand() {
     let bytes = Bytes::from(vec![0, 255, 7]);
     assert_eq!(*reverse::remote(bytes.clone()).get().unwrap(), [7, 255, 0]);
     assert_eq!(*reverse::remote(&bytes).get().unwrap(), [7, 255, 0]);
-    assert_eq!(
-        *reverse::remote(rayw::put_bytes(vec![1, 2]).unwrap())
-            .get()
-            .unwrap(),
-        [2, 1]
-    );
-    let picture = Picture {
-        name: "a".to_owned(),
-        pixels: bytes.clone(),
-    };
+    assert_eq!(*reverse::remote(rayw::put_bytes(vec![1, 2]).unwrap()).get().unwrap(), [2, 1]);
+    let picture = Picture { name: "a".to_owned(), pixels: bytes.clone() };
     assert_eq!(rayw::put(&picture).unwrap().get().unwrap(), picture);
     assert_eq!(rayw::put(&bytes).unwrap().get().unwrap(), bytes);
-    assert_eq!(
-        rayw::put(&Some(bytes.clone())).unwrap().get().unwrap(),
-        Some(bytes.clone())
-    );
+    assert_eq!(rayw::put(&Some(bytes.clone())).unwrap().get().unwrap(), Some(bytes.clone()));
     assert_eq!(rayw::put(&None::<Bytes>).unwrap().get().unwrap(), None);
-    assert_eq!(
-        rayw::put(&Transparent(bytes.clone()))
-            .unwrap()
-            .get()
-            .unwrap(),
-        Transparent(bytes.clone())
-    );
-    assert_eq!(
-        rayw::put(&vec![bytes.clone(); 2]).unwrap().get().unwrap(),
-        vec![bytes.clone(); 2]
-    );
+    assert_eq!(rayw::put(&Transparent(bytes.clone())).unwrap().get().unwrap(), Transparent(bytes.clone()));
+    assert_eq!(rayw::put(&vec![bytes.clone(); 2]).unwrap().get().unwrap(), vec![bytes.clone(); 2]);
     assert_eq!(format!("{bytes:?}"), r#"Bytes(3 B: b"\x00\xff\x07")"#);
 }
 
@@ -254,10 +207,7 @@ impl<'de> Deserialize<'de> for Unsized {
 fn bytes_in_a_sequence_of_unknown_length_are_not_taken_for_the_whole() {
     for count in [1, 2] {
         let bytes = vec![Bytes::from(vec![1]); count];
-        assert_eq!(
-            rayw::put(&Unsized(bytes.clone())).unwrap().get().unwrap().0,
-            bytes
-        );
+        assert_eq!(rayw::put(&Unsized(bytes.clone())).unwrap().get().unwrap().0, bytes);
     }
 }
 
@@ -284,45 +234,24 @@ fn take_two_faced(_face: TwoFaced) {}
 fn a_value_that_cannot_be_read_says_why() {
     let error = rayw::put(&TwoFaced).unwrap().get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Serialization);
-    assert!(
-        error
-            .to_string()
-            .ends_with(": found a text, where something else was expected"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with(": found a text, where something else was expected"), "{error}");
 }
 
 #[test]
 fn an_argument_that_cannot_be_read_names_the_parameter_and_its_type() {
     let error = take_two_faced::remote(TwoFaced).get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-    assert_eq!(
-        error.message(),
-        "argument `_face` of `take_two_faced` is not a `TwoFaced`"
-    );
-    assert!(
-        error
-            .to_string()
-            .ends_with(": found a text, where something else was expected"),
-        "{error}"
-    );
+    assert_eq!(error.message(), "argument `_face` of `take_two_faced` is not a `TwoFaced`");
+    assert!(error.to_string().ends_with(": found a text, where something else was expected"), "{error}");
 }
 
 #[test]
 fn a_reference_cannot_leave_by_another_way() {
     let object = rayw::put(&1).unwrap();
     let error = rmp_serde::to_vec(&object).unwrap_err().to_string();
-    assert!(
-        error.contains("an ObjectRef can only be put into values that rayw carries: arguments"),
-        "{error}"
-    );
-    let error = rmp_serde::from_slice::<ObjectRef<u8>>(&[0xd6, 0x52, 0, 0, 0, 0])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("can only be read from values that rayw carries"),
-        "{error}"
-    );
+    assert!(error.contains("an ObjectRef can only be put into values that rayw carries: arguments"), "{error}");
+    let error = rmp_serde::from_slice::<ObjectRef<u8>>(&[0xd6, 0x52, 0, 0, 0, 0]).unwrap_err().to_string();
+    assert!(error.contains("can only be read from values that rayw carries"), "{error}");
 }
 
 #[test]
@@ -336,10 +265,5 @@ fn a_value_that_cannot_be_written_says_why() {
 
     let error = rayw::put(&Stubborn).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Serialization);
-    assert!(
-        error
-            .to_string()
-            .ends_with("Stubborn` cannot be written: I will not"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("Stubborn` cannot be written: I will not"), "{error}");
 }

@@ -1,9 +1,6 @@
 //! Tasks: arguments, results, options, failures, retries, cancelling.
 
-#![expect(
-    clippy::needless_borrows_for_generic_args,
-    reason = "that arguments may be borrowed is what is tested"
-)]
+#![expect(clippy::needless_borrows_for_generic_args, reason = "that arguments may be borrowed is what is tested")]
 
 mod support;
 
@@ -38,22 +35,9 @@ fn a_task_answers_with_a_reference_to_its_result() {
 fn arguments_may_be_owned_or_borrowed() {
     let titles = vec!["Dr.".to_owned()];
     let expected = "Dr. Ada Some(36)";
-    assert_eq!(
-        greet::remote("Ada", &titles, Some(36)).get().unwrap(),
-        expected
-    );
-    assert_eq!(
-        greet::remote("Ada".to_owned(), ["Dr.".to_owned()], &Some(36))
-            .get()
-            .unwrap(),
-        expected
-    );
-    assert_eq!(
-        greet::remote(&"Ada".to_owned(), &titles[..], Some(36))
-            .get()
-            .unwrap(),
-        expected
-    );
+    assert_eq!(greet::remote("Ada", &titles, Some(36)).get().unwrap(), expected);
+    assert_eq!(greet::remote("Ada".to_owned(), ["Dr.".to_owned()], &Some(36)).get().unwrap(), expected);
+    assert_eq!(greet::remote(&"Ada".to_owned(), &titles[..], Some(36)).get().unwrap(), expected);
 }
 
 #[test]
@@ -69,19 +53,13 @@ fn a_long_chain_of_references_ends() {
         number + 1
     }
 
-    let last = (0..500).fold(successor::remote(0), |previous, _| {
-        successor::remote(previous)
-    });
+    let last = (0..500).fold(successor::remote(0), |previous, _| successor::remote(previous));
     assert_eq!(last.get().unwrap(), 501);
 }
 
 #[rayw::task]
 fn depth(levels: u32) -> rayw::Result<u32> {
-    if levels == 0 {
-        Ok(0)
-    } else {
-        Ok(depth::remote(levels - 1).get()? + 1)
-    }
+    if levels == 0 { Ok(0) } else { Ok(depth::remote(levels - 1).get()? + 1) }
 }
 
 #[test]
@@ -99,16 +77,10 @@ fn a_private_type_of_a_function_body_travels() {
 
     #[rayw::task]
     fn mirror(point: Point) -> Point {
-        Point {
-            x: point.y,
-            y: point.x,
-        }
+        Point { x: point.y, y: point.x }
     }
 
-    assert_eq!(
-        mirror::remote(Point { x: 1, y: 2 }).get().unwrap(),
-        Point { x: 2, y: 1 }
-    );
+    assert_eq!(mirror::remote(Point { x: 1, y: 2 }).get().unwrap(), Point { x: 2, y: 1 });
 }
 
 #[rayw::task]
@@ -149,19 +121,9 @@ fn silent() {}
 #[test]
 fn a_declared_tuple_becomes_a_tuple_of_references() {
     let (number, text, bytes) = spread::remote(5);
-    assert_eq!(
-        (
-            number.get().unwrap(),
-            text.get().unwrap(),
-            bytes.get().unwrap()
-        ),
-        (5, "5".to_owned(), vec![1])
-    );
+    assert_eq!((number.get().unwrap(), text.get().unwrap(), bytes.get().unwrap()), (5, "5".to_owned(), vec![1]));
     let (left, right) = halves::remote("a b");
-    assert_eq!(
-        (left.get().unwrap(), right.get().unwrap()),
-        ("a".to_owned(), "b".to_owned())
-    );
+    assert_eq!((left.get().unwrap(), right.get().unwrap()), ("a".to_owned(), "b".to_owned()));
 }
 
 #[test]
@@ -194,10 +156,7 @@ fn no_returns_is_nothing() {
 fn a_wrong_count_of_values_names_both_numbers() {
     let error = three::remote(2)[0].get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TaskError);
-    assert_eq!(
-        error.message(),
-        "`three` returned 2 values, but its `num_returns` is 3"
-    );
+    assert_eq!(error.message(), "`three` returned 2 values, but its `num_returns` is 3");
 }
 
 #[test]
@@ -206,82 +165,44 @@ fn a_count_that_cannot_be_is_refused() {
     let error = refs[0].get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     let (number, ..) = spread::options().num_returns(2).remote(1);
-    assert!(
-        number
-            .get()
-            .unwrap_err()
-            .message()
-            .contains("a tuple of 3 cannot be returned as 2 objects")
-    );
+    assert!(number.get().unwrap_err().message().contains("a tuple of 3 cannot be returned as 2 objects"));
 }
 
 #[rayw::task]
 fn who() -> (String, u32, Vec<(String, f64)>) {
     let context = rayw::context();
-    (
-        context.task_name,
-        context.attempt,
-        context.assigned_resources.into_iter().collect(),
-    )
+    (context.task_name, context.attempt, context.assigned_resources.into_iter().collect())
 }
 
 #[rayw::task(name = "someone", num_cpus = 2, memory = "1KiB", resources(gpu = 1, "my-chip" = 0.5))]
 fn declared() -> (String, Vec<(String, f64)>) {
     let context = rayw::context();
-    (
-        context.task_name,
-        context.assigned_resources.into_iter().collect(),
-    )
+    (context.task_name, context.assigned_resources.into_iter().collect())
 }
 
 #[test]
 fn options_reach_the_task() {
-    let options = who::options()
-        .name("me")
-        .num_cpus(0.5)
-        .memory("64MiB")
-        .resource("gpu", 2);
+    let options = who::options().name("me").num_cpus(0.5).memory("64MiB").resource("gpu", 2);
     let (name, attempt, resources) = options.remote().get().unwrap();
     assert_eq!((name.as_str(), attempt), ("me", 0));
     let expected = [("CPU", 0.5), ("gpu", 2.0), ("memory", 67_108_864.0)];
-    assert_eq!(
-        resources,
-        expected.map(|(name, amount)| (name.to_owned(), amount))
-    );
+    assert_eq!(resources, expected.map(|(name, amount)| (name.to_owned(), amount)));
 }
 
 #[test]
 fn declared_options_hold_where_the_caller_says_nothing() {
     let (name, resources) = declared::remote().get().unwrap();
     assert_eq!(name, "someone");
-    let expected = [
-        ("CPU", 2.0),
-        ("gpu", 1.0),
-        ("memory", 1024.0),
-        ("my-chip", 0.5),
-    ];
-    assert_eq!(
-        resources,
-        expected.map(|(name, amount)| (name.to_owned(), amount))
-    );
-    assert_eq!(
-        declared::options().name("other").remote().get().unwrap().0,
-        "other"
-    );
+    let expected = [("CPU", 2.0), ("gpu", 1.0), ("memory", 1024.0), ("my-chip", 0.5)];
+    assert_eq!(resources, expected.map(|(name, amount)| (name.to_owned(), amount)));
+    assert_eq!(declared::options().name("other").remote().get().unwrap().0, "other");
 }
 
 #[test]
 fn a_wrong_option_refuses_the_task() {
-    let error = square::options()
-        .memory("much")
-        .remote(1)
-        .get()
-        .unwrap_err();
+    let error = square::options().memory("much").remote(1).get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-    assert_eq!(
-        error.message(),
-        "`much` is not an amount of memory; write it like `64MiB`"
-    );
+    assert_eq!(error.message(), "`much` is not an amount of memory; write it like `64MiB`");
     assert!(square::options().memory("much").try_remote(1).is_err());
     assert!(square::options().num_cpus(-1).try_remote(1).is_err());
     assert_eq!(square::try_remote(3).unwrap().get().unwrap(), 9);
@@ -307,10 +228,7 @@ fn explode(number: u32) -> u32 {
 fn a_panic_becomes_an_error_with_its_words() {
     let error = explode::remote(5).get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TaskPanicked);
-    assert!(
-        error.message().starts_with("`explode` panicked at "),
-        "{error}"
-    );
+    assert!(error.message().starts_with("`explode` panicked at "), "{error}");
     assert!(error.message().contains("tests/tasks.rs:"), "{error}");
     assert!(error.message().ends_with(": 5 is too much"), "{error}");
     assert!(error.origin().unwrap().starts_with("explode ("));
@@ -351,41 +269,16 @@ impl std::fmt::Display for Broken {
 #[rayw::task]
 fn flaky(counter: u32) -> Result<u32, Busy> {
     static LEFT: [AtomicU32; 4] = [const { AtomicU32::new(2) }; 4];
-    let left = LEFT[counter as usize].fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-        left.checked_sub(1)
-    });
-    if left.is_ok() {
-        Err(Busy)
-    } else {
-        Ok(rayw::context().attempt)
-    }
+    let left = LEFT[counter as usize].fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    if left.is_ok() { Err(Busy) } else { Ok(rayw::context().attempt) }
 }
 
 #[test]
 fn errors_are_retried_only_if_asked() {
     assert!(flaky::remote(0).get().unwrap_err().is::<Busy>());
-    assert_eq!(
-        flaky::options()
-            .retry_exceptions(true)
-            .remote(1)
-            .get()
-            .unwrap(),
-        2
-    );
-    assert_eq!(
-        flaky::options()
-            .retry_only::<Broken>()
-            .retry_only::<Busy>()
-            .remote(2)
-            .get()
-            .unwrap(),
-        2
-    );
-    let error = flaky::options()
-        .retry_only::<Broken>()
-        .remote(3)
-        .get()
-        .unwrap_err();
+    assert_eq!(flaky::options().retry_exceptions(true).remote(1).get().unwrap(), 2);
+    assert_eq!(flaky::options().retry_only::<Broken>().retry_only::<Busy>().remote(2).get().unwrap(), 2);
+    let error = flaky::options().retry_only::<Broken>().remote(3).get().unwrap_err();
     assert_eq!(error.message(), "busy");
 }
 
@@ -412,10 +305,7 @@ fn endless() -> rayw::Result<u64> {
 fn a_task_over_its_time_fails() {
     let error = endless::remote().get().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TaskTimeout);
-    assert_eq!(
-        error.message(),
-        "`endless` ran longer than its timeout of 1 ms"
-    );
+    assert_eq!(error.message(), "`endless` ran longer than its timeout of 1 ms");
 }
 
 #[rayw::task]
@@ -430,10 +320,7 @@ fn a_queued_task_that_is_cancelled_never_runs() {
     let dependent = square::remote(&queued);
     rayw::cancel(&queued).unwrap();
     assert_eq!(queued.get().unwrap_err().kind(), ErrorKind::TaskCancelled);
-    assert_eq!(
-        dependent.get().unwrap_err().message(),
-        "`square` was cancelled"
-    );
+    assert_eq!(dependent.get().unwrap_err().message(), "`square` was cancelled");
     support::open("cancel queued");
     assert_eq!(number.get().unwrap(), 1);
 }
@@ -465,26 +352,14 @@ fn cancelling_what_is_finished_does_nothing() {
     let nine = square::remote(3);
     assert_eq!(nine.get().unwrap(), 9);
     rayw::cancel(&nine).unwrap();
-    rayw::cancel_with(
-        &nine,
-        rayw::CancelOptions::default().force(true).recursive(false),
-    )
-    .unwrap();
+    rayw::cancel_with(&nine, rayw::CancelOptions::default().force(true).recursive(false)).unwrap();
     assert_eq!(nine.get().unwrap(), 9);
-    assert_eq!(
-        rayw::cancel(&rayw::put(&1).unwrap()).unwrap_err().kind(),
-        ErrorKind::InvalidArgument
-    );
+    assert_eq!(rayw::cancel(&rayw::put(&1).unwrap()).unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
 
 #[test]
 fn many_tasks_give_all_their_results_in_order() {
     let refs: Vec<_> = (0..2000).map(square::remote).collect();
     let squares = rayw::get_all_timeout(&refs, Duration::from_secs(60)).unwrap();
-    assert!(
-        squares
-            .iter()
-            .zip(0..)
-            .all(|(square, number): (&u64, u64)| *square == number * number)
-    );
+    assert!(squares.iter().zip(0..).all(|(square, number): (&u64, u64)| *square == number * number));
 }

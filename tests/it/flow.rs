@@ -1,6 +1,7 @@
 //! What programs see.
 
 mod actor;
+mod bench;
 mod driver;
 mod examples;
 mod object;

@@ -23,15 +23,9 @@ const ARROWS: [(&str, May); 11] = [
     ("rayw-proto", May::Use(&["rayw-core"])),
     ("rayw-store", May::Use(&["rayw-core"])),
     ("rayw-engine", May::Use(&["rayw-core"])),
-    (
-        "rayw-node",
-        May::Use(&["rayw-core", "rayw-proto", "rayw-store", "rayw-engine"]),
-    ),
+    ("rayw-node", May::Use(&["rayw-core", "rayw-proto", "rayw-store", "rayw-engine"])),
     ("rayw-head", May::Use(&["rayw-core", "rayw-proto"])),
-    (
-        "rayw-cli",
-        May::Use(&["rayw-core", "rayw-proto", "rayw-node", "rayw-head"]),
-    ),
+    ("rayw-cli", May::Use(&["rayw-core", "rayw-proto", "rayw-node", "rayw-head"])),
     ("rayw", May::Use(&["rayw-macros"])),
     ("rayw-macros", May::Use(&[])),
     ("rayw-tests", May::UseAll),
@@ -42,16 +36,8 @@ const ARROWS: [(&str, May); 11] = [
 const WITHOUT_ENGINE: [&str; 2] = ["rayw-core", "rayw-head"];
 
 /// What `core` never names: it has no IO, no clock, no randomness and no async runtime.
-const FORBIDDEN_IN_CORE: [&str; 8] = [
-    "tokio",
-    "async fn",
-    "std::fs",
-    "std::env",
-    "std::net",
-    "::now(",
-    "rand",
-    "getrandom",
-];
+const FORBIDDEN_IN_CORE: [&str; 8] =
+    ["tokio", "async fn", "std::fs", "std::env", "std::net", "::now(", "rand", "getrandom"];
 
 /// The modules of `std` that `core` must not import from within braces either.
 const FORBIDDEN_STD_MODULES: [&str; 3] = ["fs", "env", "net"];
@@ -71,10 +57,7 @@ fn crates_use_only_what_their_arrow_allows() {
         let May::Use(allowed) = may else { continue };
         for used in dependencies(manifest) {
             if members.contains_key(&used) && !allowed.contains(&used.as_str()) {
-                wrong.push(format!(
-                    "`{name}` must not use `{used}` (it may use: {})",
-                    allowed.join(", ")
-                ));
+                wrong.push(format!("`{name}` must not use `{used}` (it may use: {})", allowed.join(", ")));
             }
         }
     }
@@ -93,10 +76,7 @@ fn what_decides_does_not_compile_the_engine() {
     let mut wrong = Vec::new();
     for name in WITHOUT_ENGINE {
         if let Some(way) = way_to_engine(name, &uses) {
-            wrong.push(format!(
-                "`{name}` compiles the Wasm engine: {}",
-                way.join(" → ")
-            ));
+            wrong.push(format!("`{name}` compiles the Wasm engine: {}", way.join(" → ")));
         }
     }
     assert_none(&wrong);
@@ -129,10 +109,7 @@ fn every_module_says_what_it_is_for() {
             let text = read(&file);
             let first = text.lines().find(|line| !line.trim().is_empty());
             if !fixture && !first.is_some_and(|line| line.starts_with("//!")) {
-                wrong.push(format!(
-                    "{} does not start with a `//!` that says what the module is for",
-                    shown(&file)
-                ));
+                wrong.push(format!("{} does not start with a `//!` that says what the module is for", shown(&file)));
             }
         }
     }
@@ -150,10 +127,7 @@ fn every_guest_has_a_test() {
     let mut wrong = Vec::new();
     for guest in guests() {
         if !contains_word(&tests, &name_of(&guest)) {
-            wrong.push(format!(
-                "no test below tests/it names the guest `{}`",
-                shown(&guest)
-            ));
+            wrong.push(format!("no test below tests/it names the guest `{}`", shown(&guest)));
         }
     }
     assert_none(&wrong);
@@ -164,12 +138,7 @@ fn every_example_has_a_readme() {
     let wrong: Vec<_> = guests_below("examples")
         .iter()
         .filter(|example| !example.join("README.md").is_file())
-        .map(|example| {
-            format!(
-                "{} has no README.md with its command and its true output",
-                shown(example)
-            )
-        })
+        .map(|example| format!("{} has no README.md with its command and its true output", shown(example)))
         .collect();
     assert_none(&wrong);
 }
@@ -215,11 +184,8 @@ fn forbidden_words_are_found_as_words() {
 /// What a line of `core` names that it must not; comments may name anything.
 fn forbidden_in(line: &str) -> Vec<String> {
     let code = line.split("//").next().unwrap_or_default();
-    let mut found: Vec<String> = FORBIDDEN_IN_CORE
-        .iter()
-        .filter(|word| contains_word(code, word))
-        .map(|word| (*word).to_owned())
-        .collect();
+    let mut found: Vec<String> =
+        FORBIDDEN_IN_CORE.iter().filter(|word| contains_word(code, word)).map(|word| (*word).to_owned()).collect();
     if let Some((_, list)) = code.split_once("std::{") {
         for module in FORBIDDEN_STD_MODULES {
             if contains_word(list, module) {
@@ -317,10 +283,8 @@ fn path_dependencies(manifest: &Table) -> Vec<(String, String)> {
 
 fn dependency_entries(manifest: &Table, sections: &[&str]) -> Vec<(String, Value)> {
     let platforms = manifest.get("target").and_then(Value::as_table);
-    let tables = platforms
-        .into_iter()
-        .flat_map(|platforms| platforms.values().filter_map(Value::as_table))
-        .chain([manifest]);
+    let tables =
+        platforms.into_iter().flat_map(|platforms| platforms.values().filter_map(Value::as_table)).chain([manifest]);
     let mut entries = Vec::new();
     for table in tables {
         for section in sections {
@@ -365,24 +329,19 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let listed = std::fs::read_dir(folder)
-        .unwrap_or_else(|error| panic!("failed to list `{}`: {error}", folder.display()));
-    let mut entries: Vec<_> = listed
-        .map(|entry| entry.expect("a listed entry can be read").path())
-        .collect();
+    let listed =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("failed to list `{}`: {error}", folder.display()));
+    let mut entries: Vec<_> = listed.map(|entry| entry.expect("a listed entry can be read").path()).collect();
     entries.sort();
     entries
 }
 
 fn parse(file: &Path) -> Table {
-    read(file)
-        .parse()
-        .unwrap_or_else(|error| panic!("`{}` is no TOML: {error}", file.display()))
+    read(file).parse().unwrap_or_else(|error| panic!("`{}` is no TOML: {error}", file.display()))
 }
 
 fn read(file: &Path) -> String {
-    std::fs::read_to_string(file)
-        .unwrap_or_else(|error| panic!("failed to read `{}`: {error}", file.display()))
+    std::fs::read_to_string(file).unwrap_or_else(|error| panic!("failed to read `{}`: {error}", file.display()))
 }
 
 fn name_of(folder: &Path) -> String {
@@ -391,16 +350,12 @@ fn name_of(folder: &Path) -> String {
 }
 
 fn shown(path: &Path) -> String {
-    path.strip_prefix(root())
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
 fn root() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent()
-        .expect("the tests lie in a folder of the workspace")
+    own.parent().expect("the tests lie in a folder of the workspace")
 }
 
 #[track_caller]

@@ -158,10 +158,6 @@ impl Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "exit code {:?}\n--- stdout\n{}\n--- stderr\n{}\n---",
-            self.code, self.stdout, self.stderr
-        )
+        write!(formatter, "exit code {:?}\n--- stdout\n{}\n--- stderr\n{}\n---", self.code, self.stdout, self.stderr)
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -116,6 +117,11 @@ impl Running {
         below(self.runtime.path()).iter().flat_map(|ours| below(ours)).collect()
     }
 
+    /// Closes the other end of its stdout, as `| head` does.
+    pub fn stops_reading(&mut self) {
+        self.stdout.gone.store(true, Ordering::Relaxed);
+    }
+
     /// What ctrl-c does.
     ///
     /// # Panics
@@ -184,6 +190,8 @@ impl Drop for Running {
 #[derive(Debug)]
 struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,
+    /// Nobody wants to read on.
+    gone: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -191,13 +199,18 @@ impl Stream {
     fn read(mut from: impl Read + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let to = Arc::clone(&bytes);
+        let gone = Arc::new(AtomicBool::new(false));
+        let is_gone = Arc::clone(&gone);
         let thread = std::thread::spawn(move || {
             let mut piece = vec![0; 64 << 10];
             while let Ok(count @ 1..) = from.read(&mut piece) {
                 to.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&piece[..count]);
+                if is_gone.load(Ordering::Relaxed) {
+                    break;
+                }
             }
         });
-        Self { bytes, thread: Some(thread) }
+        Self { bytes, gone, thread: Some(thread) }
     }
 
     fn text(&self) -> String {

@@ -33,14 +33,7 @@ fn steps() -> Result<Vec<(String, Command)>> {
         fmt.arg(tree::shown(&guest.manifest()));
         steps.push((format!("fmt of {}", guest.name), fmt));
     }
-    let clippy = [
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     steps.push(("clippy".to_owned(), cargo(&clippy)));
     // Libraries only: the SDK and the program are both named `rayw`, so their pages would
     // lie on each other.

@@ -27,9 +27,7 @@ pub(crate) fn cargo() -> Command {
 /// Shows a command, runs it to its end and fails when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     printer::show(command);
-    let status = command
-        .status()
-        .with_context(|| format!("failed to start `{}`", printer::spelled(command)))?;
+    let status = command.status().with_context(|| format!("failed to start `{}`", printer::spelled(command)))?;
     succeeded(command, status)
 }
 
@@ -42,11 +40,7 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<()> {
         .with_context(|| format!("failed to start `{}`", printer::spelled(command)))?;
     match wait_within(child, limit)? {
         Some(status) => succeeded(command, status),
-        None => bail!(
-            "`{}` was stopped after {} s without an end",
-            printer::spelled(command),
-            limit.as_secs()
-        ),
+        None => bail!("`{}` was stopped after {} s without an end", printer::spelled(command), limit.as_secs()),
     }
 }
 
@@ -58,10 +52,7 @@ pub(crate) fn on_path(program: &str) -> bool {
 fn wait_within(mut child: Child, limit: Duration) -> Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
-        if let Some(status) = child
-            .try_wait()
-            .context("failed to wait for a child process")?
-        {
+        if let Some(status) = child.try_wait().context("failed to wait for a child process")? {
             return Ok(Some(status));
         }
         if Instant::now() >= deadline {
@@ -88,8 +79,8 @@ mod tests {
     fn a_command_without_an_end_is_stopped() {
         let mut command = Command::new("sleep");
         let started = Instant::now();
-        let error = run_within(command.arg("60"), Duration::from_millis(100))
-            .expect_err("a minute is longer than the limit");
+        let error =
+            run_within(command.arg("60"), Duration::from_millis(100)).expect_err("a minute is longer than the limit");
         assert!(error.to_string().contains("was stopped after"), "{error}");
         assert!(started.elapsed() < Duration::from_secs(10));
     }

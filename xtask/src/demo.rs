@@ -15,16 +15,12 @@ pub(crate) fn run() -> Result<()> {
     guests::build(&programs)?;
     // `--workspace` makes cargo choose the same features as the tests do, so nothing heavy
     // is compiled a second time by `cargo xtask test`.
-    command::run(command::cargo().args(["build", "--workspace", "--bin", "rayw"]))
-        .context("failed to build `rayw`")?;
+    command::run(command::cargo().args(["build", "--workspace", "--bin", "rayw"])).context("failed to build `rayw`")?;
     for name in PROGRAMS {
         let component = tree::guests_target().join(format!("{name}.wasm"));
         let mut rayw = Command::new(tree::rayw_program());
-        rayw.current_dir(tree::root())
-            .arg("run")
-            .arg(tree::shown(&component));
-        command::run(&mut rayw)
-            .with_context(|| format!("the example `{name}` failed; what it said is above"))?;
+        rayw.current_dir(tree::root()).arg("run").arg(tree::shown(&component));
+        command::run(&mut rayw).with_context(|| format!("the example `{name}` failed; what it said is above"))?;
     }
     Ok(())
 }

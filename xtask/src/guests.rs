@@ -70,8 +70,7 @@ pub(crate) fn test_natively() -> Result<()> {
                 .arg(tree::shown(&guest.manifest()))
                 .arg("--target-dir")
                 .arg(tree::shown(&tree::guests_native_target()));
-            command::run(&mut cargo)
-                .with_context(|| format!("the tests of the guest `{}` failed", guest.name))?;
+            command::run(&mut cargo).with_context(|| format!("the tests of the guest `{}` failed", guest.name))?;
         }
     }
     Ok(())
@@ -92,9 +91,7 @@ fn build_one(toolchain: &GuestToolchain, guest: &GuestCrate) -> Result<Vec<PathB
     if locked(guest) {
         cargo.arg("--locked");
     }
-    let output = cargo
-        .output()
-        .with_context(|| format!("failed to start `{}`", toolchain.cargo.display()))?;
+    let output = cargo.output().with_context(|| format!("failed to start `{}`", toolchain.cargo.display()))?;
     if !output.status.success() {
         bail!("cargo could not build it ({})", output.status);
     }
@@ -106,10 +103,7 @@ fn build_one(toolchain: &GuestToolchain, guest: &GuestCrate) -> Result<Vec<PathB
             tree::shown(&guest.manifest())
         );
     }
-    built
-        .into_iter()
-        .map(|component| publish(&component))
-        .collect()
+    built.into_iter().map(|component| publish(&component)).collect()
 }
 
 /// A build machine must not change a committed lock file; a developer's may.
@@ -132,18 +126,14 @@ fn components(messages: &str, guest: &GuestCrate) -> Result<Vec<Component>> {
         if !line.starts_with('{') {
             continue;
         }
-        let message: Value =
-            serde_json::from_str(line).context("failed to read a message of cargo")?;
+        let message: Value = serde_json::from_str(line).context("failed to read a message of cargo")?;
         let own = message["reason"] == "compiler-artifact"
-            && message["manifest_path"]
-                .as_str()
-                .is_some_and(|path| Path::new(path) == guest.manifest());
+            && message["manifest_path"].as_str().is_some_and(|path| Path::new(path) == guest.manifest());
         if !own {
             continue;
         }
-        let library = message["target"]["kind"]
-            .as_array()
-            .is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"));
+        let library =
+            message["target"]["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"));
         for file in message["filenames"].as_array().into_iter().flatten() {
             let Some(file) = file.as_str().filter(|file| file.ends_with(".wasm")) else {
                 continue;
@@ -153,10 +143,7 @@ fn components(messages: &str, guest: &GuestCrate) -> Result<Vec<Component>> {
                 Some(name) if !library => name.to_owned(),
                 _ => guest.name.clone(),
             };
-            found.push(Component {
-                name,
-                file: PathBuf::from(file),
-            });
+            found.push(Component { name, file: PathBuf::from(file) });
         }
     }
     Ok(found)
@@ -166,21 +153,15 @@ fn components(messages: &str, guest: &GuestCrate) -> Result<Vec<Component>> {
 fn publish(component: &Component) -> Result<PathBuf> {
     let folder = tree::guests_target();
     let published = folder.join(format!("{}.wasm", component.name));
-    let bytes = std::fs::read(&component.file)
-        .with_context(|| format!("failed to read `{}`", component.file.display()))?;
+    let bytes =
+        std::fs::read(&component.file).with_context(|| format!("failed to read `{}`", component.file.display()))?;
     if std::fs::read(&published).is_ok_and(|old| old == bytes) {
         return Ok(published);
     }
     let partial = folder.join(format!(".{}.{}", component.name, std::process::id()));
-    std::fs::write(&partial, &bytes)
-        .with_context(|| format!("failed to write `{}`", partial.display()))?;
-    std::fs::rename(&partial, &published)
-        .with_context(|| format!("failed to write `{}`", published.display()))?;
-    printer::say(&format!(
-        "{}: {} KiB",
-        tree::shown(&published),
-        bytes.len().div_ceil(1024)
-    ));
+    std::fs::write(&partial, &bytes).with_context(|| format!("failed to write `{}`", partial.display()))?;
+    std::fs::rename(&partial, &published).with_context(|| format!("failed to write `{}`", published.display()))?;
+    printer::say(&format!("{}: {} KiB", tree::shown(&published), bytes.len().div_ceil(1024)));
     Ok(published)
 }
 
@@ -189,10 +170,7 @@ mod tests {
     use super::*;
 
     fn guest() -> GuestCrate {
-        GuestCrate {
-            name: "memo-tasks".to_owned(),
-            folder: PathBuf::from("/w/examples/memo-tasks"),
-        }
+        GuestCrate { name: "memo-tasks".to_owned(), folder: PathBuf::from("/w/examples/memo-tasks") }
     }
 
     fn artifact(manifest: &str, kind: &str, name: &str, file: &str) -> String {
@@ -216,10 +194,7 @@ mod tests {
         ]
         .join("\n");
         let found = components(&messages, &guest()).unwrap();
-        let expected = Component {
-            name: "memo-tasks".to_owned(),
-            file: PathBuf::from("/t/memo-tasks.wasm"),
-        };
+        let expected = Component { name: "memo-tasks".to_owned(), file: PathBuf::from("/t/memo-tasks.wasm") };
         assert_eq!(found, [expected]);
     }
 

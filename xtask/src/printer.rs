@@ -2,10 +2,7 @@
 //!
 //! stdout is left to the programs that are run.
 
-#![expect(
-    clippy::print_stderr,
-    reason = "talking to the person at the terminal is what this file is for"
-)]
+#![expect(clippy::print_stderr, reason = "talking to the person at the terminal is what this file is for")]
 
 use std::path::Path;
 use std::process::Command;
@@ -38,10 +35,7 @@ pub(crate) fn spelled(command: &Command) -> String {
             word.into_owned()
         }
     });
-    std::iter::once(name)
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
+    std::iter::once(name).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -42,9 +42,6 @@ fn run_suite(args: &[String]) -> Result<()> {
         );
         cargo.args(["test", "--workspace", "--lib", "--bins", "--tests"]);
     }
-    cargo
-        .args(args)
-        .env(GUESTS_VARIABLE, tree::guests_target())
-        .env(PROGRAM_VARIABLE, tree::rayw_program());
+    cargo.args(args).env(GUESTS_VARIABLE, tree::guests_target()).env(PROGRAM_VARIABLE, tree::rayw_program());
     command::run(&mut cargo).context("the tests failed")
 }

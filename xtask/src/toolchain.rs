@@ -32,9 +32,7 @@ pub(crate) fn ensure() -> Result<GuestToolchain> {
         Err(missing @ Missing::Linker { .. }) => return Err(missing.into()),
         Err(Missing::Target) => {}
     }
-    printer::say(&format!(
-        "guests are built for {TARGET}, and no compiler here has its standard library"
-    ));
+    printer::say(&format!("guests are built for {TARGET}, and no compiler here has its standard library"));
     let refused = match add_with_rustup() {
         Ok(()) => match detect::detect(tree::root()) {
             Ok(found) => return Ok(found),
@@ -49,18 +47,14 @@ pub(crate) fn ensure() -> Result<GuestToolchain> {
              can download, `rustup target add {TARGET}` is all that is needed"
         )
     })?;
-    detect::detect(tree::root())
-        .context("the tool chain was installed, but is still not found: this is a bug in xtask")
+    detect::detect(tree::root()).context("the tool chain was installed, but is still not found: this is a bug in xtask")
 }
 
 fn add_with_rustup() -> Result<()> {
     if !command::on_path("rustup") {
         return Err(anyhow!("there is no rustup on PATH"));
     }
-    printer::say(&format!(
-        "asking rustup to add {TARGET} (it has {} s)",
-        RUSTUP_LIMIT.as_secs()
-    ));
+    printer::say(&format!("asking rustup to add {TARGET} (it has {} s)", RUSTUP_LIMIT.as_secs()));
     let mut rustup = Command::new("rustup");
     detect::scrub(&mut rustup);
     rustup

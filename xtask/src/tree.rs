@@ -62,17 +62,12 @@ pub(crate) fn guests_native_target() -> PathBuf {
 
 /// The `rayw` program of the dev profile.
 pub(crate) fn rayw_program() -> PathBuf {
-    target()
-        .join("debug")
-        .join(format!("rayw{}", std::env::consts::EXE_SUFFIX))
+    target().join("debug").join(format!("rayw{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// A path as a person reads it: relative to the root where it lies below it.
 pub(crate) fn shown(path: &Path) -> String {
-    path.strip_prefix(root())
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }
 
 /// Every guest crate there is, sorted by name.
@@ -86,10 +81,7 @@ pub(crate) fn guest_crates() -> Result<Vec<GuestCrate>> {
         for entry in read_folder(&folder)? {
             if entry.join("Cargo.toml").is_file() {
                 let name = entry.file_name().unwrap_or_default();
-                crates.push(GuestCrate {
-                    name: name.to_string_lossy().into_owned(),
-                    folder: entry,
-                });
+                crates.push(GuestCrate { name: name.to_string_lossy().into_owned(), folder: entry });
             }
         }
     }
@@ -115,10 +107,7 @@ fn choose(all: Vec<GuestCrate>, names: &[String]) -> Result<Vec<GuestCrate>> {
     if names.is_empty() {
         return Ok(all);
     }
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| !all.iter().any(|guest| guest.name == **name))
-    {
+    if let Some(unknown) = names.iter().find(|name| !all.iter().any(|guest| guest.name == **name)) {
         let known: Vec<_> = all.iter().map(|guest| guest.name.as_str()).collect();
         bail!(
             "no guest is named `{unknown}`: there is no folder of that name with a Cargo.toml \
@@ -127,10 +116,7 @@ fn choose(all: Vec<GuestCrate>, names: &[String]) -> Result<Vec<GuestCrate>> {
             known.join(", ")
         );
     }
-    Ok(all
-        .into_iter()
-        .filter(|guest| names.contains(&guest.name))
-        .collect())
+    Ok(all.into_iter().filter(|guest| names.contains(&guest.name)).collect())
 }
 
 fn contains_test(folder: &Path) -> Result<bool> {
@@ -143,8 +129,8 @@ fn contains_test(folder: &Path) -> Result<bool> {
                 return Ok(true);
             }
         } else if entry.extension().is_some_and(|extension| extension == "rs") {
-            let text = std::fs::read_to_string(&entry)
-                .with_context(|| format!("failed to read `{}`", entry.display()))?;
+            let text =
+                std::fs::read_to_string(&entry).with_context(|| format!("failed to read `{}`", entry.display()))?;
             if text.contains("#[test]") {
                 return Ok(true);
             }
@@ -169,10 +155,7 @@ mod tests {
     use super::*;
 
     fn guest(name: &str) -> GuestCrate {
-        GuestCrate {
-            name: name.to_owned(),
-            folder: PathBuf::from("examples").join(name),
-        }
+        GuestCrate { name: name.to_owned(), folder: PathBuf::from("examples").join(name) }
     }
 
     #[test]

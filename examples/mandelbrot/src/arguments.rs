@@ -18,18 +18,10 @@ impl Arguments {
     pub fn parse() -> Result<Self, Box<dyn std::error::Error>> {
         let mut given = pico_args::Arguments::from_env();
         let arguments = Self {
-            size: given
-                .opt_value_from_fn("--size", parse_size)?
-                .unwrap_or((1200, 800)),
-            tile: given
-                .opt_value_from_fn("--tile", parse_count)?
-                .unwrap_or(100),
-            iterations: given
-                .opt_value_from_fn("--iterations", parse_count)?
-                .unwrap_or(500),
-            output: given
-                .opt_value_from_str("--output")?
-                .unwrap_or_else(|| "/out/mandelbrot.png".into()),
+            size: given.opt_value_from_fn("--size", parse_size)?.unwrap_or((1200, 800)),
+            tile: given.opt_value_from_fn("--tile", parse_count)?.unwrap_or(100),
+            iterations: given.opt_value_from_fn("--iterations", parse_count)?.unwrap_or(500),
+            output: given.opt_value_from_str("--output")?.unwrap_or_else(|| "/out/mandelbrot.png".into()),
         };
         match given.finish().first() {
             None => Ok(arguments),

@@ -35,11 +35,7 @@ pub struct Picture {
 
 impl Picture {
     pub fn new(width: u32, height: u32) -> Self {
-        Self {
-            width,
-            height,
-            colours: vec![0; width as usize * height as usize * POINT_BYTES],
-        }
+        Self { width, height, colours: vec![0; width as usize * height as usize * POINT_BYTES] }
     }
 
     /// Squares of this size, and what is left of them at the right and the bottom.
@@ -65,10 +61,7 @@ impl Picture {
 
     pub fn write_png(&self, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
         let file = File::create(path).map_err(|error| {
-            format!(
-                "cannot write `{}`: {error}; grant its folder by `--dir HOST::GUEST`",
-                path.display()
-            )
+            format!("cannot write `{}`: {error}; grant its folder by `--dir HOST::GUEST`", path.display())
         })?;
         let mut encoder = png::Encoder::new(BufWriter::new(file), self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);

@@ -17,20 +17,12 @@ impl View {
     pub fn of_whole_set(width: u32, height: u32, iterations: u32) -> Self {
         let (width, height) = (f64::from(width), f64::from(height));
         let step = f64::max(3.3 / width, 2.5 / height);
-        Self {
-            left: -0.65 - step * width / 2.0,
-            top: -step * height / 2.0,
-            step,
-            iterations,
-        }
+        Self { left: -0.65 - step * width / 2.0, top: -step * height / 2.0, step, iterations }
     }
 
     /// Red, green and blue of a point: black inside, else by how fast it escapes.
     pub fn colour(&self, x: u32, y: u32) -> [u8; 3] {
-        let c = (
-            self.left + self.step * (f64::from(x) + 0.5),
-            self.top + self.step * (f64::from(y) + 0.5),
-        );
+        let c = (self.left + self.step * (f64::from(x) + 0.5), self.top + self.step * (f64::from(y) + 0.5));
         match escape_time(c, self.iterations) {
             None => [0, 0, 0],
             // Three waves of the same length, out of step with each other.

@@ -27,21 +27,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let counters = create_counters()?;
 
     // Each counter once: ten actors, at the same time.
-    println!(
-        "{:?}",
-        rayw::get_all(counters.iter().map(|counter| counter.increment()))?
-    );
+    println!("{:?}", rayw::get_all(counters.iter().map(|counter| counter.increment()))?);
 
     // The first one five times: one actor answers its calls one after the other, in order.
-    println!(
-        "{:?}",
-        rayw::get_all((0..5).map(|_| counters[0].increment()))?
-    );
+    println!("{:?}", rayw::get_all((0..5).map(|_| counters[0].increment()))?);
 
-    println!(
-        "{:?}",
-        rayw::get_all(counters.iter().map(|counter| counter.value()))?
-    );
+    println!("{:?}", rayw::get_all(counters.iter().map(|counter| counter.value()))?);
 
     sleep(Duration::from_millis(pause));
     Ok(())

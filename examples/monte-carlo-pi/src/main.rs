@@ -53,42 +53,24 @@ fn throw(darts: u64, seed: u64, progress: ProgressHandle) -> u64 {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = pico_args::Arguments::from_env();
     let tasks: u64 = arguments.opt_value_from_str("--tasks")?.unwrap_or(8);
-    let darts: u64 = arguments
-        .opt_value_from_str("--darts")?
-        .unwrap_or(20_000_000);
+    let darts: u64 = arguments.opt_value_from_str("--darts")?.unwrap_or(20_000_000);
     if let Some(unknown) = arguments.finish().first() {
-        return Err(format!(
-            "unknown argument `{}`; there are --tasks and --darts",
-            unknown.display()
-        )
-        .into());
+        return Err(format!("unknown argument `{}`; there are --tasks and --darts", unknown.display()).into());
     }
     // Percents must fit into a number as well.
-    if !matches!(
-        tasks
-            .checked_mul(darts)
-            .and_then(|all| all.checked_mul(100)),
-        Some(1..)
-    ) {
-        return Err(
-            "give at least one task and one dart, and fewer than 10^17 darts together".into(),
-        );
+    if !matches!(tasks.checked_mul(darts).and_then(|all| all.checked_mul(100)), Some(1..)) {
+        return Err("give at least one task and one dart, and fewer than 10^17 darts together".into());
     }
 
     let (pi, error) = estimate(tasks, darts, |percent| println!("{percent:3} %"))?;
-    println!(
-        "pi = {pi:.6} ± {error:.6}, off by {:+.6}",
-        pi - std::f64::consts::PI
-    );
+    println!("pi = {pi:.6} ± {error:.6}, off by {:+.6}", pi - std::f64::consts::PI);
     Ok(())
 }
 
 /// Pi and its standard error, from `darts` darts in each of the tasks.
 fn estimate(tasks: u64, darts: u64, mut show: impl FnMut(u64)) -> rayw::Result<(f64, f64)> {
     let progress = Progress::remote()?;
-    let hits: Vec<_> = (0..tasks)
-        .map(|seed| throw::remote(darts, seed, &progress))
-        .collect();
+    let hits: Vec<_> = (0..tasks).map(|seed| throw::remote(darts, seed, &progress)).collect();
     let all = tasks * darts;
     loop {
         let (_, running) = rayw::wait(&hits, hits.len(), Some(LOOK_EVERY))?;
@@ -111,10 +93,7 @@ mod tests {
     fn the_estimate_is_near_and_says_how_near() {
         let mut shown = Vec::new();
         let (pi, error) = estimate(4, 100_003, |percent| shown.push(percent)).unwrap();
-        assert!(
-            (pi - std::f64::consts::PI).abs() < 4.0 * error,
-            "{pi} ± {error}"
-        );
+        assert!((pi - std::f64::consts::PI).abs() < 4.0 * error, "{pi} ± {error}");
         assert!(error < 0.01, "{error}");
         assert_eq!(shown.last(), Some(&100));
         assert!(shown.is_sorted(), "{shown:?}");

@@ -37,14 +37,7 @@ mod tests {
     fn it_is_splitmix64() {
         let mut random = Random { state: 1_234_567 };
         let numbers = [(); 3].map(|()| random.next());
-        assert_eq!(
-            numbers,
-            [
-                6457827717110365317,
-                3203168211198807973,
-                9817491932198370423
-            ]
-        );
+        assert_eq!(numbers, [6457827717110365317, 3203168211198807973, 9817491932198370423]);
     }
 
     #[test]
@@ -54,9 +47,6 @@ mod tests {
         for _ in 0..10_000 {
             tenths[(random.next_fraction() * 10.0) as usize] += 1;
         }
-        assert!(
-            tenths.iter().all(|count| (850..1150).contains(count)),
-            "{tenths:?}"
-        );
+        assert!(tenths.iter().all(|count| (850..1150).contains(count)), "{tenths:?}");
     }
 }

@@ -19,12 +19,7 @@ pub struct Chunk {
 
 /// Adds the chunks of every text file below `folder`. Symbolic links are not followed.
 pub fn split(folder: &Path, chunk_bytes: u64, chunks: &mut Vec<Chunk>) -> io::Result<()> {
-    let named = |error: io::Error| {
-        io::Error::new(
-            error.kind(),
-            format!("cannot read `{}`: {error}", folder.display()),
-        )
-    };
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot read `{}`: {error}", folder.display()));
     for entry in fs::read_dir(folder).map_err(named)? {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);
@@ -35,11 +30,7 @@ pub fn split(folder: &Path, chunk_bytes: u64, chunks: &mut Vec<Chunk>) -> io::Re
             let mut start = 0;
             while start < size {
                 let end = size.min(start.saturating_add(chunk_bytes));
-                chunks.push(Chunk {
-                    file: path.clone(),
-                    start,
-                    end,
-                });
+                chunks.push(Chunk { file: path.clone(), start, end });
                 start = end;
             }
         }
@@ -49,8 +40,6 @@ pub fn split(folder: &Path, chunk_bytes: u64, chunks: &mut Vec<Chunk>) -> io::Re
 
 fn is_text(file: &Path) -> io::Result<bool> {
     let mut beginning = Vec::new();
-    File::open(file)?
-        .take(LOOKED_AT_BYTES)
-        .read_to_end(&mut beginning)?;
+    File::open(file)?.take(LOOKED_AT_BYTES).read_to_end(&mut beginning)?;
     Ok(!beginning.contains(&0))
 }

@@ -28,10 +28,7 @@ const BUCKETS: u32 = 4;
 #[rayw::task]
 fn map(chunk: Chunk) -> rayw::Result<Vec<Counts>> {
     let counts = words::count(&chunk).map_err(|error| {
-        rayw::Error::from(error).context(format!(
-            "failed to count the words of `{}`",
-            chunk.file.display()
-        ))
+        rayw::Error::from(error).context(format!("failed to count the words of `{}`", chunk.file.display()))
     })?;
     let mut buckets = vec![Counts::new(); BUCKETS as usize];
     for (word, count) in counts {
@@ -73,25 +70,17 @@ fn count(chunks: Vec<Chunk>, top: usize) -> rayw::Result<Vec<(String, u64)>> {
     let mut buckets = vec![Vec::with_capacity(chunks.len()); BUCKETS as usize];
     for chunk in chunks {
         // Each bucket is an object of its own, so a reducer only gets what it adds up.
-        for (bucket, part) in buckets
-            .iter_mut()
-            .zip(map::options().num_returns(BUCKETS).remote(chunk))
-        {
+        for (bucket, part) in buckets.iter_mut().zip(map::options().num_returns(BUCKETS).remote(chunk)) {
             bucket.push(part);
         }
     }
-    let tops: Vec<_> = buckets
-        .into_iter()
-        .map(|parts| reduce::remote(parts, top))
-        .collect();
+    let tops: Vec<_> = buckets.into_iter().map(|parts| reduce::remote(parts, top)).collect();
     Ok(most_frequent(rayw::get_all(tops)?.concat(), top))
 }
 
 /// By count, the highest first; words of the same count in the order of the alphabet.
 fn most_frequent(mut words: Vec<(String, u64)>, top: usize) -> Vec<(String, u64)> {
-    words.sort_unstable_by(|(a, a_count), (b, b_count)| {
-        (Reverse(a_count), a).cmp(&(Reverse(b_count), b))
-    });
+    words.sort_unstable_by(|(a, a_count), (b, b_count)| (Reverse(a_count), a).cmp(&(Reverse(b_count), b)));
     words.truncate(top);
     words
 }
@@ -103,14 +92,8 @@ mod tests {
     /// What one reader would count who sees each file as a whole.
     fn expected(top: usize) -> Vec<(String, u64)> {
         let mut counts = Counts::new();
-        for text in [
-            include_str!("../text/wind.txt"),
-            include_str!("../text/sea/tides.txt"),
-        ] {
-            for word in text
-                .split(|c: char| !c.is_ascii_alphabetic())
-                .filter(|word| !word.is_empty())
-            {
+        for text in [include_str!("../text/wind.txt"), include_str!("../text/sea/tides.txt")] {
+            for word in text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty()) {
                 *counts.entry(word.to_ascii_lowercase()).or_default() += 1;
             }
         }
@@ -122,11 +105,7 @@ mod tests {
         for chunk_bytes in [1, 7, 100, 1 << 20] {
             let mut chunks = Vec::new();
             files::split("text".as_ref(), chunk_bytes, &mut chunks).unwrap();
-            assert_eq!(
-                count(chunks, 1000).unwrap(),
-                expected(1000),
-                "{chunk_bytes} bytes"
-            );
+            assert_eq!(count(chunks, 1000).unwrap(), expected(1000), "{chunk_bytes} bytes");
         }
     }
 

@@ -25,10 +25,7 @@ pub fn count(chunk: &Chunk) -> io::Result<Counts> {
         words.next();
     }
     for word in words.filter(|word| !word.is_empty()) {
-        let word = word
-            .iter()
-            .map(|letter| char::from(letter.to_ascii_lowercase()))
-            .collect();
+        let word = word.iter().map(|letter| char::from(letter.to_ascii_lowercase())).collect();
         *counts.entry(word).or_default() += 1;
     }
     Ok(counts)
@@ -47,10 +44,7 @@ fn read(chunk: &Chunk, start: u64) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(start))?;
     let mut text = Vec::new();
     let mut reader = BufReader::new(file);
-    reader
-        .by_ref()
-        .take(chunk.end - start)
-        .read_to_end(&mut text)?;
+    reader.by_ref().take(chunk.end - start).read_to_end(&mut text)?;
     if text.last().is_some_and(u8::is_ascii_alphabetic) {
         for byte in reader.bytes() {
             let byte = byte?;

@@ -30,10 +30,8 @@ const TAKEN: [&str; 13] = [
 const TAKEN_ASSOCIATED: [&str; 4] = ["get_actor", "get_actor_in", "options", "remote"];
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let on_other = Error::new_spanned(
-        &item,
-        "`#[rayw::actor]` goes on an `impl`: `impl Counter { fn new() -> Self { … } … }`",
-    );
+    let on_other =
+        Error::new_spanned(&item, "`#[rayw::actor]` goes on an `impl`: `impl Counter { fn new() -> Self { … } … }`");
     let mut item: ItemImpl = syn::parse2(item).map_err(|_| on_other)?;
     let options = Options::parse(Place::Actor, attribute)?;
     let class = Class::parse(&mut item)?;
@@ -124,17 +122,11 @@ impl Class {
                 "an actor needs a method to call: write one with `&self` or `&mut self`",
             ));
         }
-        let vis = methods
-            .iter()
-            .map(|method| &method.vis)
-            .chain(constructor.iter().map(|new| &new.vis));
+        let vis = methods.iter().map(|method| &method.vis).chain(constructor.iter().map(|new| &new.vis));
         Ok(Self {
             ty: (*item.self_ty).clone(),
             handle: format_ident!("{}Handle", name, span = name.span()),
-            vis: vis
-                .max_by_key(|vis| openness(vis))
-                .cloned()
-                .unwrap_or(Visibility::Inherited),
+            vis: vis.max_by_key(|vis| openness(vis)).cloned().unwrap_or(Visibility::Inherited),
             name,
             constructor,
             methods,
@@ -143,13 +135,9 @@ impl Class {
 
     /// The type that callers hold, and what all such types can do.
     fn handle(&self) -> TokenStream {
-        let Self {
-            handle, vis, name, ..
-        } = self;
+        let Self { handle, vis, name, .. } = self;
         let text = name.to_string();
-        let doc = format!(
-            "A handle to an actor of the class [`{text}`]: each of its methods runs there."
-        );
+        let doc = format!("A handle to an actor of the class [`{text}`]: each of its methods runs there.");
         quote! {
             #[doc = #doc]
             #[doc = ""]
@@ -197,13 +185,7 @@ impl Class {
 
     /// `Class::remote` and its kin.
     fn associated(&self) -> TokenStream {
-        let Self {
-            ty,
-            handle,
-            name,
-            vis,
-            ..
-        } = self;
+        let Self { ty, handle, name, vis, .. } = self;
         let text = name.to_string();
         let (remote_vis, new_docs, parameters) = match &self.constructor {
             Some(new) => (&new.vis, Some(&new.docs), new.parameters.as_slice()),
@@ -212,15 +194,10 @@ impl Class {
         let declared: Vec<_> = parameters.iter().map(Parameter::declared).collect();
         let sent: Vec<_> = parameters.iter().map(Parameter::sent).collect();
         let names: Vec<_> = parameters.iter().map(|parameter| &parameter.name).collect();
-        let remote_doc =
-            format!("Makes an actor of the class `{text}`, with the arguments of its `new`.");
-        let options_doc =
-            format!("Options for one actor of the class `{text}`; end with `.remote(…)`.");
-        let get_doc = format!(
-            "The actor of the class `{text}` that has this name in the job's own namespace."
-        );
-        let get_in_doc =
-            format!("The actor of the class `{text}` that has this name in that namespace.");
+        let remote_doc = format!("Makes an actor of the class `{text}`, with the arguments of its `new`.");
+        let options_doc = format!("Options for one actor of the class `{text}`; end with `.remote(…)`.");
+        let get_doc = format!("The actor of the class `{text}` that has this name in the job's own namespace.");
+        let get_in_doc = format!("The actor of the class `{text}` that has this name in that namespace.");
         let errors = "When there is no such actor, or it is of another class.";
         quote! {
             #[allow(dead_code, clippy::too_many_arguments, reason = "as the constructor itself")]
@@ -362,8 +339,7 @@ impl Class {
         let arguments = arguments(&format!("{text}::new"), parameters);
         let state = match output {
             None => {
-                let default =
-                    quote_spanned!(ty.span()=> <#ty as ::std::default::Default>::default());
+                let default = quote_spanned!(ty.span()=> <#ty as ::std::default::Default>::default());
                 default
             }
             Some(output) if output.is_result => quote! {
@@ -376,10 +352,7 @@ impl Class {
             },
             Some(_) => quote!(<#ty>::new(#(#taken),*)),
         };
-        let methods = self
-            .methods
-            .iter()
-            .map(|method| method.registration(ty, &text));
+        let methods = self.methods.iter().map(|method| method.registration(ty, &text));
         let set = &options.set;
         quote! {
             const PARAMETERS: &[::rayw::__private::Parameter] = &[#(#described),*];
@@ -417,15 +390,7 @@ impl Class {
 impl Method {
     /// `handle.method(args…)`.
     fn plain_call(&self) -> TokenStream {
-        let Self {
-            vis,
-            name,
-            cfgs,
-            docs,
-            parameters,
-            output,
-            options,
-        } = self;
+        let Self { vis, name, cfgs, docs, parameters, output, options } = self;
         let declared = parameters.iter().map(Parameter::declared);
         let names = parameters.iter().map(|parameter| &parameter.name);
         let refs = output.refs(options.num_returns);
@@ -440,15 +405,7 @@ impl Method {
 
     /// `handle.options().method(args…)`.
     fn optioned_call(&self) -> TokenStream {
-        let Self {
-            vis,
-            name,
-            cfgs,
-            docs,
-            parameters,
-            output,
-            options,
-        } = self;
+        let Self { vis, name, cfgs, docs, parameters, output, options } = self;
         let text = signature::plain(name);
         let declared = parameters.iter().map(Parameter::declared);
         let sent = parameters.iter().map(Parameter::sent);
@@ -470,14 +427,7 @@ impl Method {
     }
 
     fn registration(&self, class: &Type, class_text: &str) -> TokenStream {
-        let Self {
-            name,
-            cfgs,
-            parameters,
-            output,
-            options,
-            ..
-        } = self;
+        let Self { name, cfgs, parameters, output, options, .. } = self;
         let text = signature::plain(name);
         let callee = format!("{class_text}::{text}");
         let described = parameters.iter().map(Parameter::described);
@@ -535,14 +485,10 @@ fn parse_function(function: &mut ImplItemFn, own: &Type, class: &Ident) -> Resul
                 at,
                 "`#[rayw(…)]` goes on a method with `&self` or `&mut self`; other functions are left alone",
             )),
-            _ if name == "new" => Ok(Some(Parsed::Constructor(parse_constructor(
-                function, own, class,
-            )?))),
+            _ if name == "new" => Ok(Some(Parsed::Constructor(parse_constructor(function, own, class)?))),
             _ if TAKEN_ASSOCIATED.contains(&name.as_str()) => Err(Error::new(
                 signature.ident.span(),
-                format!(
-                    "every actor gets a function `{name}` of its own: give this one another name"
-                ),
+                format!("every actor gets a function `{name}` of its own: give this one another name"),
             )),
             _ => Ok(None),
         };
@@ -590,10 +536,7 @@ fn parse_constructor(function: &ImplItemFn, own: &Type, class: &Ident) -> Result
     if !output.is_result && output.type_name != "Self" && *class != output.type_name {
         return Err(Error::new_spanned(
             &signature.output,
-            format!(
-                "an actor's `new` makes the actor: return `Self` or `Result<Self, E>`, not `{}`",
-                output.type_name
-            ),
+            format!("an actor's `new` makes the actor: return `Self` or `Result<Self, E>`, not `{}`", output.type_name),
         ));
     }
     Ok(Constructor {
@@ -606,18 +549,12 @@ fn parse_constructor(function: &ImplItemFn, own: &Type, class: &Ident) -> Result
 
 /// The options of `#[rayw(…)]`, which is taken away: the compiler does not know it.
 fn take_options(attributes: &mut Vec<Attribute>) -> Result<Option<(Options, proc_macro2::Span)>> {
-    let Some(index) = attributes
-        .iter()
-        .position(|attribute| attribute.path().is_ident("rayw"))
-    else {
+    let Some(index) = attributes.iter().position(|attribute| attribute.path().is_ident("rayw")) else {
         return Ok(None);
     };
     let attribute = attributes.remove(index);
     let list = attribute.meta.require_list()?;
-    Ok(Some((
-        Options::parse(Place::Method, list.tokens.clone())?,
-        attribute.span(),
-    )))
+    Ok(Some((Options::parse(Place::Method, list.tokens.clone())?, attribute.span())))
 }
 
 fn as_function(item: &mut ImplItem) -> Option<&mut ImplItemFn> {
@@ -634,10 +571,7 @@ fn class_name(ty: &Type) -> Result<Ident> {
     {
         return Ok(last.ident.clone());
     }
-    Err(Error::new_spanned(
-        ty,
-        "an actor is a struct or enum with a name of its own: `impl Counter { … }`",
-    ))
+    Err(Error::new_spanned(ty, "an actor is a struct or enum with a name of its own: `impl Counter { … }`"))
 }
 
 fn openness(vis: &Visibility) -> u8 {

@@ -8,21 +8,12 @@ use crate::signature;
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
     if !attribute.is_empty() {
-        return Err(Error::new_spanned(
-            attribute,
-            "`#[rayw::main]` takes no options",
-        ));
+        return Err(Error::new_spanned(attribute, "`#[rayw::main]` takes no options"));
     }
-    let on_other = Error::new_spanned(
-        &item,
-        "`#[rayw::main]` goes on the function `main`: `fn main() { … }`",
-    );
+    let on_other = Error::new_spanned(&item, "`#[rayw::main]` goes on the function `main`: `fn main() { … }`");
     let mut function: ItemFn = syn::parse2(item).map_err(|_| on_other)?;
     if function.sig.ident != "main" {
-        return Err(Error::new_spanned(
-            &function.sig.ident,
-            "the driver is called `main`",
-        ));
+        return Err(Error::new_spanned(&function.sig.ident, "the driver is called `main`"));
     }
     if !function.sig.inputs.is_empty() {
         return Err(Error::new_spanned(

@@ -86,7 +86,5 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn answer(expanded: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
-    expanded
-        .unwrap_or_else(|error| error.into_compile_error())
-        .into()
+    expanded.unwrap_or_else(|error| error.into_compile_error()).into()
 }

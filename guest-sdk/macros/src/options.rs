@@ -38,14 +38,7 @@ impl Place {
                 "max_pending_calls",
                 "allow_out_of_order_execution",
             ],
-            Self::Method => &[
-                "name",
-                "num_returns",
-                "max_task_retries",
-                "retry_exceptions",
-                "timeout",
-                "skip",
-            ],
+            Self::Method => &["name", "num_returns", "max_task_retries", "retry_exceptions", "timeout", "skip"],
         }
     }
 
@@ -69,12 +62,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn none() -> Self {
-        Self {
-            set: TokenStream::new(),
-            num_returns: 1,
-            num_returns_at: Span::call_site(),
-            skip: false,
-        }
+        Self { set: TokenStream::new(), num_returns: 1, num_returns_at: Span::call_site(), skip: false }
     }
 
     pub(crate) fn parse(place: Place, attribute: TokenStream) -> Result<Self> {
@@ -84,10 +72,7 @@ impl Options {
         for entry in entries {
             let key = entry.key.to_string();
             if seen.contains(&key) {
-                return Err(Error::new(
-                    entry.key.span(),
-                    format!("`{key}` is said twice"),
-                ));
+                return Err(Error::new(entry.key.span(), format!("`{key}` is said twice")));
             }
             options.add(place, &key, &entry)?;
             seen.push(key);
@@ -97,23 +82,14 @@ impl Options {
 
     fn add(&mut self, place: Place, key: &str, entry: &Entry) -> Result<()> {
         if !place.known().contains(&key) {
-            let known: Vec<_> = place
-                .known()
-                .iter()
-                .map(|known| format!("`{known}`"))
-                .collect();
+            let known: Vec<_> = place.known().iter().map(|known| format!("`{known}`")).collect();
             let attribute = place.attribute();
-            let hint = if place == Place::Actor
-                && ["name", "namespace", "get_if_exists", "detached"].contains(&key)
-            {
+            let hint = if place == Place::Actor && ["name", "namespace", "get_if_exists", "detached"].contains(&key) {
                 "; it belongs to one actor, not to the class: say it by `Class::options()`"
             } else {
                 ""
             };
-            let message = format!(
-                "{attribute} knows no option `{key}`{hint}; it knows {}",
-                known.join(", ")
-            );
+            let message = format!("{attribute} knows no option `{key}`{hint}; it knows {}", known.join(", "));
             return Err(Error::new(entry.key.span(), message));
         }
         let setter = &entry.key;
@@ -127,7 +103,12 @@ impl Options {
                 let number = entry.whole(0, i64::from(u32::MAX))?;
                 self.num_returns = u32::try_from(number).unwrap_or(1);
                 self.num_returns_at = entry.key.span();
-                if number == 1 { TokenStream::new() } else { let number = self.num_returns; quote!(settings.num_returns(#number);) }
+                if number == 1 {
+                    TokenStream::new()
+                } else {
+                    let number = self.num_returns;
+                    quote!(settings.num_returns(#number);)
+                }
             }
             "name" => {
                 let text = entry.text()?;
@@ -209,11 +190,7 @@ impl Entry {
     fn literal(&self) -> Option<(&Lit, bool)> {
         match &self.value {
             Some(Value::Expr(Expr::Lit(ExprLit { lit, .. }))) => Some((lit, false)),
-            Some(Value::Expr(Expr::Unary(ExprUnary {
-                op: UnOp::Neg(_),
-                expr,
-                ..
-            }))) => match &**expr {
+            Some(Value::Expr(Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }))) => match &**expr {
                 Expr::Lit(ExprLit { lit, .. }) => Some((lit, true)),
                 _ => None,
             },
@@ -222,11 +199,7 @@ impl Entry {
     }
 
     fn no_value(&self) -> Result<()> {
-        if self.value.is_some() {
-            Err(self.wrong("no value: write only its name"))
-        } else {
-            Ok(())
-        }
+        if self.value.is_some() { Err(self.wrong("no value: write only its name")) } else { Ok(()) }
     }
 
     fn whole(&self, min: i64, max: i64) -> Result<i64> {
@@ -235,21 +208,16 @@ impl Entry {
             _ => "a whole number, like `2`, or `-1` for no end",
         };
         let number = match self.literal() {
-            Some((Lit::Int(number), negative)) => number
-                .base10_parse::<i64>()
-                .ok()
-                .map(|n| if negative { -n } else { n }),
+            Some((Lit::Int(number), negative)) => {
+                number.base10_parse::<i64>().ok().map(|n| if negative { -n } else { n })
+            }
             _ => None,
         };
-        number
-            .filter(|number| (min..=max).contains(number))
-            .ok_or_else(|| self.wrong(expected))
+        number.filter(|number| (min..=max).contains(number)).ok_or_else(|| self.wrong(expected))
     }
 
     fn amount(&self) -> Result<f64> {
-        self.literal()
-            .and_then(amount)
-            .ok_or_else(|| self.wrong("a number of at least 0, like `2` or `0.5`"))
+        self.literal().and_then(amount).ok_or_else(|| self.wrong("a number of at least 0, like `2` or `0.5`"))
     }
 
     fn text(&self) -> Result<&LitStr> {
@@ -269,14 +237,10 @@ impl Entry {
     fn memory(&self) -> Result<u64> {
         let bytes = match self.literal() {
             Some((Lit::Int(bytes), false)) => bytes.base10_parse().ok(),
-            Some((Lit::Str(text), false)) => {
-                scaled(&text.value(), &MEMORY_UNITS).map(|bytes| bytes as u64)
-            }
+            Some((Lit::Str(text), false)) => scaled(&text.value(), &MEMORY_UNITS).map(|bytes| bytes as u64),
             _ => None,
         };
-        bytes.ok_or_else(|| {
-            self.wrong("an amount of memory, like `\"64MiB\"`, or a number of bytes")
-        })
+        bytes.ok_or_else(|| self.wrong("an amount of memory, like `\"64MiB\"`, or a number of bytes"))
     }
 
     fn milliseconds(&self) -> Result<u64> {
@@ -299,14 +263,8 @@ impl Entry {
         entries
             .into_iter()
             .map(|Resource { name, amount: expr }| {
-                let entry = Entry {
-                    key: self.key.clone(),
-                    value: Some(Value::Expr(expr)),
-                };
-                let number = entry
-                    .literal()
-                    .and_then(amount)
-                    .ok_or_else(|| entry.wrong(expected))?;
+                let entry = Entry { key: self.key.clone(), value: Some(Value::Expr(expr)) };
+                let number = entry.literal().and_then(amount).ok_or_else(|| entry.wrong(expected))?;
                 Ok((name, number))
             })
             .collect()
@@ -320,16 +278,10 @@ struct Resource {
 
 impl Parse for Resource {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let name = if input.peek(LitStr) {
-            input.parse::<LitStr>()?.value()
-        } else {
-            input.parse::<Ident>()?.to_string()
-        };
+        let name =
+            if input.peek(LitStr) { input.parse::<LitStr>()?.value() } else { input.parse::<Ident>()?.to_string() };
         input.parse::<Token![=]>()?;
-        Ok(Self {
-            name,
-            amount: input.parse()?,
-        })
+        Ok(Self { name, amount: input.parse()? })
     }
 }
 
@@ -357,9 +309,7 @@ const TIME_UNITS: [(&str, f64); 4] = [("ms", 1.0), ("s", 1e3), ("m", 6e4), ("h",
 
 fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let text = text.trim();
-    let unit_start = text
-        .find(|c: char| c.is_ascii_alphabetic())
-        .unwrap_or(text.len());
+    let unit_start = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_start);
     let unit = unit.to_ascii_lowercase();
     let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;

@@ -4,10 +4,7 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
-use syn::{
-    Error, FnArg, GenericArgument, GenericParam, Pat, PathArguments, Result, ReturnType, Signature,
-    Type,
-};
+use syn::{Error, FnArg, GenericArgument, GenericParam, Pat, PathArguments, Result, ReturnType, Signature, Type};
 
 /// A parameter that travels.
 pub(crate) struct Parameter {
@@ -34,35 +31,24 @@ pub(crate) type SelfType<'a> = Option<&'a Type>;
 /// Refuses what makes a signature more than parameters and a result; `what` is like "a task".
 pub(crate) fn check_plain(signature: &Signature, what: &str) -> Result<()> {
     if let Some(keyword) = &signature.asyncness {
-        let message = format!(
-            "{what} cannot be async: write a plain `fn` and wait with `ObjectRef::get` or `rayw::wait`"
-        );
+        let message =
+            format!("{what} cannot be async: write a plain `fn` and wait with `ObjectRef::get` or `rayw::wait`");
         return Err(Error::new(keyword.span(), message));
     }
     if let Some(keyword) = &signature.unsafety {
-        let message = format!(
-            "{what} cannot be unsafe: its callers are in other sandboxes and can promise nothing"
-        );
+        let message = format!("{what} cannot be unsafe: its callers are in other sandboxes and can promise nothing");
         return Err(Error::new(keyword.span(), message));
     }
     if let Some(abi) = &signature.abi {
-        return Err(Error::new(
-            abi.span(),
-            format!("{what} is called by rayw: leave out `extern`"),
-        ));
+        return Err(Error::new(abi.span(), format!("{what} is called by rayw: leave out `extern`")));
     }
     if let Some(variadic) = &signature.variadic {
-        return Err(Error::new(
-            variadic.span(),
-            format!("{what} takes a fixed number of arguments: take a `Vec`"),
-        ));
+        return Err(Error::new(variadic.span(), format!("{what} takes a fixed number of arguments: take a `Vec`")));
     }
     match signature.generics.params.first() {
         Some(GenericParam::Lifetime(lifetime)) => Err(Error::new(
             lifetime.span(),
-            format!(
-                "{what} cannot borrow from its caller, who is in another sandbox: take owned values"
-            ),
+            format!("{what} cannot borrow from its caller, who is in another sandbox: take owned values"),
         )),
         Some(parameter) => Err(Error::new(
             parameter.span(),
@@ -76,11 +62,7 @@ pub(crate) fn check_plain(signature: &Signature, what: &str) -> Result<()> {
 }
 
 /// The parameters after the receiver.
-pub(crate) fn parameters(
-    signature: &Signature,
-    what: &str,
-    own: SelfType<'_>,
-) -> Result<Vec<Parameter>> {
+pub(crate) fn parameters(signature: &Signature, what: &str, own: SelfType<'_>) -> Result<Vec<Parameter>> {
     let mut errors: Option<Error> = None;
     let mut parameters = Vec::new();
     for argument in &signature.inputs {
@@ -100,9 +82,7 @@ pub(crate) fn parameters(
 
 fn parameter(pattern: &Pat, ty: &Type, what: &str, own: SelfType<'_>) -> Result<Parameter> {
     let name = match pattern {
-        Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
-            pattern.ident.clone()
-        }
+        Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => pattern.ident.clone(),
         _ => {
             let message = format!(
                 "a parameter of {what} needs a name, which callers and `rayw list` see: \
@@ -112,20 +92,15 @@ fn parameter(pattern: &Pat, ty: &Type, what: &str, own: SelfType<'_>) -> Result<
         }
     };
     check_owned(ty, what)?;
-    Ok(Parameter {
-        name,
-        ty: without_self(ty.to_token_stream(), own),
-        type_name: type_name(ty),
-    })
+    Ok(Parameter { name, ty: without_self(ty.to_token_stream(), own), type_name: type_name(ty) })
 }
 
 fn check_owned(ty: &Type, what: &str) -> Result<()> {
     match ty {
         Type::Reference(reference) => {
             let owned = owned_instead(&reference.elem);
-            let message = format!(
-                "an argument of {what} comes from another sandbox and cannot be borrowed: take `{owned}`"
-            );
+            let message =
+                format!("an argument of {what} comes from another sandbox and cannot be borrowed: take `{owned}`");
             Err(Error::new(ty.span(), message))
         }
         Type::ImplTrait(_) => {
@@ -152,25 +127,18 @@ fn owned_instead(ty: &Type) -> String {
 
 pub(crate) fn output(signature: &Signature, what: &str, own: SelfType<'_>) -> Result<Output> {
     let ReturnType::Type(_, ty) = &signature.output else {
-        return Ok(Output {
-            ty: quote!(()),
-            is_result: false,
-            arity: None,
-            type_name: "()".to_owned(),
-        });
+        return Ok(Output { ty: quote!(()), is_result: false, arity: None, type_name: "()".to_owned() });
     };
     match &**ty {
         Type::Reference(reference) => {
             let owned = owned_instead(&reference.elem);
-            let message = format!(
-                "the result of {what} goes to another sandbox and cannot be borrowed: return `{owned}`"
-            );
+            let message =
+                format!("the result of {what} goes to another sandbox and cannot be borrowed: return `{owned}`");
             return Err(Error::new(ty.span(), message));
         }
         Type::ImplTrait(_) => {
-            let message = format!(
-                "the result of {what} needs one type, which its callers decode: name it instead of `impl …`"
-            );
+            let message =
+                format!("the result of {what} needs one type, which its callers decode: name it instead of `impl …`");
             return Err(Error::new(ty.span(), message));
         }
         _ => {}
@@ -179,11 +147,7 @@ pub(crate) fn output(signature: &Signature, what: &str, own: SelfType<'_>) -> Re
     let value = arguments.map_or(Some(&**ty), first_type);
     let tokens = without_self(ty.to_token_stream(), own);
     Ok(Output {
-        ty: if arguments.is_some() {
-            quote!(<#tokens as ::rayw::__private::ResultLike>::Ok)
-        } else {
-            tokens
-        },
+        ty: if arguments.is_some() { quote!(<#tokens as ::rayw::__private::ResultLike>::Ok) } else { tokens },
         is_result: arguments.is_some(),
         arity: value.and_then(|value| match value {
             Type::Tuple(tuple) => Some(tuple.elems.len()),
@@ -277,9 +241,7 @@ impl Output {
     pub(crate) fn check_arity(&self, num_returns: u32, at: proc_macro2::Span) -> Result<()> {
         match self.arity {
             Some(arity) if arity > 0 && num_returns > 1 && arity != num_returns as usize => {
-                let message = format!(
-                    "`num_returns` is {num_returns}, but the function returns a tuple of {arity}"
-                );
+                let message = format!("`num_returns` is {num_returns}, but the function returns a tuple of {arity}");
                 Err(Error::new(at, message))
             }
             _ => Ok(()),
@@ -325,10 +287,7 @@ fn without_self(tokens: TokenStream, own: SelfType<'_>) -> TokenStream {
         .flat_map(|token| match token {
             TokenTree::Ident(ident) if ident == "Self" => own.to_token_stream(),
             TokenTree::Group(group) => {
-                let mut inner = proc_macro2::Group::new(
-                    group.delimiter(),
-                    without_self(group.stream(), Some(own)),
-                );
+                let mut inner = proc_macro2::Group::new(group.delimiter(), without_self(group.stream(), Some(own)));
                 inner.set_span(group.span());
                 TokenTree::Group(inner).into_token_stream()
             }

@@ -36,20 +36,13 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
 }
 
 fn parse(item: TokenStream) -> Result<ItemFn> {
-    let error = Error::new_spanned(
-        &item,
-        "`#[rayw::task]` goes on a function: `fn name(parameter: Type) -> Type { … }`",
-    );
+    let error =
+        Error::new_spanned(&item, "`#[rayw::task]` goes on a function: `fn name(parameter: Type) -> Type { … }`");
     syn::parse2(item).map_err(|_| error)
 }
 
 /// The type `f`, its `remote` and the builder of its options.
-fn remote(
-    function: &ItemFn,
-    options: &Options,
-    parameters: &[Parameter],
-    output: &Output,
-) -> TokenStream {
+fn remote(function: &ItemFn, options: &Options, parameters: &[Parameter], output: &Output) -> TokenStream {
     let ItemFn { vis, sig, .. } = function;
     let name = &sig.ident;
     let text = signature::plain(name);
@@ -125,12 +118,7 @@ fn remote(
 }
 
 /// What makes the function known to the component.
-fn registration(
-    function: &ItemFn,
-    options: &Options,
-    parameters: &[Parameter],
-    output: &Output,
-) -> TokenStream {
+fn registration(function: &ItemFn, options: &Options, parameters: &[Parameter], output: &Output) -> TokenStream {
     let name = &function.sig.ident;
     let text = signature::plain(name);
     let cfgs: Vec<_> = cfgs(&function.attrs).collect();
@@ -175,25 +163,17 @@ fn registration(
 
 /// The statement that makes `arguments` of `values`.
 pub(crate) fn arguments(callee: &str, parameters: &[Parameter]) -> TokenStream {
-    let binding = if parameters.is_empty() {
-        quote!(_)
-    } else {
-        quote!(mut arguments)
-    };
+    let binding = if parameters.is_empty() { quote!(_) } else { quote!(mut arguments) };
     quote!(let #binding = ::rayw::__private::Arguments::new(#callee, PARAMETERS, values)?;)
 }
 
 /// The documentation among the attributes.
 pub(crate) fn docs(attributes: &[Attribute]) -> TokenStream {
-    let docs = attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("doc"));
+    let docs = attributes.iter().filter(|attribute| attribute.path().is_ident("doc"));
     quote!(#(#docs)*)
 }
 
 /// The conditions among the attributes: what is generated stands under them, too.
 pub(crate) fn cfgs(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("cfg"))
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"))
 }

@@ -15,8 +15,7 @@ use std::sync::{Arc, LazyLock, Mutex, Weak};
 use super::context::{self, ActorFrame, Frame};
 use super::tasks::held;
 use super::types::{
-    ActorHandle, ActorOptions, Arg, CallOptions, Error, ErrorKind, ObjectRef, ResourceAmount,
-    RetryExceptions, Value,
+    ActorHandle, ActorOptions, Arg, CallOptions, Error, ErrorKind, ObjectRef, ResourceAmount, RetryExceptions, Value,
 };
 use super::work::{self, Argument, Attempt, Guarded, Target, Terms, Work, locked};
 use super::world::{State, WORLD};
@@ -34,9 +33,7 @@ pub(super) enum Named {
 impl Named {
     fn is(&self, actor: &Arc<Actor>) -> bool {
         match self {
-            Self::Counted(life) => life
-                .upgrade()
-                .is_none_or(|life| Arc::ptr_eq(&life.actor, actor)),
+            Self::Counted(life) => life.upgrade().is_none_or(|life| Arc::ptr_eq(&life.actor, actor)),
             Self::Detached(life) => Arc::ptr_eq(&life.actor, actor),
         }
     }
@@ -96,38 +93,21 @@ pub(super) struct ActorState {
     dead: Option<Error>,
 }
 
-pub(crate) fn create(
-    class: &str,
-    args: &[Arg<'_>],
-    options: &ActorOptions,
-) -> Result<ActorHandle, Error> {
+pub(crate) fn create(class: &str, args: &[Arg<'_>], options: &ActorOptions) -> Result<ActorHandle, Error> {
     context::end_if_abandoned();
     registry::assert_unique();
     let class = registry::class(class)?;
     let declared = (class.options)().options;
-    let name = options
-        .name
-        .clone()
-        .map(|name| (namespace(options.namespace.as_deref()), name));
+    let name = options.name.clone().map(|name| (namespace(options.namespace.as_deref()), name));
     if name.is_none() && (options.get_if_exists || options.detached) {
-        let option = if options.get_if_exists {
-            "get_if_exists"
-        } else {
-            "detached"
-        };
+        let option = if options.get_if_exists { "get_if_exists" } else { "detached" };
         return Err(Error::new(
             ErrorKind::InvalidArgument,
-            format_args!(
-                "an actor without a name cannot be found again: `{option}` needs a `name`"
-            ),
+            format_args!("an actor without a name cannot be found again: `{option}` needs a `name`"),
         ));
     }
     let number = WORLD.next_id();
-    let resources = if options.resources.is_empty() {
-        declared.resources
-    } else {
-        options.resources.clone()
-    };
+    let resources = if options.resources.is_empty() { declared.resources } else { options.resources.clone() };
     let actor = Arc::new(Actor {
         number,
         id: format!("{number:032x}"),
@@ -141,18 +121,10 @@ pub(crate) fn create(
         )?,
         max_restarts: options.max_restarts.or(declared.max_restarts).unwrap_or(0),
         max_task_retries: options.max_task_retries.or(declared.max_task_retries),
-        max_pending_calls: options
-            .max_pending_calls
-            .or(declared.max_pending_calls)
-            .unwrap_or(-1),
-        out_of_order: options
-            .allow_out_of_order_execution
-            .or(declared.allow_out_of_order_execution)
-            .unwrap_or(false),
+        max_pending_calls: options.max_pending_calls.or(declared.max_pending_calls).unwrap_or(-1),
+        out_of_order: options.allow_out_of_order_execution.or(declared.allow_out_of_order_execution).unwrap_or(false),
     });
-    let life = Arc::new(Life {
-        actor: Arc::clone(&actor),
-    });
+    let life = Arc::new(Life { actor: Arc::clone(&actor) });
     let mut guard = WORLD.lock();
     if let Some(name) = name {
         if let Some(existing) = find(&guard, &name) {
@@ -168,11 +140,8 @@ pub(crate) fn create(
                 ),
             ));
         }
-        let named = if options.detached {
-            Named::Detached(Arc::clone(&life))
-        } else {
-            Named::Counted(Arc::downgrade(&life))
-        };
+        let named =
+            if options.detached { Named::Detached(Arc::clone(&life)) } else { Named::Counted(Arc::downgrade(&life)) };
         guard.names.insert(name, named);
     }
     guard.actors.insert(
@@ -203,11 +172,7 @@ pub(crate) fn call(
     let declared = (method.options)().options;
     let terms = Terms {
         num_returns: options.num_returns.or(declared.num_returns).unwrap_or(1),
-        retries: options
-            .max_task_retries
-            .or(declared.max_task_retries)
-            .or(actor.max_task_retries)
-            .unwrap_or(0),
+        retries: options.max_task_retries.or(declared.max_task_retries).or(actor.max_task_retries).unwrap_or(0),
         retry_exceptions: options
             .retry_exceptions
             .clone()
@@ -216,11 +181,8 @@ pub(crate) fn call(
         timeout_ms: options.timeout_ms.or(declared.timeout_ms),
         resources: actor.resources.clone(),
     };
-    let name = options
-        .name
-        .clone()
-        .or(declared.name)
-        .unwrap_or_else(|| format!("{}::{}", actor.class.name, method.name));
+    let name =
+        options.name.clone().or(declared.name).unwrap_or_else(|| format!("{}::{}", actor.class.name, method.name));
     let work = Work::new(name, Target::Call(actor.number, method), args, terms);
     let refs = work.refs();
     let submitter = context::submitter();
@@ -256,10 +218,7 @@ pub(crate) fn get_named(name: &str, of: Option<&str>) -> Result<ActorHandle, Err
     find(&WORLD.lock(), &name).ok_or_else(|| {
         Error::new(
             ErrorKind::ActorNotFound,
-            format_args!(
-                "there is no actor `{}` in the namespace `{}`",
-                name.1, name.0
-            ),
+            format_args!("there is no actor `{}` in the namespace `{}`", name.1, name.0),
         )
     })
 }
@@ -315,11 +274,7 @@ pub(crate) fn exit() -> Result<(), Error> {
 /// Whether the actor is in the middle of this call.
 pub(super) fn is_running(number: u64, work: &Arc<Work>) -> bool {
     let guard = WORLD.lock();
-    guard
-        .actors
-        .get(&number)
-        .and_then(|state| state.running.as_ref())
-        .is_some_and(|running| Arc::ptr_eq(running, work))
+    guard.actors.get(&number).and_then(|state| state.running.as_ref()).is_some_and(|running| Arc::ptr_eq(running, work))
 }
 
 fn end_after_calls(number: u64) {
@@ -339,14 +294,8 @@ fn live(actor: &Arc<Actor>, restarts: u32) {
         return;
     };
     while let Some((work, attempt)) = next_call(actor, restarts) {
-        let Target::Call(_, method) = work.target else {
-            unreachable!("tasks run on other threads")
-        };
-        let frame = Frame {
-            work: Some(Arc::clone(&work)),
-            attempt,
-            ..frame(actor, restarts)
-        };
+        let Target::Call(_, method) = work.target else { unreachable!("tasks run on other threads") };
+        let frame = Frame { work: Some(Arc::clone(&work)), attempt, ..frame(actor, restarts) };
         let ended = work::run_call(&work, frame, &mut |arguments, num_returns| {
             (method.call)(instance.as_mut(), arguments, num_returns)
         });
@@ -366,9 +315,7 @@ fn live(actor: &Arc<Actor>, restarts: u32) {
 fn construct(actor: &Arc<Actor>, restarts: u32) -> Option<Box<dyn Any>> {
     let arguments = await_arguments(actor, restarts)?;
     let made = arguments.map(|arguments| {
-        work::guarded(frame(actor, restarts), || {
-            (actor.class.construct)(arguments).map_err(Error::from)
-        })
+        work::guarded(frame(actor, restarts), || (actor.class.construct)(arguments).map_err(Error::from))
     });
     let name = format!("{}::new", actor.class.name);
     let error = match made {
@@ -378,23 +325,17 @@ fn construct(actor: &Arc<Actor>, restarts: u32) -> Option<Box<dyn Any>> {
         Ok(Guarded::Abandoned) => return None,
     };
     let error = work::with_origin(error, format!("{name} ({})", actor.id));
-    end(
-        actor,
-        restarts,
-        died(actor, "it could not be made").caused(&error),
-    );
+    end(actor, restarts, died(actor, "it could not be made").caused(&error));
     None
 }
 
 /// The constructor's arguments, when they are there; none if nobody wants them any more.
 fn await_arguments(actor: &Actor, restarts: u32) -> Option<Result<Vec<Value>, Error>> {
     let are_there = || {
-        locked(&actor.arguments)
-            .iter()
-            .all(|argument| match argument {
-                Argument::Value(_) => true,
-                Argument::Object(cell) => cell.content().is_some(),
-            })
+        locked(&actor.arguments).iter().all(|argument| match argument {
+            Argument::Value(_) => true,
+            Argument::Object(cell) => cell.content().is_some(),
+        })
     };
     let mut guard = WORLD.lock();
     loop {
@@ -455,9 +396,7 @@ fn crash_under(actor: &Arc<Actor>, restarts: u32, call: &Arc<Work>, attempt: u32
         let state = state_of(&mut guard, actor.number);
         state.running = None;
         if restarts_left(state) && call.may_retry(attempt) {
-            state
-                .calls
-                .push_front((String::new(), Arc::clone(call), attempt + 1));
+            state.calls.push_front((String::new(), Arc::clone(call), attempt + 1));
         } else {
             work::finish_locked(&mut guard, call, Err(error.clone()));
         }
@@ -515,10 +454,7 @@ fn find(state: &State, name: &Name) -> Option<ActorHandle> {
 }
 
 fn is_current(state: &State, actor: &Actor, restarts: u32) -> bool {
-    state
-        .actors
-        .get(&actor.number)
-        .is_some_and(|state| state.dead.is_none() && state.restarts == restarts)
+    state.actors.get(&actor.number).is_some_and(|state| state.dead.is_none() && state.restarts == restarts)
 }
 
 fn restarts_left(state: &ActorState) -> bool {
@@ -538,12 +474,7 @@ fn frame(actor: &Actor, restarts: u32) -> Frame {
         work: None,
         attempt: 0,
         worker_id: format!("{}-{restarts}", actor.id),
-        actor: Some(ActorFrame {
-            number: actor.number,
-            id: actor.id.clone(),
-            class: actor.class.name,
-            restarts,
-        }),
+        actor: Some(ActorFrame { number: actor.number, id: actor.id.clone(), class: actor.class.name, restarts }),
         resources: actor.resources.clone(),
     }
 }
@@ -551,10 +482,7 @@ fn frame(actor: &Actor, restarts: u32) -> Frame {
 fn died(actor: &Actor, how: &str) -> Error {
     Error::new(
         ErrorKind::ActorDied,
-        format_args!(
-            "the actor {} of class `{}` is gone: {how}",
-            actor.id, actor.class.name
-        ),
+        format_args!("the actor {} of class `{}` is gone: {how}", actor.id, actor.class.name),
     )
 }
 

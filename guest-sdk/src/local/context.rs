@@ -108,10 +108,7 @@ pub(super) fn has_slot() -> bool {
 /// Whether the work of this thread is over already: cancelled, killed or out of time.
 pub(super) fn is_abandoned() -> bool {
     FRAME.with_borrow(|frame| {
-        frame
-            .as_ref()
-            .and_then(|frame| frame.work.as_ref())
-            .is_some_and(|work| work.abandoned.load(Ordering::Relaxed))
+        frame.as_ref().and_then(|frame| frame.work.as_ref()).is_some_and(|work| work.abandoned.load(Ordering::Relaxed))
     })
 }
 
@@ -151,16 +148,11 @@ pub(crate) fn current() -> RuntimeContext {
         },
         attempt: frame.as_ref().map_or(0, |frame| frame.attempt),
         node_id: NODE_ID.to_owned(),
-        worker_id: frame
-            .as_ref()
-            .map_or_else(|| "driver".to_owned(), |frame| frame.worker_id.clone()),
+        worker_id: frame.as_ref().map_or_else(|| "driver".to_owned(), |frame| frame.worker_id.clone()),
         actor_id: actor.map(|actor| actor.id.clone()),
         restarts: actor.map_or(0, |actor| actor.restarts),
         namespace: NAMESPACE.to_owned(),
-        assigned_resources: frame
-            .as_ref()
-            .map(|frame| frame.resources.clone())
-            .unwrap_or_default(),
+        assigned_resources: frame.as_ref().map(|frame| frame.resources.clone()).unwrap_or_default(),
     }
 }
 
@@ -169,8 +161,5 @@ pub(crate) fn is_cancelled() -> bool {
 }
 
 pub(crate) fn report_panic(message: &str, location: Option<&str>) {
-    PANIC.set(Some(Panic {
-        message: message.to_owned(),
-        location: location.map(str::to_owned),
-    }));
+    PANIC.set(Some(Panic { message: message.to_owned(), location: location.map(str::to_owned) }));
 }

@@ -20,12 +20,7 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(super) fn new(id: String) -> Arc<Self> {
-        Arc::new(Self {
-            id,
-            content: OnceLock::new(),
-            producer: OnceLock::new(),
-            waiting: Mutex::new(Vec::new()),
-        })
+        Arc::new(Self { id, content: OnceLock::new(), producer: OnceLock::new(), waiting: Mutex::new(Vec::new()) })
     }
 
     pub(super) fn content(&self) -> Option<&Result<Value, Error>> {
@@ -45,10 +40,7 @@ impl Cell {
         if self.content.get().is_some() {
             return false;
         }
-        self.waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Arc::clone(work));
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(work));
         true
     }
 }
@@ -105,22 +97,14 @@ pub(crate) fn wait(
     if num_ready == 0 || num_ready > count {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
-            format_args!(
-                "`wait` was asked for {num_ready} of {count} objects; ask for 1 to {count}"
-            ),
+            format_args!("`wait` was asked for {num_ready} of {count} objects; ask for 1 to {count}"),
         ));
     }
     let mut seen = HashSet::with_capacity(count);
-    if let Some(twice) = refs
-        .iter()
-        .find(|object| !seen.insert(Arc::as_ptr(&object.cell)))
-    {
+    if let Some(twice) = refs.iter().find(|object| !seen.insert(Arc::as_ptr(&object.cell))) {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
-            format_args!(
-                "`wait` was given the object {} twice; give each object once",
-                twice.cell.id
-            ),
+            format_args!("`wait` was given the object {} twice; give each object once", twice.cell.id),
         ));
     }
     let ready = || {
@@ -131,9 +115,7 @@ pub(crate) fn wait(
             .take(num_ready)
             .collect::<Vec<_>>()
     };
-    let enough = WORLD.wait_until(deadline(timeout_ms), || {
-        Some(ready()).filter(|ready| ready.len() == num_ready)
-    });
+    let enough = WORLD.wait_until(deadline(timeout_ms), || Some(ready()).filter(|ready| ready.len() == num_ready));
     Ok(enough.unwrap_or_else(ready))
 }
 

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::types::{
-    Arg, Error, ErrorKind, ObjectRef, ResourceAmount, RetryExceptions, TaskOptions,
-};
+use super::types::{Arg, Error, ErrorKind, ObjectRef, ResourceAmount, RetryExceptions, TaskOptions};
 use super::work::{self, Target, Terms, Work, locked};
 use super::world::WORLD;
 use super::{actors, context};
@@ -14,11 +12,7 @@ use crate::registry;
 /// Attempts after the first, unless somebody says otherwise.
 const RETRIES_DEFAULT: i32 = 3;
 
-pub(crate) fn submit(
-    function: &str,
-    args: &[Arg<'_>],
-    options: &TaskOptions,
-) -> Result<Vec<ObjectRef>, Error> {
+pub(crate) fn submit(function: &str, args: &[Arg<'_>], options: &TaskOptions) -> Result<Vec<ObjectRef>, Error> {
     context::end_if_abandoned();
     registry::assert_unique();
     let function = registry::function(function)?;
@@ -29,11 +23,7 @@ pub(crate) fn submit(
         retries: options.max_retries.unwrap_or(RETRIES_DEFAULT),
         retry_exceptions: options.retry_exceptions.unwrap_or(RetryExceptions::None),
         timeout_ms: options.timeout_ms,
-        resources: held(
-            options.num_cpus.unwrap_or(1.0),
-            options.memory,
-            options.resources,
-        )?,
+        resources: held(options.num_cpus.unwrap_or(1.0), options.memory, options.resources)?,
     };
     let name = options.name.unwrap_or_else(|| function.name.to_owned());
     let work = Work::new(name, Target::Task(function), args, terms);
@@ -51,10 +41,7 @@ pub(crate) fn cancel(object: &ObjectRef, force: bool, recursive: bool) -> Result
     let Some(producer) = object.cell.producer.get() else {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
-            format_args!(
-                "the object {} was put and not made by a task: there is nothing to cancel",
-                object.cell.id
-            ),
+            format_args!("the object {} was put and not made by a task: there is nothing to cancel", object.cell.id),
         ));
     };
     let Some(work) = producer.upgrade() else {
@@ -63,10 +50,7 @@ pub(crate) fn cancel(object: &ObjectRef, force: bool, recursive: bool) -> Result
     if force && matches!(work.target, Target::Call(..)) {
         return Err(Error::new(
             ErrorKind::InvalidArgument,
-            format_args!(
-                "`{}` is the call of an actor, which cannot be cancelled by force: kill the actor",
-                work.name
-            ),
+            format_args!("`{}` is the call of an actor, which cannot be cancelled by force: kill the actor", work.name),
         ));
     }
     cancel_work(&work, recursive);
@@ -83,18 +67,12 @@ fn cancel_work(work: &Arc<Work>, recursive: bool) {
         };
         if ends {
             work.abandoned.store(true, Ordering::Relaxed);
-            let error = Error::new(
-                ErrorKind::TaskCancelled,
-                format_args!("`{}` was cancelled", work.name),
-            );
+            let error = Error::new(ErrorKind::TaskCancelled, format_args!("`{}` was cancelled", work.name));
             work::finish(work, Err(error));
         }
     }
     if recursive {
-        let children: Vec<_> = locked(&work.children)
-            .iter()
-            .filter_map(std::sync::Weak::upgrade)
-            .collect();
+        let children: Vec<_> = locked(&work.children).iter().filter_map(std::sync::Weak::upgrade).collect();
         for child in children {
             cancel_work(&child, true);
         }
@@ -106,11 +84,7 @@ fn or_declared(options: TaskOptions, declared: TaskOptions) -> TaskOptions {
         name: options.name.or(declared.name),
         num_cpus: options.num_cpus.or(declared.num_cpus),
         memory: options.memory.or(declared.memory),
-        resources: if options.resources.is_empty() {
-            declared.resources
-        } else {
-            options.resources
-        },
+        resources: if options.resources.is_empty() { declared.resources } else { options.resources },
         num_returns: options.num_returns.or(declared.num_returns),
         max_retries: options.max_retries.or(declared.max_retries),
         retry_exceptions: options.retry_exceptions.or(declared.retry_exceptions),
@@ -125,26 +99,14 @@ pub(super) fn held(
     memory: Option<u64>,
     resources: Vec<ResourceAmount>,
 ) -> Result<Vec<ResourceAmount>, Error> {
-    let mut held = vec![ResourceAmount {
-        name: "CPU".to_owned(),
-        amount: num_cpus,
-    }];
-    held.extend(memory.map(|bytes| ResourceAmount {
-        name: "memory".to_owned(),
-        amount: bytes as f64,
-    }));
+    let mut held = vec![ResourceAmount { name: "CPU".to_owned(), amount: num_cpus }];
+    held.extend(memory.map(|bytes| ResourceAmount { name: "memory".to_owned(), amount: bytes as f64 }));
     held.extend(resources);
-    match held
-        .iter()
-        .find(|resource| !resource.amount.is_finite() || resource.amount < 0.0)
-    {
+    match held.iter().find(|resource| !resource.amount.is_finite() || resource.amount < 0.0) {
         Some(ResourceAmount { name, amount }) => Err(Error::new(
             ErrorKind::InvalidArgument,
             format_args!("there cannot be {amount} of the resource `{name}`; ask for 0 or more"),
         )),
-        None => Ok(held
-            .into_iter()
-            .filter(|resource| resource.amount > 0.0)
-            .collect()),
+        None => Ok(held.into_iter().filter(|resource| resource.amount > 0.0).collect()),
     }
 }

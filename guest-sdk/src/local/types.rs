@@ -64,10 +64,7 @@ pub(crate) enum Arg<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(
-    dead_code,
-    reason = "the contract has kinds that a single process never meets"
-)]
+#[allow(dead_code, reason = "the contract has kinds that a single process never meets")]
 pub(crate) enum ErrorKind {
     TaskError,
     TaskPanicked,
@@ -140,10 +137,7 @@ impl RetryExceptions {
         match self {
             Self::None => false,
             Self::All => matches!(error.kind, ErrorKind::TaskError | ErrorKind::TaskPanicked),
-            Self::Only(names) => error
-                .type_name
-                .as_ref()
-                .is_some_and(|name| names.contains(name)),
+            Self::Only(names) => error.type_name.as_ref().is_some_and(|name| names.contains(name)),
         }
     }
 }

@@ -66,16 +66,9 @@ pub(super) enum Attempt {
 }
 
 impl Work {
-    pub(super) fn new(
-        name: String,
-        target: Target,
-        arguments: &[Arg<'_>],
-        terms: Terms,
-    ) -> Arc<Self> {
+    pub(super) fn new(name: String, target: Target, arguments: &[Arg<'_>], terms: Terms) -> Arc<Self> {
         let id = format!("{:032x}", WORLD.next_id());
-        let outputs = (0..terms.num_returns)
-            .map(|index| Cell::new(format!("{id}{index:08x}")))
-            .collect();
+        let outputs = (0..terms.num_returns).map(|index| Cell::new(format!("{id}{index:08x}"))).collect();
         let work = Arc::new(Self {
             id,
             name,
@@ -105,12 +98,7 @@ impl Work {
 
     /// References to what it will make. To be taken before it can finish.
     pub(super) fn refs(&self) -> Vec<ObjectRef> {
-        locked(&self.outputs)
-            .iter()
-            .map(|cell| ObjectRef {
-                cell: Arc::clone(cell),
-            })
-            .collect()
+        locked(&self.outputs).iter().map(|cell| ObjectRef { cell: Arc::clone(cell) }).collect()
     }
 
     /// Under the lock: asks to be told of each argument that is not there yet.
@@ -142,17 +130,13 @@ impl Work {
     }
 
     fn is_worth_retrying(&self, error: &Error, attempt: u32) -> bool {
-        !self.cancelled.load(Ordering::Relaxed)
-            && self.may_retry(attempt)
-            && self.retry_exceptions.covers(error)
+        !self.cancelled.load(Ordering::Relaxed) && self.may_retry(attempt) && self.retry_exceptions.covers(error)
     }
 }
 
 /// Runs a task to its end.
 pub(super) fn run_task(work: &Arc<Work>) {
-    let Target::Task(function) = work.target else {
-        unreachable!("calls run on their actor's thread")
-    };
+    let Target::Task(function) = work.target else { unreachable!("calls run on their actor's thread") };
     let mut attempt = 0;
     loop {
         let frame = Frame {
@@ -162,9 +146,7 @@ pub(super) fn run_task(work: &Arc<Work>) {
             actor: None,
             resources: work.resources.clone(),
         };
-        let ended = run_attempt(work, frame, |arguments, num_returns| {
-            (function.invoke)(arguments, num_returns)
-        });
+        let ended = run_attempt(work, frame, |arguments, num_returns| (function.invoke)(arguments, num_returns));
         match ended {
             Attempt::Returned(values) => return finish(work, Ok(values)),
             Attempt::Abandoned => return,
@@ -215,9 +197,7 @@ fn run_attempt(
     match guarded(frame, || body(arguments, num_returns)) {
         Guarded::Returned(Ok(values)) => Attempt::Returned(values),
         Guarded::Returned(Err(error)) => Attempt::Failed(with_origin(error.into(), work.origin())),
-        Guarded::Panicked(panic) => {
-            Attempt::Panicked(with_origin(panicked(&work.name, panic), work.origin()))
-        }
+        Guarded::Panicked(panic) => Attempt::Panicked(with_origin(panicked(&work.name, panic), work.origin())),
         Guarded::Abandoned => Attempt::Abandoned,
     }
 }
@@ -236,22 +216,16 @@ pub(super) fn guarded<T>(frame: Frame, body: impl FnOnce() -> T) -> Guarded<T> {
     match ended {
         Ok(value) => Guarded::Returned(value),
         Err(payload) if payload.is::<Abandoned>() => Guarded::Abandoned,
-        Err(_) => Guarded::Panicked(context::take_panic().unwrap_or_else(|| context::Panic {
-            message: "a panic without a message".to_owned(),
-            location: None,
-        })),
+        Err(_) => Guarded::Panicked(
+            context::take_panic()
+                .unwrap_or_else(|| context::Panic { message: "a panic without a message".to_owned(), location: None }),
+        ),
     }
 }
 
 pub(super) fn panicked(name: &str, panic: context::Panic) -> Error {
-    let at = panic
-        .location
-        .map(|location| format!(" at {location}"))
-        .unwrap_or_default();
-    Error::new(
-        ErrorKind::TaskPanicked,
-        format_args!("`{name}` panicked{at}: {}", panic.message),
-    )
+    let at = panic.location.map(|location| format!(" at {location}")).unwrap_or_default();
+    Error::new(ErrorKind::TaskPanicked, format_args!("`{name}` panicked{at}: {}", panic.message))
 }
 
 pub(super) fn with_origin(mut error: Error, origin: String) -> Error {
@@ -266,11 +240,7 @@ pub(super) fn finish(work: &Arc<Work>, result: Result<Vec<Value>, Error>) {
 }
 
 /// As [`finish`], for those who hold the lock and notify later.
-pub(super) fn finish_locked(
-    state: &mut State,
-    work: &Arc<Work>,
-    result: Result<Vec<Value>, Error>,
-) {
+pub(super) fn finish_locked(state: &mut State, work: &Arc<Work>, result: Result<Vec<Value>, Error>) {
     if work.finished.swap(true, Ordering::Relaxed) {
         return;
     }
@@ -313,10 +283,7 @@ fn watch_time(work: &Arc<Work>) {
             work.abandoned.store(true, Ordering::Relaxed);
             let error = Error::new(
                 ErrorKind::TaskTimeout,
-                format_args!(
-                    "`{}` ran longer than its timeout of {timeout_ms} ms",
-                    work.name
-                ),
+                format_args!("`{}` ran longer than its timeout of {timeout_ms} ms", work.name),
             );
             finish(&work, Err(with_origin(error, work.origin())));
         }

@@ -12,11 +12,7 @@ use super::actors::{ActorState, Name, Named};
 use super::context;
 use super::work::{self, Work};
 
-pub(super) static WORLD: World = World {
-    state: Mutex::new(None),
-    changed: Condvar::new(),
-    next_id: AtomicU64::new(1),
-};
+pub(super) static WORLD: World = World { state: Mutex::new(None), changed: Condvar::new(), next_id: AtomicU64::new(1) };
 
 pub(super) struct World {
     /// Made when it is first asked for.
@@ -55,16 +51,10 @@ impl World {
     /// Waits for the next change, at most until `deadline`.
     pub(super) fn wait<'a>(&'a self, guard: Guard<'a>, deadline: Option<Instant>) -> Guard<'a> {
         let state = match deadline {
-            None => self
-                .changed
-                .wait(guard.state)
-                .unwrap_or_else(PoisonError::into_inner),
+            None => self.changed.wait(guard.state).unwrap_or_else(PoisonError::into_inner),
             Some(deadline) => {
                 let time = deadline.saturating_duration_since(Instant::now());
-                self.changed
-                    .wait_timeout(guard.state, time)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0
+                self.changed.wait_timeout(guard.state, time).unwrap_or_else(PoisonError::into_inner).0
             }
         };
         Guard { state }
@@ -72,11 +62,7 @@ impl World {
 
     /// Waits until `look` finds what it looks for, or the time is over. A task
     /// that must wait gives its slot to another one meanwhile.
-    pub(super) fn wait_until<T>(
-        &self,
-        deadline: Option<Instant>,
-        mut look: impl FnMut() -> Option<T>,
-    ) -> Option<T> {
+    pub(super) fn wait_until<T>(&self, deadline: Option<Instant>, mut look: impl FnMut() -> Option<T>) -> Option<T> {
         context::end_if_abandoned();
         let mut guard = self.lock();
         if let Some(found) = look() {
@@ -88,9 +74,7 @@ impl World {
             guard.start_ready();
         }
         let found = loop {
-            if context::is_abandoned()
-                || deadline.is_some_and(|deadline| deadline <= Instant::now())
-            {
+            if context::is_abandoned() || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 break None;
             }
             guard = self.wait(guard, deadline);
@@ -129,9 +113,8 @@ impl State {
     pub(super) fn start_ready(&mut self) {
         while let Some(work) = self.take_ready() {
             let first = Arc::clone(&work);
-            let spawned = std::thread::Builder::new()
-                .name(format!("rayw-{}", work.name))
-                .spawn(move || run_tasks(first));
+            let spawned =
+                std::thread::Builder::new().name(format!("rayw-{}", work.name)).spawn(move || run_tasks(first));
             if let Err(error) = spawned {
                 self.running -= 1;
                 self.ready.push_front(work);

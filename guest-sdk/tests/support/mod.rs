@@ -13,10 +13,7 @@ static CHANGED: Condvar = Condvar::new();
 
 /// Lets pass who waits at the gate, now and later.
 pub(crate) fn open(gate: &str) {
-    OPEN.lock()
-        .unwrap()
-        .get_or_insert_default()
-        .insert(gate.to_owned());
+    OPEN.lock().unwrap().get_or_insert_default().insert(gate.to_owned());
     CHANGED.notify_all();
 }
 

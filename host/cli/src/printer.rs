@@ -113,9 +113,11 @@ impl PrinterHandle {
     #[must_use]
     pub fn sink(&self) -> OutputSink {
         let queue = Arc::clone(&self.queue);
-        Arc::new(move |line: crate::embedded::Line| {
-            if line.driver { queue.push_with_room(Entry::Line(line)) } else { queue.offer(Entry::Line(line)) }
-        })
+        Arc::new(
+            move |line: crate::embedded::Line| {
+                if line.driver { queue.push_with_room(Entry::Line(line)) } else { queue.offer(Entry::Line(line)) }
+            },
+        )
     }
 
     /// A line of the log, dropped like a guest's when there are too many.

@@ -149,8 +149,7 @@ mod tests {
     use super::*;
 
     fn described(names: &[&str]) -> Description {
-        let functions =
-            names.iter().map(|name| Function { name: (*name).to_owned(), ..Function::default() }).collect();
+        let functions = names.iter().map(|name| Function { name: (*name).to_owned(), ..Function::default() }).collect();
         Description { functions, actors: Vec::new() }
     }
 

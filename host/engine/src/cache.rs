@@ -37,10 +37,7 @@ pub(crate) struct Cache {
 impl Cache {
     /// Opens the folder, making it when it is not there.
     pub(crate) fn open(dir: &Path, engine: &Engine) -> io::Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let metadata = fs::symlink_metadata(dir)?;
         if !metadata.is_dir() || metadata.uid() != fs::metadata("/proc/self")?.uid() {
             return Err(io::Error::other("it is not a folder of ours"));
@@ -51,11 +48,7 @@ impl Cache {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         GENERATION.hash(&mut hasher);
-        Ok(Self {
-            dir: dir.to_owned(),
-            compatibility: hasher.finish(),
-            unfinished: AtomicU64::new(0),
-        })
+        Ok(Self { dir: dir.to_owned(), compatibility: hasher.finish(), unfinished: AtomicU64::new(0) })
     }
 
     /// The compiled component, if it is there and whole.
@@ -74,30 +67,24 @@ impl Cache {
     /// Keeps a compiled component. That it cannot be kept is no error for whoever wants to run it.
     pub(crate) fn store(&self, digest: &ComponentDigest, component: &Component) {
         let path = self.path(digest);
-        let stored = component
-            .serialize()
-            .map_err(io::Error::other)
-            .and_then(|code| {
-                let checksum = blake3::hash(&code).to_hex();
-                self.write(&path, &code)?;
-                self.write(&checksum_path(&path), checksum.as_bytes())
-            });
+        let stored = component.serialize().map_err(io::Error::other).and_then(|code| {
+            let checksum = blake3::hash(&code).to_hex();
+            self.write(&path, &code)?;
+            self.write(&checksum_path(&path), checksum.as_bytes())
+        });
         if let Err(cause) = stored {
             tracing::warn!(file = %path.display(), "cannot keep the compiled component: {cause}");
         }
     }
 
     fn path(&self, digest: &ComponentDigest) -> PathBuf {
-        self.dir
-            .join(format!("{digest}-{:016x}.cwasm", self.compatibility))
+        self.dir.join(format!("{digest}-{:016x}.cwasm", self.compatibility))
     }
 
     /// Writes a file whole or not at all.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let number = self.unfinished.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self
-            .dir
-            .join(format!(".{}-{number}.tmp", std::process::id()));
+        let unfinished = self.dir.join(format!(".{}-{number}.tmp", std::process::id()));
         let written = fs::OpenOptions::new()
             .write(true)
             .create(true)
@@ -129,10 +116,7 @@ fn load_if(engine: &Engine, path: &Path, noted: &str) -> Result<Component, Strin
 }
 
 /// Maps a file of compiled code into memory.
-#[expect(
-    unsafe_code,
-    reason = "wasmtime cannot check native code; we only load what we wrote ourselves"
-)]
+#[expect(unsafe_code, reason = "wasmtime cannot check native code; we only load what we wrote ourselves")]
 pub(crate) fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: `Component::deserialize_file` asks that the file was made by wasmtime and is not
     // changed while it is mapped. `Cache` only comes here with files in a folder that belongs to

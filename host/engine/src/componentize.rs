@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use rayw_core::{Error, ErrorKind};
 use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
-    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wasmparser::{ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
 use wit_component::{ComponentEncoder, StringEncoding};
@@ -22,9 +21,7 @@ pub(crate) fn component<'a>(bytes: &'a [u8], origin: &str) -> Result<Cow<'a, [u8
         return Ok(binary);
     }
     if !Parser::is_core_wasm(&binary) {
-        return Err(invalid(format!(
-            "`{origin}` is of a version of WebAssembly that is not known: {HINT}"
-        )));
+        return Err(invalid(format!("`{origin}` is of a version of WebAssembly that is not known: {HINT}")));
     }
     from_module(&binary, origin).map(Cow::Owned)
 }
@@ -39,23 +36,15 @@ fn binary<'a>(bytes: &'a [u8], origin: &str) -> Result<Cow<'a, [u8]>, Error> {
     }
     if bytes.starts_with(b"\0asm") {
         if bytes.len() < 8 {
-            return Err(invalid(format!(
-                "`{origin}` ends after {} bytes: build or copy it again",
-                bytes.len()
-            )));
+            return Err(invalid(format!("`{origin}` ends after {} bytes: build or copy it again", bytes.len())));
         }
         return Ok(Cow::Borrowed(bytes));
     }
     if bytes.starts_with(b"\x7fELF") {
-        return Err(invalid(format!(
-            "`{origin}` is a native program, not WebAssembly: {HINT}"
-        )));
+        return Err(invalid(format!("`{origin}` is a native program, not WebAssembly: {HINT}")));
     }
     if !looks_like_text(bytes) {
-        return Err(invalid(format!(
-            "`{origin}` is not WebAssembly, it starts with {}: {HINT}",
-            start(bytes)
-        )));
+        return Err(invalid(format!("`{origin}` is not WebAssembly, it starts with {}: {HINT}", start(bytes))));
     }
     match wat::parse_bytes(bytes) {
         Ok(binary) => Ok(Cow::Owned(binary.into_owned())),
@@ -76,11 +65,7 @@ fn looks_like_text(bytes: &[u8]) -> bool {
 fn start(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(16)];
     let text = shown.escape_ascii().to_string();
-    let hex: Vec<String> = shown
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: Vec<String> = shown.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("\"{text}\" ({})", hex.join(" "))
 }
 
@@ -96,14 +81,9 @@ struct Module<'a> {
 
 fn from_module(bytes: &[u8], origin: &str) -> Result<Vec<u8>, Error> {
     let broken = |error: &dyn std::fmt::Display| {
-        invalid(format!(
-            "`{origin}` is not a valid WebAssembly module: build or copy it again"
-        ))
-        .caused_by(error)
+        invalid(format!("`{origin}` is not a valid WebAssembly module: build or copy it again")).caused_by(error)
     };
-    wasmparser::Validator::new()
-        .validate_all(bytes)
-        .map_err(|error| broken(&error))?;
+    wasmparser::Validator::new().validate_all(bytes).map_err(|error| broken(&error))?;
     let module = read(bytes).map_err(|error| broken(&error))?;
 
     let is_wasi = |name: &str| name == WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME;
@@ -124,26 +104,17 @@ fn from_module(bytes: &[u8], origin: &str) -> Result<Vec<u8>, Error> {
         Cow::Owned(rename::with_world(bytes, &module.exports, origin)?)
     };
     encode(&prepared, wants_wasi, is_command).map_err(|error| {
-        invalid(format!(
-            "`{origin}` is a core module that cannot be made a component; {HINT}"
-        ))
-        .caused_by(format!("{error:#}"))
+        invalid(format!("`{origin}` is a core module that cannot be made a component; {HINT}"))
+            .caused_by(format!("{error:#}"))
     })
 }
 
 /// Wraps a module; the adapter translates the old WASI to the present one.
-fn encode(
-    module: &[u8],
-    wants_wasi: bool,
-    is_command: bool,
-) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+fn encode(module: &[u8], wants_wasi: bool, is_command: bool) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut encoder = ComponentEncoder::default().validate(true).module(module)?;
     if wants_wasi || is_command {
-        let adapter = if is_command {
-            WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER
-        } else {
-            WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER
-        };
+        let adapter =
+            if is_command { WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER } else { WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER };
         encoder = encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)?;
     }
     Ok(encoder.encode()?)
@@ -185,9 +156,7 @@ fn read(bytes: &[u8]) -> Result<Module<'_>, wasmparser::BinaryReaderError> {
                     }
                 }
             }
-            Payload::CustomSection(section) if section.name().starts_with("component-type") => {
-                module.has_world = true
-            }
+            Payload::CustomSection(section) if section.name().starts_with("component-type") => module.has_world = true,
             _ => {}
         }
     }
@@ -220,10 +189,7 @@ fn world(exports: &[(String, &FuncType)]) -> Option<String> {
             [value] => format!(" -> {}", wit_type(*value)?),
             _ => return None,
         };
-        text.push_str(&format!(
-            "  export %{name}: func({}){result};\n",
-            parameters?.join(", ")
-        ));
+        text.push_str(&format!("  export %{name}: func({}){result};\n", parameters?.join(", ")));
     }
     text.push_str("}\n");
     Some(text)

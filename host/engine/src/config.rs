@@ -7,9 +7,7 @@
 use std::num::NonZeroUsize;
 
 use rayw_core::{Error, ErrorKind};
-use wasmtime::{
-    Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
-};
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 /// Slots beside [`EngineSettings::instances_max`](crate::EngineSettings): a component is asked for
 /// its description even when every slot of the node is taken.
@@ -49,8 +47,7 @@ pub(crate) fn engine(instances_max: u32) -> Result<(wasmtime::Engine, bool), Err
                 "no pool of instances, tasks will start more slowly (is the address space limited by `ulimit -v`?): {cause:#}"
             );
             let engine = wasmtime::Engine::new(&config(None)).map_err(|error| {
-                Error::new(ErrorKind::System, "cannot start the WebAssembly engine")
-                    .caused_by(format!("{error:#}"))
+                Error::new(ErrorKind::System, "cannot start the WebAssembly engine").caused_by(format!("{error:#}"))
             })?;
             Ok((engine, false))
         }
@@ -92,11 +89,7 @@ fn pool(instances_max: u32) -> PoolingAllocationConfig {
         .max_unused_warm_slots(components.min(WARM_SLOTS_MAX))
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
         .table_keep_resident(TABLE_KEEP_RESIDENT)
-        .pagemap_scan(if has_swap() {
-            Enabled::No
-        } else {
-            Enabled::Auto
-        });
+        .pagemap_scan(if has_swap() { Enabled::No } else { Enabled::Auto });
     pool
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use rayw_core::{
-    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Error, ErrorKind, JobId,
-    NodeId, ObjectId, RefId, Resources, TaskId, TaskOptions, Value, limits,
+    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Error, ErrorKind, JobId, NodeId, ObjectId,
+    RefId, Resources, TaskId, TaskOptions, Value, limits,
 };
 
 use crate::services::Answer;
@@ -21,24 +21,16 @@ const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
 const NAMES_MAX: usize = 100_000;
 
 /// The component's own words, checked.
-pub(crate) async fn ask(
-    engine: &Engine,
-    program: &Arc<Program>,
-    origin: &str,
-) -> Result<Description, Error> {
+pub(crate) async fn ask(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<Description, Error> {
     let unable = |cause: Error| {
-        let mut error = Error::new(cause.kind, format!("`{origin}` cannot say what is in it"))
-            .caused_by(&cause);
+        let mut error = Error::new(cause.kind, format!("`{origin}` cannot say what is in it")).caused_by(&cause);
         error.backtrace = cause.backtrace;
         error
     };
     let asked = tokio::time::timeout(DESCRIBE_TIME_MAX, run(engine, program, origin)).await;
     let description = asked.unwrap_or_else(|_| {
         let seconds = DESCRIBE_TIME_MAX.as_secs();
-        Err(Error::new(
-            ErrorKind::TaskTimeout,
-            format!("`describe` did not return within {seconds} seconds"),
-        ))
+        Err(Error::new(ErrorKind::TaskTimeout, format!("`describe` did not return within {seconds} seconds")))
     });
     let description = description.map_err(unable)?;
     check(&description).map_err(|why| unable(Error::new(ErrorKind::InvalidArgument, why)))?;
@@ -54,20 +46,13 @@ async fn run(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<De
         grants: Arc::new(Grants::default()),
         args: Vec::new(),
     };
-    let guest = Guest::new(
-        Arc::new(Nothing),
-        Arc::new(nobody(program.digest)),
-        &sandbox,
-    )?;
+    let guest = Guest::new(Arc::new(Nothing), Arc::new(nobody(program.digest)), &sandbox)?;
     let mut instance = engine.start_to_describe(Arc::clone(program), guest).await?;
     instance.check_shape(exports).map_err(|cause| {
-        export::other_contract(origin, "a `rayw:core/guest` of another shape")
-            .caused_by(format!("{cause:#}"))
+        export::other_contract(origin, "a `rayw:core/guest` of another shape").caused_by(format!("{cause:#}"))
     })?;
     let described = instance.describe(exports).await;
-    described
-        .map(Into::into)
-        .map_err(|error| trap::explain(&error, instance.guest()))
+    described.map(Into::into).map_err(|error| trap::explain(&error, instance.guest()))
 }
 
 /// Names must be there, be few enough, and be different.
@@ -76,37 +61,20 @@ fn check(description: &Description) -> Result<(), String> {
     let mut check = |what: &str, names: Vec<&String>| {
         let mut seen = HashSet::new();
         for name in names {
-            left = left
-                .checked_sub(1)
-                .ok_or_else(|| format!("it lists more than {NAMES_MAX} names"))?;
+            left = left.checked_sub(1).ok_or_else(|| format!("it lists more than {NAMES_MAX} names"))?;
             if name.is_empty() || name.chars().any(char::is_control) {
                 return Err(format!("{what} is called `{}`", name.escape_debug()));
             }
             if !seen.insert(name) {
-                return Err(format!(
-                    "{what} `{name}` is there twice: rename one of them"
-                ));
+                return Err(format!("{what} `{name}` is there twice: rename one of them"));
             }
         }
         Ok(())
     };
-    check(
-        "function",
-        description
-            .functions
-            .iter()
-            .map(|function| &function.name)
-            .collect(),
-    )?;
-    check(
-        "actor class",
-        description.actors.iter().map(|class| &class.name).collect(),
-    )?;
+    check("function", description.functions.iter().map(|function| &function.name).collect())?;
+    check("actor class", description.actors.iter().map(|class| &class.name).collect())?;
     for class in &description.actors {
-        check(
-            &format!("method of `{}`", class.name),
-            class.methods.iter().map(|method| &method.name).collect(),
-        )?;
+        check(&format!("method of `{}`", class.name), class.methods.iter().map(|method| &method.name).collect())?;
     }
     Ok(())
 }
@@ -143,13 +111,7 @@ fn refused<T>() -> Result<T, Error> {
 }
 
 impl Services for Nothing {
-    fn submit(
-        &self,
-        _: &Caller,
-        _: &str,
-        _: Vec<Arg>,
-        _: TaskOptions,
-    ) -> Result<Vec<ObjectId>, Error> {
+    fn submit(&self, _: &Caller, _: &str, _: Vec<Arg>, _: TaskOptions) -> Result<Vec<ObjectId>, Error> {
         refused()
     }
 
@@ -157,23 +119,11 @@ impl Services for Nothing {
         refused()
     }
 
-    fn get(
-        &self,
-        _: Arc<Caller>,
-        _: Vec<ObjectId>,
-        _: Option<Duration>,
-    ) -> Answer<'_, Vec<Arc<Value>>> {
+    fn get(&self, _: Arc<Caller>, _: Vec<ObjectId>, _: Option<Duration>) -> Answer<'_, Vec<Arc<Value>>> {
         Box::pin(std::future::ready(refused()))
     }
 
-    fn wait(
-        &self,
-        _: Arc<Caller>,
-        _: Vec<ObjectId>,
-        _: u32,
-        _: Option<Duration>,
-        _: bool,
-    ) -> Answer<'_, Vec<u32>> {
+    fn wait(&self, _: Arc<Caller>, _: Vec<ObjectId>, _: u32, _: Option<Duration>, _: bool) -> Answer<'_, Vec<u32>> {
         Box::pin(std::future::ready(refused()))
     }
 
@@ -181,24 +131,11 @@ impl Services for Nothing {
         refused()
     }
 
-    fn create_actor(
-        &self,
-        _: Arc<Caller>,
-        _: String,
-        _: Vec<Arg>,
-        _: ActorOptions,
-    ) -> Answer<'_, ActorId> {
+    fn create_actor(&self, _: Arc<Caller>, _: String, _: Vec<Arg>, _: ActorOptions) -> Answer<'_, ActorId> {
         Box::pin(std::future::ready(refused()))
     }
 
-    fn call_actor(
-        &self,
-        _: &Caller,
-        _: ActorId,
-        _: &str,
-        _: Vec<Arg>,
-        _: CallOptions,
-    ) -> Result<Vec<ObjectId>, Error> {
+    fn call_actor(&self, _: &Caller, _: ActorId, _: &str, _: Vec<Arg>, _: CallOptions) -> Result<Vec<ObjectId>, Error> {
         refused()
     }
 

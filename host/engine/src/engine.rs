@@ -15,9 +15,7 @@ use wasmtime::component::{Component, Linker};
 use crate::cache::Cache;
 use crate::export::{self, Exports};
 use crate::state::Guest;
-use crate::{
-    Caller, Instance, Program, Sandbox, Services, componentize, config, describe, epoch, host,
-};
+use crate::{Caller, Instance, Program, Sandbox, Services, componentize, config, describe, epoch, host};
 
 /// How long a start waits for a free place. Leases bound what runs at once, so a longer wait means
 /// that actors and blocked tasks hold all places, and somebody should be told.
@@ -40,11 +38,7 @@ pub struct EngineSettings {
 impl Default for EngineSettings {
     fn default() -> Self {
         let compile_threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            cache_dir: None,
-            instances_max: limits::INSTANCES_MAX,
-            compile_threads,
-        }
+        Self { cache_dir: None, instances_max: limits::INSTANCES_MAX, compile_threads }
     }
 }
 
@@ -72,12 +66,11 @@ impl Engine {
     /// # Errors
     /// `System` when not even an engine without a pool can be made.
     pub fn new(settings: EngineSettings) -> Result<Arc<Self>, Error> {
-        let failed =
-            |what: &str, cause: String| Error::new(ErrorKind::System, what).caused_by(cause);
+        let failed = |what: &str, cause: String| Error::new(ErrorKind::System, what).caused_by(cause);
         let (wasm, has_pool) = config::engine(settings.instances_max)?;
         epoch::tick(&wasm)?;
-        let linker = host::linker(&wasm)
-            .map_err(|error| failed("cannot link the host functions", format!("{error:#}")))?;
+        let linker =
+            host::linker(&wasm).map_err(|error| failed("cannot link the host functions", format!("{error:#}")))?;
         let cache = settings.cache_dir.and_then(|dir| {
             Cache::open(&dir, &wasm)
                 .inspect_err(|error| tracing::warn!(dir = %dir.display(), "compiled components are not kept: {error}"))
@@ -155,10 +148,7 @@ impl Engine {
         let engine = Arc::clone(self);
         let origin = origin.to_owned();
         let loading = self.loading.spawn(async move {
-            let loaded = cell
-                .get_or_try_init(|| engine.load_new(digest, bytes, &origin))
-                .await
-                .cloned();
+            let loaded = cell.get_or_try_init(|| engine.load_new(digest, bytes, &origin)).await.cloned();
             drop(cell);
             engine.forget_failed(&digest);
             loaded
@@ -169,10 +159,7 @@ impl Engine {
     /// Drops the cell of a component that could not be loaded, unless somebody is trying again.
     fn forget_failed(&self, digest: &ComponentDigest) {
         let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        if programs
-            .get(digest)
-            .is_some_and(|cell| cell.get().is_none() && Arc::strong_count(cell) == 1)
-        {
+        if programs.get(digest).is_some_and(|cell| cell.get().is_none() && Arc::strong_count(cell) == 1) {
             programs.remove(digest);
         }
     }
@@ -184,72 +171,35 @@ impl Engine {
         origin: &str,
     ) -> Result<Arc<Program>, Error> {
         // The semaphore lives as long as the engine and is never closed.
-        let _compiling = self
-            .compiling
-            .acquire()
-            .await
-            .map_err(|error| closed(&error))?;
+        let _compiling = self.compiling.acquire().await.map_err(|error| closed(&error))?;
         let engine = Arc::clone(self);
         let owned_origin = origin.to_owned();
-        let program =
-            Arc::new(off_thread(move || engine.prepare(digest, &bytes, &owned_origin)).await??);
+        let program = Arc::new(off_thread(move || engine.prepare(digest, &bytes, &owned_origin)).await??);
         let description = describe::ask(self, &program, origin).await?;
         // Asking was the first and only use of the program so far.
-        let program = Arc::try_unwrap(program).map(|program| Program {
-            description,
-            ..program
-        });
-        program.map(Arc::new).map_err(|_| {
-            Error::new(
-                ErrorKind::System,
-                "a component was used before it was described",
-            )
-        })
+        let program = Arc::try_unwrap(program).map(|program| Program { description, ..program });
+        program.map(Arc::new).map_err(|_| Error::new(ErrorKind::System, "a component was used before it was described"))
     }
 
     /// Everything about a component that needs no running guest.
-    fn prepare(
-        &self,
-        digest: ComponentDigest,
-        bytes: &[u8],
-        origin: &str,
-    ) -> Result<Program, Error> {
+    fn prepare(&self, digest: ComponentDigest, bytes: &[u8], origin: &str) -> Result<Program, Error> {
         let (component, was_cached) = self.component(&digest, bytes, origin)?;
-        let pre = self
-            .linker
-            .instantiate_pre(&component)
-            .map_err(|error| export::unlinkable(&component, origin, &error))?;
+        let pre =
+            self.linker.instantiate_pre(&component).map_err(|error| export::unlinkable(&component, origin, &error))?;
         let component_type = self
             .linker
             .substituted_component_type(&component)
             .map_err(|error| export::unlinkable(&component, origin, &error))?;
         let exports = Exports::of(&component, &component_type, origin)?;
-        Ok(Program {
-            digest,
-            pre,
-            exports,
-            description: rayw_core::Description::default(),
-            was_cached,
-        })
+        Ok(Program { digest, pre, exports, description: rayw_core::Description::default(), was_cached })
     }
 
-    fn component(
-        &self,
-        digest: &ComponentDigest,
-        bytes: &[u8],
-        origin: &str,
-    ) -> Result<(Component, bool), Error> {
-        if let Some(component) = self
-            .cache
-            .as_ref()
-            .and_then(|cache| cache.load(&self.wasm, digest))
-        {
+    fn component(&self, digest: &ComponentDigest, bytes: &[u8], origin: &str) -> Result<(Component, bool), Error> {
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.load(&self.wasm, digest)) {
             return Ok((component, true));
         }
         let binary = componentize::component(bytes, origin)?;
-        let compiled = self
-            .compilers
-            .install(|| Component::from_binary(&self.wasm, &binary));
+        let compiled = self.compilers.install(|| Component::from_binary(&self.wasm, &binary));
         let component = compiled.map_err(|error| {
             let message = format!("`{origin}` is not a valid component: build or copy it again");
             Error::new(ErrorKind::InvalidArgument, message).caused_by(format!("{error:#}"))
@@ -292,34 +242,21 @@ impl Engine {
     }
 
     /// A sandbox for the question what is in a component; it has places of its own.
-    pub(crate) async fn start_to_describe(
-        &self,
-        program: Arc<Program>,
-        guest: Guest,
-    ) -> Result<Instance, Error> {
+    pub(crate) async fn start_to_describe(&self, program: Arc<Program>, guest: Guest) -> Result<Instance, Error> {
         let places = Arc::clone(&self.places_for_describe);
-        let place = places
-            .acquire_owned()
-            .await
-            .map_err(|error| closed(&error))?;
+        let place = places.acquire_owned().await.map_err(|error| closed(&error))?;
         Instance::start(&self.wasm, program, guest, place).await
     }
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine")
-            .field("has_pool", &self.has_pool)
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").field("has_pool", &self.has_pool).finish_non_exhaustive()
     }
 }
 
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| panicked(&error))
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| panicked(&error))
 }
 
 fn panicked(error: &tokio::task::JoinError) -> Error {

@@ -21,19 +21,12 @@ pub(crate) fn tick(engine: &Engine) -> Result<(), Error> {
             }
         })
         .map(drop)
-        .map_err(|error| {
-            Error::new(ErrorKind::System, "cannot start the epoch thread").caused_by(error)
-        })
+        .map_err(|error| Error::new(ErrorKind::System, "cannot start the epoch thread").caused_by(error))
 }
 
 /// Makes whatever runs in the store yield to the runtime once a tick.
 pub(crate) fn yield_each_tick<T>(store: &mut Store<T>) {
-    store.epoch_deadline_callback(|_| {
-        Ok(UpdateDeadline::YieldCustom(
-            1,
-            Box::pin(tokio::task::yield_now()),
-        ))
-    });
+    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
     rearm(store);
 }
 

@@ -32,23 +32,13 @@ pub(crate) struct Exports {
 
 impl Exports {
     /// Looks at a component whose imports are resolved.
-    pub(crate) fn of(
-        component: &Component,
-        component_type: &ComponentType,
-        origin: &str,
-    ) -> Result<Self, Error> {
+    pub(crate) fn of(component: &Component, component_type: &ComponentType, origin: &str) -> Result<Self, Error> {
         let engine = component.engine();
-        let mut exports = Self {
-            guest: None,
-            run: None,
-            typed: Vec::new(),
-        };
+        let mut exports = Self { guest: None, run: None, typed: Vec::new() };
         let mut refused = Vec::new();
         for (name, item) in component_type.exports(engine) {
             match item.ty {
-                ComponentItem::ComponentInstance(_)
-                    if name.starts_with("rayw:core/guest@") || name == GUEST =>
-                {
+                ComponentItem::ComponentInstance(_) if name.starts_with("rayw:core/guest@") || name == GUEST => {
                     exports.guest = Some(guest(component, name, origin)?);
                 }
                 ComponentItem::ComponentInstance(_) if name.starts_with("wasi:cli/run@0.2.") => {
@@ -94,9 +84,7 @@ impl Exports {
              values; write tasks with the `rayw` crate and build with `rayw build`"
         );
         let error = Error::new(ErrorKind::InvalidArgument, message);
-        Err(refused
-            .iter()
-            .fold(error, |error, why| error.caused_by(why)))
+        Err(refused.iter().fold(error, |error, why| error.caused_by(why)))
     }
 }
 
@@ -138,41 +126,24 @@ pub(crate) fn unlinkable(component: &Component, origin: &str, cause: &wasmtime::
     let is_offered = |name: &str| {
         let (path, version) = name.split_once('@').unwrap_or((name, ""));
         let (package, interface) = path.split_once('/').unwrap_or((path, ""));
-        let is_ours =
-            package == "rayw:core" && version.starts_with("0.1.") && OFFERED.contains(&interface);
-        let is_wasi = package
-            .strip_prefix("wasi:")
-            .is_some_and(|of| WASI.contains(&of))
-            && version.starts_with("0.2.");
+        let is_ours = package == "rayw:core" && version.starts_with("0.1.") && OFFERED.contains(&interface);
+        let is_wasi = package.strip_prefix("wasi:").is_some_and(|of| WASI.contains(&of)) && version.starts_with("0.2.");
         is_ours || is_wasi
     };
     let engine = component.engine();
     let component_type = component.component_type();
-    let imports: Vec<&str> = component_type
-        .imports(engine)
-        .map(|(name, _)| name)
-        .collect();
-    let missing: Vec<&str> = imports
-        .iter()
-        .copied()
-        .filter(|name| !is_offered(name))
-        .collect();
+    let imports: Vec<&str> = component_type.imports(engine).map(|(name, _)| name).collect();
+    let missing: Vec<&str> = imports.iter().copied().filter(|name| !is_offered(name)).collect();
     if let Some(other) = missing.iter().find(|name| name.starts_with("rayw:core/")) {
         return other_contract(origin, other);
     }
-    let offer = format!(
-        "rayw offers `rayw:core@{VERSION}` ({}) and WASI 0.2 ({})",
-        OFFERED.join(", "),
-        WASI.join(", ")
-    );
+    let offer =
+        format!("rayw offers `rayw:core@{VERSION}` ({}) and WASI 0.2 ({})", OFFERED.join(", "), WASI.join(", "));
     let message = if missing.is_empty() {
         format!("`{origin}` imports something in a shape that rayw does not offer; {offer}")
     } else {
         let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-        format!(
-            "`{origin}` imports {}, which rayw does not offer; {offer}",
-            names.join(", ")
-        )
+        format!("`{origin}` imports {}, which rayw does not offer; {offer}", names.join(", "))
     };
     Error::new(ErrorKind::InvalidArgument, message).caused_by(format!("{cause:#}"))
 }

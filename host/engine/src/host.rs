@@ -39,9 +39,7 @@ fn take_args(
     let mut refused = None;
     for arg in args {
         match arg {
-            types::Arg::Object(object) => {
-                taken.push(Arg::Object(guest.references.object(object.rep())?))
-            }
+            types::Arg::Object(object) => taken.push(Arg::Object(guest.references.object(object.rep())?)),
             types::Arg::Value(value) => match guest.take(value, handles)? {
                 Ok(value) => taken.push(Arg::Value(value)),
                 Err(error) => refused = Some(error),
@@ -49,10 +47,7 @@ fn take_args(
         }
     }
     if given > limits::ARGS_MAX {
-        let message = format!(
-            "{given} arguments are more than the {} that a task may have",
-            limits::ARGS_MAX
-        );
+        let message = format!("{given} arguments are more than the {} that a task may have", limits::ARGS_MAX);
         refused = Some(Error::new(ErrorKind::LimitExceeded, message));
     }
     Ok(refused.map_or(Ok(taken), Err))
@@ -67,16 +62,8 @@ fn give_objects(
         Ok(objects) => objects,
         Err(error) => return Ok((Err(error.into()),)),
     };
-    let give = |object| {
-        guest
-            .references
-            .push(rayw_core::RefId::Object(object))
-            .map(Resource::new_own)
-    };
-    Ok((Ok(objects
-        .into_iter()
-        .map(give)
-        .collect::<Result<_, _>>()?),))
+    let give = |object| guest.references.push(rayw_core::RefId::Object(object)).map(Resource::new_own);
+    Ok((Ok(objects.into_iter().map(give).collect::<Result<_, _>>()?),))
 }
 
 /// An answer of the node as the guest gets it.

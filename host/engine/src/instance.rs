@@ -67,27 +67,15 @@ impl Instance {
     ) -> Result<Self, Error> {
         let mut store = Store::new(engine, guest);
         store.limiter(|guest| &mut guest.memory);
-        let call_bytes = store
-            .data()
-            .memory
-            .cap()
-            .saturating_mul(HOST_BYTES_PER_GUEST_BYTE);
-        store.set_hostcall_fuel(
-            usize::try_from(call_bytes).map_or(CALL_BYTES_MAX, |bytes| bytes.min(CALL_BYTES_MAX)),
-        );
+        let call_bytes = store.data().memory.cap().saturating_mul(HOST_BYTES_PER_GUEST_BYTE);
+        store.set_hostcall_fuel(usize::try_from(call_bytes).map_or(CALL_BYTES_MAX, |bytes| bytes.min(CALL_BYTES_MAX)));
         store.set_max_component_handles(HANDLES_MAX);
         epoch::yield_each_tick(&mut store);
         let instance = match program.pre.instantiate_async(&mut store).await {
             Ok(instance) => instance,
             Err(error) => return Err(trap::explain(&error, store.data())),
         };
-        Ok(Self {
-            store,
-            instance,
-            program,
-            is_usable: true,
-            _place: place,
-        })
+        Ok(Self { store, instance, program, is_usable: true, _place: place })
     }
 
     /// Runs a task: a function of the guest, or an exported function of a typed component.
@@ -104,13 +92,8 @@ impl Instance {
         let program = Arc::clone(&self.program);
         self.begin(caller)?;
         let Some(guest) = &program.exports.guest else {
-            let value = self
-                .invoke_typed(&program, function, args, num_returns)
-                .await?;
-            return Ok(Returned {
-                values: value.into_iter().collect(),
-                handles: self.no_handles(),
-            });
+            let value = self.invoke_typed(&program, function, args, num_returns).await?;
+            return Ok(Returned { values: value.into_iter().collect(), handles: self.no_handles() });
         };
         let args = self.give(args)?;
         let params = (function, args.as_slice(), num_returns);
@@ -122,12 +105,7 @@ impl Instance {
     ///
     /// # Errors
     /// The constructor's own error, or why it broke down.
-    pub async fn construct(
-        &mut self,
-        caller: Arc<Caller>,
-        class: &str,
-        args: &[Arc<Value>],
-    ) -> Result<(), Error> {
+    pub async fn construct(&mut self, caller: Arc<Caller>, class: &str, args: &[Arc<Value>]) -> Result<(), Error> {
         let program = Arc::clone(&self.program);
         self.begin(caller)?;
         let args = self.give(args)?;
@@ -177,26 +155,17 @@ impl Instance {
     }
 
     /// What the guest says is in it.
-    pub(crate) async fn describe(
-        &mut self,
-        guest: &GuestExports,
-    ) -> wasmtime::Result<types::Description> {
-        let (description,) = self
-            .enter_raw::<(), (types::Description,)>(&guest.describe, ())
-            .await?;
+    pub(crate) async fn describe(&mut self, guest: &GuestExports) -> wasmtime::Result<types::Description> {
+        let (description,) = self.enter_raw::<(), (types::Description,)>(&guest.describe, ()).await?;
         Ok(description)
     }
 
     /// Whether the guest's functions have the types of our contract.
     pub(crate) fn check_shape(&mut self, guest: &GuestExports) -> wasmtime::Result<()> {
-        self.instance
-            .get_typed_func::<(), (types::Description,)>(&mut self.store, &guest.describe)?;
-        self.instance
-            .get_typed_func::<Invoke, Values>(&mut self.store, &guest.invoke)?;
-        self.instance
-            .get_typed_func::<Construct, types::Answer<()>>(&mut self.store, &guest.construct)?;
-        self.instance
-            .get_typed_func::<Invoke, Values>(&mut self.store, &guest.call)?;
+        self.instance.get_typed_func::<(), (types::Description,)>(&mut self.store, &guest.describe)?;
+        self.instance.get_typed_func::<Invoke, Values>(&mut self.store, &guest.invoke)?;
+        self.instance.get_typed_func::<Construct, types::Answer<()>>(&mut self.store, &guest.construct)?;
+        self.instance.get_typed_func::<Invoke, Values>(&mut self.store, &guest.call)?;
         Ok(())
     }
 
@@ -233,11 +202,7 @@ impl Instance {
     }
 
     /// Calls an export; a trap becomes an error.
-    async fn enter<Params, Return>(
-        &mut self,
-        index: &ComponentExportIndex,
-        params: Params,
-    ) -> Result<Return, Error>
+    async fn enter<Params, Return>(&mut self, index: &ComponentExportIndex, params: Params) -> Result<Return, Error>
     where
         Params: ComponentNamedList + Lower + Send + Sync,
         Return: ComponentNamedList + Lift + Send + Sync + 'static,
@@ -255,9 +220,7 @@ impl Instance {
         Params: ComponentNamedList + Lower + Send + Sync,
         Return: ComponentNamedList + Lift + Send + Sync + 'static,
     {
-        let function = self
-            .instance
-            .get_typed_func::<Params, Return>(&mut self.store, index)?;
+        let function = self.instance.get_typed_func::<Params, Return>(&mut self.store, index)?;
         epoch::rearm(&mut self.store);
         self.is_usable = false;
         let returned = function.call_async(&mut self.store, params).await;
@@ -278,16 +241,11 @@ impl Instance {
         function.check_returns(num_returns)?;
         let mut results = function.results();
         let Some(export) = self.instance.get_func(&mut self.store, function.index) else {
-            return Err(Error::new(
-                ErrorKind::System,
-                format!("`{}` is no function of the instance", function.name),
-            ));
+            return Err(Error::new(ErrorKind::System, format!("`{}` is no function of the instance", function.name)));
         };
         epoch::rearm(&mut self.store);
         self.is_usable = false;
-        let called = export
-            .call_async(&mut self.store, &params, &mut results)
-            .await;
+        let called = export.call_async(&mut self.store, &params, &mut results).await;
         self.is_usable = called.is_ok();
         self.store.data().flush();
         called.map_err(|error| trap::explain(&error, self.store.data()))?;
@@ -316,10 +274,7 @@ impl Instance {
             values.push(taken.map_err(|error| trap::explain(&error, self.store.data()))??);
         }
         if values.len() != num_returns as usize {
-            let message = format!(
-                "`{function}` returned {} values, its `num_returns` is {num_returns}",
-                values.len()
-            );
+            let message = format!("`{function}` returned {} values, its `num_returns` is {num_returns}", values.len());
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
         Ok(Returned { values, handles })
@@ -332,9 +287,7 @@ impl Instance {
 
 impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instance")
-            .field("is_usable", &self.is_usable)
-            .finish_non_exhaustive()
+        f.debug_struct("Instance").field("is_usable", &self.is_usable).finish_non_exhaustive()
     }
 }
 

@@ -27,12 +27,7 @@ pub(crate) struct MemoryLimit {
 
 impl MemoryLimit {
     pub(crate) fn new(cap: u64) -> Self {
-        Self {
-            cap,
-            used: 0,
-            granted: 0,
-            denied: None,
-        }
+        Self { cap, used: 0, granted: 0, denied: None }
     }
 
     pub(crate) fn cap(&self) -> u64 {
@@ -57,10 +52,7 @@ impl MemoryLimit {
         let more = desired.saturating_sub(current);
         let wanted = self.used.saturating_add(more);
         if wanted > self.cap {
-            self.denied = Some(Denied {
-                wanted,
-                cap: self.cap,
-            });
+            self.denied = Some(Denied { wanted, cap: self.cap });
             return false;
         }
         self.used = wanted;
@@ -72,22 +64,14 @@ impl MemoryLimit {
         let wanted = self.used;
         self.used -= self.granted;
         if self.granted > 0 {
-            self.denied.get_or_insert(Denied {
-                wanted,
-                cap: self.cap.min(WASM32_BYTES_MAX),
-            });
+            self.denied.get_or_insert(Denied { wanted, cap: self.cap.min(WASM32_BYTES_MAX) });
         }
         self.granted = 0;
     }
 }
 
 impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
         Ok(self.grow(current as u64, desired as u64))
     }
 
@@ -96,16 +80,8 @@ impl ResourceLimiter for MemoryLimit {
         Ok(())
     }
 
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> Result<bool> {
-        Ok(self.grow(
-            current as u64 * TABLE_ELEMENT_BYTES,
-            desired as u64 * TABLE_ELEMENT_BYTES,
-        ))
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        Ok(self.grow(current as u64 * TABLE_ELEMENT_BYTES, desired as u64 * TABLE_ELEMENT_BYTES))
     }
 
     fn table_grow_failed(&mut self, _error: Error) -> Result<()> {
@@ -123,13 +99,7 @@ mod tests {
         let mut limit = MemoryLimit::new(100);
         assert!(limit.memory_growing(0, 60, None).unwrap());
         assert!(!limit.memory_growing(0, 50, None).unwrap());
-        assert_eq!(
-            limit.denied(),
-            Some(Denied {
-                wanted: 110,
-                cap: 100
-            })
-        );
+        assert_eq!(limit.denied(), Some(Denied { wanted: 110, cap: 100 }));
         assert!(limit.table_growing(0, 5, None).unwrap());
         assert_eq!(limit.used(), 100);
     }
@@ -139,9 +109,7 @@ mod tests {
         let mut limit = MemoryLimit::new(100);
         assert!(limit.memory_growing(0, 60, None).unwrap());
         assert!(limit.memory_growing(60, 90, None).unwrap());
-        limit
-            .memory_grow_failed(Error::msg("above its maximum"))
-            .unwrap();
+        limit.memory_grow_failed(Error::msg("above its maximum")).unwrap();
         assert_eq!(limit.used(), 60);
     }
 }

@@ -21,28 +21,19 @@ pub fn parse_call(text: &str) -> Result<(String, Vec<String>), Error> {
     }
     let list = format!("[{arguments}]");
     let parsed = UntypedValue::parse(&list).map_err(|error| not_values(text, &error))?;
-    let nodes = parsed
-        .node()
-        .as_list()
-        .map_err(|error| not_values(text, &error))?;
-    Ok((
-        name.to_owned(),
-        nodes.map(|node| list[node.span()].to_owned()).collect(),
-    ))
+    let nodes = parsed.node().as_list().map_err(|error| not_values(text, &error))?;
+    Ok((name.to_owned(), nodes.map(|node| list[node.span()].to_owned()).collect()))
 }
 
 fn not_values(text: &str, cause: &dyn std::fmt::Display) -> Error {
-    let message =
-        format!("the arguments of `{text}` are no values: write them like `f(1, \"two\", [3, 4])`");
+    let message = format!("the arguments of `{text}` are no values: write them like `f(1, \"two\", [3, 4])`");
     Error::new(ErrorKind::InvalidArgument, message).caused_by(cause)
 }
 
 /// The name and what stands between the parentheses. A name alone is a call without arguments.
 fn split(text: &str) -> Result<(&str, &str), Error> {
     let text = text.trim();
-    let (name, rest) = text
-        .split_once('(')
-        .map_or((text, ""), |(name, rest)| (name.trim(), rest));
+    let (name, rest) = text.split_once('(').map_or((text, ""), |(name, rest)| (name.trim(), rest));
     let wrong = |why: &str| {
         let message = format!("`{text}` is not a call, {why}: write it like `f(1, \"two\")`");
         Error::new(ErrorKind::InvalidArgument, message)
@@ -75,7 +66,8 @@ impl Program {
         let (name, arguments) = split(text)?;
         let function = self.description().function(name)?;
         let args: Vec<serde_json::Value> = serde_json::from_str(&format!("[{arguments}]")).map_err(|error| {
-            let message = format!("the arguments of `{text}` are no JSON values: write them like `f(1, \"two\", [3, 4])`");
+            let message =
+                format!("the arguments of `{text}` are no JSON values: write them like `f(1, \"two\", [3, 4])`");
             Error::new(ErrorKind::InvalidArgument, message).caused_by(error)
         })?;
         check_arity(name, &function.parameters, args.len())?;
@@ -95,14 +87,9 @@ impl Program {
 }
 
 fn msgpack(value: &serde_json::Value) -> Result<Value, Error> {
-    let data = rmp_serde::to_vec_named(value).map_err(|error| {
-        Error::new(ErrorKind::Serialization, "an argument cannot be encoded").caused_by(error)
-    })?;
-    Ok(Value {
-        codec: Codec::Msgpack,
-        data: Bytes::from(data),
-        refs: Vec::new(),
-    })
+    let data = rmp_serde::to_vec_named(value)
+        .map_err(|error| Error::new(ErrorKind::Serialization, "an argument cannot be encoded").caused_by(error))?;
+    Ok(Value { codec: Codec::Msgpack, data: Bytes::from(data), refs: Vec::new() })
 }
 
 fn json(data: &[u8]) -> Option<String> {
@@ -117,16 +104,8 @@ fn raw(data: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(data) {
         return text.to_owned();
     }
-    let shown: String = data
-        .iter()
-        .take(RAW_BYTES_SHOWN)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    if data.len() > RAW_BYTES_SHOWN {
-        format!("{shown}… ({} bytes)", data.len())
-    } else {
-        shown
-    }
+    let shown: String = data.iter().take(RAW_BYTES_SHOWN).map(|byte| format!("{byte:02x}")).collect();
+    if data.len() > RAW_BYTES_SHOWN { format!("{shown}… ({} bytes)", data.len()) } else { shown }
 }
 
 #[cfg(test)]
@@ -144,11 +123,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_none_says_why() {
-        for (text, why) in [
-            ("(1)", "name is missing"),
-            ("f(1", "last character"),
-            ("f(1 2)", "are no values"),
-        ] {
+        for (text, why) in [("(1)", "name is missing"), ("f(1", "last character"), ("f(1 2)", "are no values")] {
             let message = parse_call(text).unwrap_err().to_string();
             assert!(message.contains(why), "{message}");
         }

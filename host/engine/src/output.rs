@@ -35,12 +35,7 @@ pub(crate) type SharedPrinter = Arc<Mutex<Printer>>;
 
 impl Printer {
     pub(crate) fn new(services: Arc<dyn Services>, caller: Arc<Caller>) -> Self {
-        Self {
-            services,
-            caller,
-            partial: [Vec::new(), Vec::new()],
-            bytes_left: limits::LOG_BYTES_PER_TASK_MAX,
-        }
+        Self { services, caller, partial: [Vec::new(), Vec::new()], bytes_left: limits::LOG_BYTES_PER_TASK_MAX }
     }
 
     /// From here on another task prints.
@@ -67,9 +62,7 @@ impl Printer {
         if self.bytes_left == 0 {
             return;
         }
-        let allowed = usize::try_from(self.bytes_left)
-            .unwrap_or(usize::MAX)
-            .min(bytes.len());
+        let allowed = usize::try_from(self.bytes_left).unwrap_or(usize::MAX).min(bytes.len());
         self.bytes_left -= allowed as u64;
         self.split(output, &bytes[..allowed]);
         if self.bytes_left == 0 {
@@ -114,21 +107,16 @@ impl Printer {
         while rest.len() > limits::LOG_LINE_BYTES_MAX {
             rest = self.print_piece(output, rest);
         }
-        self.services
-            .print(&self.caller, output, &String::from_utf8_lossy(rest), ends);
+        self.services.print(&self.caller, output, &String::from_utf8_lossy(rest), ends);
     }
 
     /// Prints as much as one line may hold, without cutting a character; answers with the rest.
     fn print_piece<'a>(&self, output: Output, line: &'a [u8]) -> &'a [u8] {
         let is_inside = |at: usize| line.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
         let most = limits::LOG_LINE_BYTES_MAX.min(line.len());
-        let end = (most.saturating_sub(3)..=most)
-            .rev()
-            .find(|at| !is_inside(*at))
-            .unwrap_or(most);
+        let end = (most.saturating_sub(3)..=most).rev().find(|at| !is_inside(*at)).unwrap_or(most);
         let (piece, rest) = line.split_at(end);
-        self.services
-            .print(&self.caller, output, &String::from_utf8_lossy(piece), !self.caller.is_driver);
+        self.services.print(&self.caller, output, &String::from_utf8_lossy(piece), !self.caller.is_driver);
         rest
     }
 }
@@ -149,10 +137,7 @@ pub(crate) struct GuestOutput {
 
 impl GuestOutput {
     fn print(&self, bytes: &[u8]) {
-        self.printer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .write(self.output, bytes);
+        self.printer.lock().unwrap_or_else(PoisonError::into_inner).write(self.output, bytes);
     }
 }
 
@@ -193,11 +178,7 @@ impl OutputStream for GuestOutput {
 }
 
 impl AsyncWrite for GuestOutput {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.print(bytes);
         Poll::Ready(Ok(bytes.len()))
     }

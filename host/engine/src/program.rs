@@ -57,34 +57,16 @@ impl Program {
         let mut text = String::new();
         if let Some(name) = function {
             let function = self.description.function(name)?;
-            signature(
-                &mut text,
-                "",
-                &function.name,
-                &function.parameters,
-                &function.returns,
-            );
+            signature(&mut text, "", &function.name, &function.parameters, &function.returns);
             return Ok(text);
         }
         for function in &self.description.functions {
-            signature(
-                &mut text,
-                "",
-                &function.name,
-                &function.parameters,
-                &function.returns,
-            );
+            signature(&mut text, "", &function.name, &function.parameters, &function.returns);
         }
         for class in &self.description.actors {
             signature(&mut text, "actor ", &class.name, &class.parameters, "");
             for method in &class.methods {
-                signature(
-                    &mut text,
-                    "  ",
-                    &method.name,
-                    &method.parameters,
-                    &method.returns,
-                );
+                signature(&mut text, "  ", &method.name, &method.parameters, &method.returns);
             }
         }
         Ok(text)
@@ -93,22 +75,14 @@ impl Program {
 
 impl std::fmt::Debug for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Program")
-            .field("digest", &self.digest)
-            .finish_non_exhaustive()
+        f.debug_struct("Program").field("digest", &self.digest).finish_non_exhaustive()
     }
 }
 
 fn signature(text: &mut String, indent: &str, name: &str, parameters: &[Parameter], returns: &str) {
-    let parameters: Vec<String> = parameters
-        .iter()
-        .map(|parameter| format!("{}: {}", parameter.name, parameter.type_name))
-        .collect();
-    let arrow = if matches!(returns, "" | "()") {
-        String::new()
-    } else {
-        format!(" -> {returns}")
-    };
+    let parameters: Vec<String> =
+        parameters.iter().map(|parameter| format!("{}: {}", parameter.name, parameter.type_name)).collect();
+    let arrow = if matches!(returns, "" | "()") { String::new() } else { format!(" -> {returns}") };
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{indent}{name}({}){arrow}", parameters.join(", "));
 }

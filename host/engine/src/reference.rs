@@ -24,10 +24,7 @@ pub struct Handles {
 
 impl Handles {
     pub(crate) fn new(services: Arc<dyn Services>) -> Self {
-        Self {
-            services,
-            refs: Vec::new(),
-        }
+        Self { services, refs: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, reference: RefId) {
@@ -64,11 +61,7 @@ pub(crate) struct References {
 
 impl References {
     pub(crate) fn new(services: Arc<dyn Services>) -> Self {
-        Self {
-            services,
-            slots: Vec::new(),
-            free: Vec::new(),
-        }
+        Self { services, slots: Vec::new(), free: Vec::new() }
     }
 
     /// Takes over one counted reference.
@@ -107,9 +100,7 @@ impl References {
 
 /// wasmtime checks every handle before it comes here, so this is a fault of the host.
 fn unknown(number: u32) -> wasmtime::Error {
-    wasmtime::Error::msg(format!(
-        "there is no reference number {number} in this store"
-    ))
+    wasmtime::Error::msg(format!("there is no reference number {number} in this store"))
 }
 
 impl Drop for References {

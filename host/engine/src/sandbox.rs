@@ -38,22 +38,15 @@ impl Grants {
     pub fn check(&self) -> Result<(), Error> {
         for dir in &self.dirs {
             let unusable = |cause: String| {
-                let message = format!(
-                    "cannot give the folder `{}` as `{}`",
-                    dir.host.display(),
-                    dir.guest
-                );
+                let message = format!("cannot give the folder `{}` as `{}`", dir.host.display(), dir.guest);
                 Error::new(ErrorKind::InvalidArgument, message).caused_by(cause)
             };
             if dir.guest.is_empty() {
                 return Err(unusable("the guest's name of it is empty".to_owned()));
             }
-            let metadata =
-                std::fs::metadata(&dir.host).map_err(|error| unusable(error.to_string()))?;
+            let metadata = std::fs::metadata(&dir.host).map_err(|error| unusable(error.to_string()))?;
             if !metadata.is_dir() {
-                return Err(unusable(
-                    "it is a file, and only folders can be given".to_owned(),
-                ));
+                return Err(unusable("it is a file, and only folders can be given".to_owned()));
             }
             std::fs::read_dir(&dir.host).map_err(|error| unusable(error.to_string()))?;
         }
@@ -73,39 +66,19 @@ pub struct Sandbox {
 }
 
 /// The WASI side of a sandbox.
-pub(crate) fn wasi(
-    grants: &Grants,
-    args: &[String],
-    printer: &SharedPrinter,
-) -> Result<WasiCtx, Error> {
+pub(crate) fn wasi(grants: &Grants, args: &[String], printer: &SharedPrinter) -> Result<WasiCtx, Error> {
     let mut builder = WasiCtx::builder();
     builder
-        .stdout(GuestOutput {
-            printer: Arc::clone(printer),
-            output: Output::Stdout,
-        })
-        .stderr(GuestOutput {
-            printer: Arc::clone(printer),
-            output: Output::Stderr,
-        })
+        .stdout(GuestOutput { printer: Arc::clone(printer), output: Output::Stdout })
+        .stderr(GuestOutput { printer: Arc::clone(printer), output: Output::Stderr })
         .args(args)
         .envs(&grants.env);
     for dir in &grants.dirs {
-        let perms = if dir.read_only {
-            FsPerms::ReadOnly
-        } else {
-            FsPerms::ReadWrite
-        };
-        builder
-            .preopened_dir(&dir.host, &dir.guest, perms)
-            .map_err(|error| {
-                let message = format!(
-                    "cannot give the folder `{}` as `{}`",
-                    dir.host.display(),
-                    dir.guest
-                );
-                Error::new(ErrorKind::System, message).caused_by(format!("{error:#}"))
-            })?;
+        let perms = if dir.read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
+        builder.preopened_dir(&dir.host, &dir.guest, perms).map_err(|error| {
+            let message = format!("cannot give the folder `{}` as `{}`", dir.host.display(), dir.guest);
+            Error::new(ErrorKind::System, message).caused_by(format!("{error:#}"))
+        })?;
     }
     Ok(builder.build())
 }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use rayw_core::{
-    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Error, JobId, NodeId, ObjectId,
-    RefId, Resources, TaskId, TaskOptions, Value,
+    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Error, JobId, NodeId, ObjectId, RefId, Resources, TaskId,
+    TaskOptions, Value,
 };
 
 /// A boxed future: the slow answers of a node. One allocation beside a wait is nothing.
@@ -117,13 +117,7 @@ pub trait Services: Send + Sync + 'static {
     ///
     /// # Errors
     /// `InvalidArgument` when an actor's call is to be cancelled by force.
-    fn cancel(
-        &self,
-        caller: &Caller,
-        object: ObjectId,
-        force: bool,
-        recursive: bool,
-    ) -> Result<(), Error>;
+    fn cancel(&self, caller: &Caller, object: ObjectId, force: bool, recursive: bool) -> Result<(), Error>;
 
     /// Creates an actor, or finds the one that has the name.
     ///
@@ -154,12 +148,7 @@ pub trait Services: Send + Sync + 'static {
     ///
     /// # Errors
     /// `ActorNotFound`.
-    fn named_actor(
-        &self,
-        caller: Arc<Caller>,
-        name: String,
-        namespace: Option<String>,
-    ) -> Answer<'_, ActorId>;
+    fn named_actor(&self, caller: Arc<Caller>, name: String, namespace: Option<String>) -> Answer<'_, ActorId>;
 
     /// The class of an actor, for people.
     fn actor_class(&self, actor: ActorId) -> Arc<str>;

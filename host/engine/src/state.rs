@@ -41,11 +41,7 @@ struct Wasi {
 }
 
 impl Guest {
-    pub(crate) fn new(
-        services: Arc<dyn Services>,
-        caller: Arc<Caller>,
-        sandbox: &Sandbox,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(services: Arc<dyn Services>, caller: Arc<Caller>, sandbox: &Sandbox) -> Result<Self, Error> {
         let mut guest = Self {
             references: References::new(Arc::clone(&services)),
             services,
@@ -68,11 +64,7 @@ impl Guest {
         let printer = Printer::new(Arc::clone(&self.services), Arc::clone(&self.caller));
         let printer = Arc::new(Mutex::new(printer));
         let context = sandbox::wasi(grants, &self.args, &printer)?;
-        Ok(Wasi {
-            context,
-            table: ResourceTable::new(),
-            printer,
-        })
+        Ok(Wasi { context, table: ResourceTable::new(), printer })
     }
 
     /// A call begins.
@@ -89,10 +81,7 @@ impl Guest {
     /// A call is over: prints the line that has no end.
     pub(crate) fn flush(&self) {
         if let Some(wasi) = &self.wasi {
-            wasi.printer
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .flush();
+            wasi.printer.lock().unwrap_or_else(PoisonError::into_inner).flush();
         }
     }
 
@@ -101,16 +90,8 @@ impl Guest {
         if !value.refs.is_empty() {
             self.services.acquire(&value.refs);
         }
-        let handles = value
-            .refs
-            .iter()
-            .map(|reference| self.give_handle(*reference))
-            .collect::<Result<_, _>>()?;
-        Ok(types::Value {
-            codec: value.codec.into(),
-            data: value.data.clone(),
-            handles,
-        })
+        let handles = value.refs.iter().map(|reference| self.give_handle(*reference)).collect::<Result<_, _>>()?;
+        Ok(types::Value { codec: value.codec.into(), data: value.data.clone(), handles })
     }
 
     fn give_handle(&mut self, reference: RefId) -> wasmtime::Result<types::Handle> {
@@ -137,11 +118,7 @@ impl Guest {
             handles.push(reference);
             refs.push(reference);
         }
-        let value = Value {
-            codec: value.codec.into(),
-            data: value.data,
-            refs,
-        };
+        let value = Value { codec: value.codec.into(), data: value.data, refs };
         Ok(within_limits(&value).map(|()| value))
     }
 }
@@ -154,9 +131,7 @@ impl Drop for Guest {
 
 fn within_limits(value: &Value) -> Result<(), Error> {
     let too_much = |is: usize, most: usize, of: &str| {
-        let message = format!(
-            "a value of {is} {of} is more than the {most} that one value may have: split it"
-        );
+        let message = format!("a value of {is} {of} is more than the {most} that one value may have: split it");
         Err(Error::new(ErrorKind::LimitExceeded, message))
     };
     if value.data.len() > limits::VALUE_BYTES_MAX {
@@ -172,19 +147,10 @@ impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         if self.wasi.is_none() {
             // Without folders nothing of it can fail; with folders it was made at the start.
-            let grants = Grants {
-                dirs: Vec::new(),
-                env: self.grants.env.clone(),
-            };
+            let grants = Grants { dirs: Vec::new(), env: self.grants.env.clone() };
             self.wasi = self.new_wasi(&grants).ok().map(Box::new);
         }
-        let wasi = self
-            .wasi
-            .as_mut()
-            .expect("a context without folders can always be made");
-        WasiCtxView {
-            ctx: &mut wasi.context,
-            table: &mut wasi.table,
-        }
+        let wasi = self.wasi.as_mut().expect("a context without folders can always be made");
+        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
     }
 }

@@ -17,9 +17,7 @@ pub(crate) fn exit_code(error: &wasmtime::Error) -> Option<u8> {
         return Some(*code);
     }
     // WASI knows success and failure, or any number; only a byte of it reaches a shell.
-    error
-        .downcast_ref::<I32Exit>()
-        .map(|exit| u8::try_from(exit.0 & 0xff).unwrap_or(1))
+    error.downcast_ref::<I32Exit>().map(|exit| u8::try_from(exit.0 & 0xff).unwrap_or(1))
 }
 
 /// Why a call into a guest did not return.
@@ -27,10 +25,7 @@ pub(crate) fn explain(error: &wasmtime::Error, guest: &Guest) -> Error {
     let mut explained = if let Some(panic) = &guest.panic {
         panicked(panic)
     } else if let Some(code) = exit_code(error) {
-        Error::new(
-            ErrorKind::WorkerCrashed,
-            format!("the guest exited with code {code}"),
-        )
+        Error::new(ErrorKind::WorkerCrashed, format!("the guest exited with code {code}"))
     } else if let Some(denied) = guest.memory.denied() {
         out_of_memory(denied)
     } else if error.is::<PoolConcurrencyLimitError>() {
@@ -39,22 +34,13 @@ pub(crate) fn explain(error: &wasmtime::Error, guest: &Guest) -> Error {
     } else {
         crashed(error)
     };
-    explained.backtrace = error
-        .downcast_ref::<WasmBacktrace>()
-        .and_then(|trace| backtrace::text(trace.frames()));
+    explained.backtrace = error.downcast_ref::<WasmBacktrace>().and_then(|trace| backtrace::text(trace.frames()));
     explained
 }
 
 fn panicked(panic: &Panic) -> Error {
-    let at = panic
-        .location
-        .as_ref()
-        .map(|location| format!(" at {location}"))
-        .unwrap_or_default();
-    Error::new(
-        ErrorKind::TaskPanicked,
-        format!("task panicked{at}: {}", panic.message),
-    )
+    let at = panic.location.as_ref().map(|location| format!(" at {location}")).unwrap_or_default();
+    Error::new(ErrorKind::TaskPanicked, format!("task panicked{at}: {}", panic.message))
 }
 
 fn out_of_memory(denied: Denied) -> Error {
@@ -79,10 +65,7 @@ fn in_words(bytes: u64) -> String {
 
 fn crashed(error: &wasmtime::Error) -> Error {
     if let Some(trap) = error.downcast_ref::<Trap>() {
-        return Error::new(
-            ErrorKind::WorkerCrashed,
-            format!("the guest crashed: {}", words(*trap)),
-        );
+        return Error::new(ErrorKind::WorkerCrashed, format!("the guest crashed: {}", words(*trap)));
     }
     let cause = error.root_cause().to_string();
     if cause.contains("fuel allocated for hostcalls") {
@@ -92,10 +75,7 @@ fn crashed(error: &wasmtime::Error) -> Error {
         );
         return Error::new(ErrorKind::LimitExceeded, message);
     }
-    Error::new(
-        ErrorKind::WorkerCrashed,
-        format!("the guest crashed: {cause}"),
-    )
+    Error::new(ErrorKind::WorkerCrashed, format!("the guest crashed: {cause}"))
 }
 
 fn words(trap: Trap) -> String {
@@ -110,10 +90,7 @@ fn words(trap: Trap) -> String {
         Trap::BadSignature => "it called a function pointer of another type",
         Trap::CannotEnterComponent => "its sandbox cannot be entered again",
         other => {
-            return other
-                .to_string()
-                .trim_start_matches("wasm trap: ")
-                .to_owned();
+            return other.to_string().trim_start_matches("wasm trap: ").to_owned();
         }
     };
     known.to_owned()

@@ -7,9 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rayw_core::{
-    Codec, Description, Error, ErrorKind, Function, Parameter, Value, check_arity, unknown,
-};
+use rayw_core::{Codec, Description, Error, ErrorKind, Function, Parameter, Value, check_arity, unknown};
 use wasmtime::component::types::ComponentFunc;
 use wasmtime::component::{ComponentExportIndex, Type, Val};
 
@@ -28,32 +26,12 @@ pub(crate) struct TypedFunction {
 
 impl TypedFunction {
     /// The function, or why it cannot be a task.
-    pub(crate) fn new(
-        name: String,
-        index: ComponentExportIndex,
-        ty: &ComponentFunc,
-    ) -> Result<Self, String> {
-        let parameters: Vec<(String, Type)> = ty
-            .params()
-            .map(|(name, ty)| (name.to_owned(), ty))
-            .collect();
+    pub(crate) fn new(name: String, index: ComponentExportIndex, ty: &ComponentFunc) -> Result<Self, String> {
+        let parameters: Vec<(String, Type)> = ty.params().map(|(name, ty)| (name.to_owned(), ty)).collect();
         let result = ty.results().next();
-        match parameters
-            .iter()
-            .map(|(_, ty)| ty)
-            .chain(&result)
-            .find(|ty| !is_plain(ty))
-        {
-            Some(other) => Err(format!(
-                "`{name}` has a `{}` in its type, which cannot be written down",
-                wit(other)
-            )),
-            None => Ok(Self {
-                name,
-                index,
-                parameters,
-                result,
-            }),
+        match parameters.iter().map(|(_, ty)| ty).chain(&result).find(|ty| !is_plain(ty)) {
+            Some(other) => Err(format!("`{name}` has a `{}` in its type, which cannot be written down", wit(other))),
+            None => Ok(Self { name, index, parameters, result }),
         }
     }
 
@@ -63,10 +41,7 @@ impl TypedFunction {
     }
 
     fn described(&self) -> Function {
-        let parameter = |(name, ty): &(String, Type)| Parameter {
-            name: name.clone(),
-            type_name: wit(ty),
-        };
+        let parameter = |(name, ty): &(String, Type)| Parameter { name: name.clone(), type_name: wit(ty) };
         Function {
             name: self.name.clone(),
             parameters: self.parameters.iter().map(parameter).collect(),
@@ -78,19 +53,14 @@ impl TypedFunction {
     /// Checks written arguments and answers with the values that they are.
     pub(crate) fn encode(&self, args: &[String]) -> Result<Vec<Value>, Error> {
         check_arity(&self.name, &self.described().parameters, args.len())?;
-        let encode = |((name, ty), text): (&(String, Type), &String)| {
-            self.parse(name, ty, text).map(|_| wave(text.clone()))
-        };
+        let encode =
+            |((name, ty), text): (&(String, Type), &String)| self.parse(name, ty, text).map(|_| wave(text.clone()));
         self.parameters.iter().zip(args).map(encode).collect()
     }
 
     fn parse(&self, name: &str, ty: &Type, text: &str) -> Result<Val, Error> {
         Val::from_wave(ty, text).map_err(|error| {
-            let message = format!(
-                "`{}` takes `{name}: {}`, and `{text}` is not one",
-                self.name,
-                wit(ty)
-            );
+            let message = format!("`{}` takes `{name}: {}`, and `{text}` is not one", self.name, wit(ty));
             Error::new(ErrorKind::InvalidArgument, message).caused_by(format!("{error:#}"))
         })
     }
@@ -101,16 +71,10 @@ impl TypedFunction {
             check_arity(&self.name, &self.described().parameters, args.len())?;
         }
         let param = |((name, ty), value): (&(String, Type), &Arc<Value>)| {
-            let text = (value.codec == Codec::Wave)
-                .then(|| std::str::from_utf8(&value.data).ok())
-                .flatten();
+            let text = (value.codec == Codec::Wave).then(|| std::str::from_utf8(&value.data).ok()).flatten();
             let Some(text) = text else {
-                let message = format!(
-                    "`{}` takes `{name}: {}` as a WAVE value, not as {:?}",
-                    self.name,
-                    wit(ty),
-                    value.codec
-                );
+                let message =
+                    format!("`{}` takes `{name}: {}` as a WAVE value, not as {:?}", self.name, wit(ty), value.codec);
                 return Err(Error::new(ErrorKind::InvalidArgument, message));
             };
             self.parse(name, ty, text)
@@ -127,10 +91,7 @@ impl TypedFunction {
         if num_returns <= 1 {
             return Ok(());
         }
-        let message = format!(
-            "`{}` returns one value at most, its `num_returns` is {num_returns}",
-            self.name
-        );
+        let message = format!("`{}` returns one value at most, its `num_returns` is {num_returns}", self.name);
         Err(Error::new(ErrorKind::InvalidArgument, message))
     }
 
@@ -172,10 +133,7 @@ impl TypedFunction {
 impl Exports {
     /// What the typed functions are called and take.
     pub(crate) fn describe(&self) -> Description {
-        Description {
-            functions: self.typed.iter().map(TypedFunction::described).collect(),
-            actors: Vec::new(),
-        }
+        Description { functions: self.typed.iter().map(TypedFunction::described).collect(), actors: Vec::new() }
     }
 
     /// The typed function of that name. The interface may be left out where that leaves no doubt.
@@ -188,38 +146,22 @@ impl Exports {
         match (short.next(), short.next()) {
             (Some(function), None) => Ok(function),
             (Some(_), Some(_)) => {
-                let all = self
-                    .typed
-                    .iter()
-                    .filter(is_short)
-                    .map(|function| format!("`{}`", function.name));
-                let message = format!(
-                    "`{name}` is in several interfaces: say {}",
-                    all.collect::<Vec<_>>().join(" or ")
-                );
+                let all = self.typed.iter().filter(is_short).map(|function| format!("`{}`", function.name));
+                let message =
+                    format!("`{name}` is in several interfaces: say {}", all.collect::<Vec<_>>().join(" or "));
                 Err(Error::new(ErrorKind::UnknownFunction, message))
             }
             // Answered in the way that was asked, with or without interfaces.
-            _ if name.contains('/') => Err(unknown(
-                "function",
-                name,
-                self.typed.iter().map(|function| function.name.as_str()),
-            )),
-            _ => Err(unknown(
-                "function",
-                name,
-                self.typed.iter().map(TypedFunction::short_name),
-            )),
+            _ if name.contains('/') => {
+                Err(unknown("function", name, self.typed.iter().map(|function| function.name.as_str())))
+            }
+            _ => Err(unknown("function", name, self.typed.iter().map(TypedFunction::short_name))),
         }
     }
 }
 
 fn wave(text: String) -> Value {
-    Value {
-        codec: Codec::Wave,
-        data: Bytes::from(text),
-        refs: Vec::new(),
-    }
+    Value { codec: Codec::Wave, data: Bytes::from(text), refs: Vec::new() }
 }
 
 /// Whether values of the type can be written down.
@@ -229,25 +171,12 @@ fn is_plain(ty: &Type) -> bool {
         Type::Option(option) => is_plain(&option.ty()),
         Type::Tuple(tuple) => tuple.types().all(|ty| is_plain(&ty)),
         Type::Record(record) => record.fields().all(|field| is_plain(&field.ty)),
-        Type::Variant(variant) => variant
-            .cases()
-            .all(|case| case.ty.as_ref().is_none_or(is_plain)),
+        Type::Variant(variant) => variant.cases().all(|case| case.ty.as_ref().is_none_or(is_plain)),
         Type::Result(result) => result.ok().iter().chain(result.err().iter()).all(is_plain),
-        Type::Bool
-        | Type::S8
-        | Type::U8
-        | Type::S16
-        | Type::U16
-        | Type::S32
-        | Type::U32
-        | Type::S64
-        | Type::U64 => true,
-        Type::Float32
-        | Type::Float64
-        | Type::Char
-        | Type::String
-        | Type::Enum(_)
-        | Type::Flags(_) => true,
+        Type::Bool | Type::S8 | Type::U8 | Type::S16 | Type::U16 | Type::S32 | Type::U32 | Type::S64 | Type::U64 => {
+            true
+        }
+        Type::Float32 | Type::Float64 | Type::Char | Type::String | Type::Enum(_) | Type::Flags(_) => true,
         _ => false,
     }
 }
@@ -255,9 +184,8 @@ fn is_plain(ty: &Type) -> bool {
 /// The type as WIT writes it. Names of types are not in a component, so their parts are shown.
 fn wit(ty: &Type) -> String {
     let listed = |parts: Vec<String>| parts.join(", ");
-    let named = |(name, ty): (&str, Option<Type>)| {
-        ty.map_or_else(|| name.to_owned(), |ty| format!("{name}({})", wit(&ty)))
-    };
+    let named =
+        |(name, ty): (&str, Option<Type>)| ty.map_or_else(|| name.to_owned(), |ty| format!("{name}({})", wit(&ty)));
     match ty {
         Type::Bool => "bool".to_owned(),
         Type::S8 => "s8".to_owned(),
@@ -274,48 +202,19 @@ fn wit(ty: &Type) -> String {
         Type::String => "string".to_owned(),
         Type::List(list) => format!("list<{}>", wit(&list.ty())),
         Type::Option(option) => format!("option<{}>", wit(&option.ty())),
-        Type::Tuple(tuple) => format!(
-            "tuple<{}>",
-            listed(tuple.types().map(|ty| wit(&ty)).collect())
-        ),
+        Type::Tuple(tuple) => format!("tuple<{}>", listed(tuple.types().map(|ty| wit(&ty)).collect())),
         Type::Record(record) => {
-            format!(
-                "record {{ {} }}",
-                listed(
-                    record
-                        .fields()
-                        .map(|f| format!("{}: {}", f.name, wit(&f.ty)))
-                        .collect()
-                )
-            )
+            format!("record {{ {} }}", listed(record.fields().map(|f| format!("{}: {}", f.name, wit(&f.ty))).collect()))
         }
         Type::Variant(variant) => {
-            format!(
-                "variant {{ {} }}",
-                listed(
-                    variant
-                        .cases()
-                        .map(|case| named((case.name, case.ty)))
-                        .collect()
-                )
-            )
+            format!("variant {{ {} }}", listed(variant.cases().map(|case| named((case.name, case.ty))).collect()))
         }
-        Type::Enum(cases) => format!(
-            "enum {{ {} }}",
-            listed(cases.names().map(ToOwned::to_owned).collect())
-        ),
-        Type::Flags(flags) => format!(
-            "flags {{ {} }}",
-            listed(flags.names().map(ToOwned::to_owned).collect())
-        ),
+        Type::Enum(cases) => format!("enum {{ {} }}", listed(cases.names().map(ToOwned::to_owned).collect())),
+        Type::Flags(flags) => format!("flags {{ {} }}", listed(flags.names().map(ToOwned::to_owned).collect())),
         Type::Result(result) => match (result.ok(), result.err()) {
             (None, None) => "result".to_owned(),
             (Some(ok), None) => format!("result<{}>", wit(&ok)),
-            (ok, Some(err)) => format!(
-                "result<{}, {}>",
-                ok.as_ref().map_or_else(|| "_".to_owned(), wit),
-                wit(&err)
-            ),
+            (ok, Some(err)) => format!("result<{}, {}>", ok.as_ref().map_or_else(|| "_".to_owned(), wit), wit(&err)),
         },
         Type::Own(_) | Type::Borrow(_) => "resource".to_owned(),
         Type::Future(_) => "future".to_owned(),

@@ -153,17 +153,9 @@ impl From<Error> for rayw_core::Error {
         Self {
             kind: error.kind.into(),
             message: shortened(error.message),
-            causes: error
-                .causes
-                .into_iter()
-                .take(ERROR_CAUSES_MAX)
-                .map(shortened)
-                .collect(),
+            causes: error.causes.into_iter().take(ERROR_CAUSES_MAX).map(shortened).collect(),
             type_name: error.type_name.map(shortened),
-            payload: error
-                .payload
-                .filter(|bytes| bytes.len() <= ERROR_PAYLOAD_BYTES_MAX)
-                .map(|bytes| bytes.to_vec()),
+            payload: error.payload.filter(|bytes| bytes.len() <= ERROR_PAYLOAD_BYTES_MAX).map(|bytes| bytes.to_vec()),
             backtrace: error.backtrace.map(shortened),
             origin: error.origin.map(shortened),
         }
@@ -222,10 +214,7 @@ pub(crate) struct ResourceAmount {
 }
 
 fn amounts(resources: Vec<ResourceAmount>) -> Vec<(String, f64)> {
-    resources
-        .into_iter()
-        .map(|resource| (resource.name, resource.amount))
-        .collect()
+    resources.into_iter().map(|resource| (resource.name, resource.amount)).collect()
 }
 
 #[derive(ComponentType, Lift)]
@@ -361,10 +350,7 @@ pub(crate) struct Parameter {
 }
 
 fn parameters(parameters: Vec<Parameter>) -> Vec<rayw_core::Parameter> {
-    let convert = |parameter: Parameter| rayw_core::Parameter {
-        name: parameter.name,
-        type_name: parameter.type_name,
-    };
+    let convert = |parameter: Parameter| rayw_core::Parameter { name: parameter.name, type_name: parameter.type_name };
     parameters.into_iter().map(convert).collect()
 }
 

@@ -156,9 +156,8 @@ impl Life {
         self.node.handle(Event::Started { task: creation.id, worker: self.worker });
         let constructing = async {
             let order = self.node.lock().ownership.creation_order(self.spec.id);
-            let order = order.ok_or_else(|| {
-                Error::new(ErrorKind::ObjectLost, "an argument of the actor's constructor is gone")
-            })?;
+            let order = order
+                .ok_or_else(|| Error::new(ErrorKind::ObjectLost, "an argument of the actor's constructor is gone"))?;
             let inputs = self.node.fetch(&order.inputs)?;
             let caller = self.caller(creation.as_ref(), 0);
             let sandbox = Sandbox {
@@ -320,7 +319,8 @@ impl Life {
     }
 
     fn exited(&self) -> ActorEnd {
-        let message = format!("actor `{}` ({}) is dead: it ended itself by `exit_actor`", self.spec.class, self.spec.id);
+        let message =
+            format!("actor `{}` ({}) is dead: it ended itself by `exit_actor`", self.spec.class, self.spec.id);
         ActorEnd::Intended(Error::new(ErrorKind::ActorDied, message))
     }
 

@@ -126,8 +126,7 @@ impl FunctionEntry {
 
 impl TaskTemplate {
     fn settle(function: &Arc<str>, options: &TaskOptions) -> Result<Self, Error> {
-        let resources =
-            resources_of(options.num_cpus, limits::NUM_CPUS_DEFAULT, options.memory, &options.resources)?;
+        let resources = resources_of(options.num_cpus, limits::NUM_CPUS_DEFAULT, options.memory, &options.resources)?;
         let default_retries = i32::try_from(limits::MAX_RETRIES_DEFAULT).unwrap_or(i32::MAX);
         Ok(Self {
             name: options.name.as_deref().map_or_else(|| Arc::clone(function), Arc::from),

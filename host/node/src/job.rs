@@ -96,11 +96,8 @@ impl Node {
         let (job, mut guard) =
             self.open_job(request.id, request.program, &request.entrypoint, request.grants, request.namespace)?;
         let args = std::iter::once(request.entrypoint).chain(request.args).collect();
-        let sandbox = Sandbox {
-            memory_bytes_max: limits::INSTANCE_MEMORY_BYTES_DEFAULT,
-            grants: Arc::clone(&job.grants),
-            args,
-        };
+        let sandbox =
+            Sandbox { memory_bytes_max: limits::INSTANCE_MEMORY_BYTES_DEFAULT, grants: Arc::clone(&job.grants), args };
         let node = Arc::clone(self);
         let stopper = Arc::clone(&guard.stopper);
         let (sender, receiver) = oneshot::channel();
@@ -108,21 +105,19 @@ impl Node {
             let caller = node.driver_caller(&job, node.engine.next_worker());
             let services = Arc::clone(&job.services);
             let driving = async {
-                let mut instance =
-                    node.engine.start(&job.program, services, Arc::clone(&caller), &sandbox).await?;
+                let mut instance = node.engine.start(&job.program, services, Arc::clone(&caller), &sandbox).await?;
                 instance.run_driver(caller).await
             };
             let result = match node.until_stopped(&stopper, None, driving).await {
                 Ended::Done(result) => result,
-                Ended::Stopped | Ended::TimedOut(_) => {
-                    Err(Error::new(ErrorKind::TaskCancelled, "the job was stopped"))
-                }
+                Ended::Stopped | Ended::TimedOut(_) => Err(Error::new(ErrorKind::TaskCancelled, "the job was stopped")),
             };
             // Whoever asked may have gone away, and the job is over all the same.
             let _ = sender.send(result);
         };
         self.tracker.spawn_on(drive, &self.guests);
-        let result = receiver.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::System, "the driver's thread broke down")));
+        let result =
+            receiver.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::System, "the driver's thread broke down")));
         guard.state = if matches!(result, Ok(0)) { JobState::Succeeded } else { JobState::Failed };
         result
     }

@@ -26,9 +26,7 @@ impl NodeLink for LocalLink {
 
     fn rows(&self, resource: Resource) -> Rows {
         match resource {
-            Resource::Objects => {
-                Rows::Objects(self.0.lock().ownership.object_rows(std::process::id(), "127.0.0.1"))
-            }
+            Resource::Objects => Rows::Objects(self.0.lock().ownership.object_rows(std::process::id(), "127.0.0.1")),
             Resource::Tasks | Resource::Actors | Resource::Nodes | Resource::Jobs => {
                 let snapshot = self.0.lock().ownership.task_snapshot();
                 Rows::Tasks(snapshot.into_rows())

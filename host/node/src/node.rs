@@ -305,13 +305,7 @@ impl Node {
 
 impl State {
     /// Tells the machine what happened and carries out its commands.
-    pub(crate) fn apply(
-        &mut self,
-        event: Event,
-        head: &dyn HeadLink,
-        asking: Option<WaiterId>,
-        after: &mut After,
-    ) {
+    pub(crate) fn apply(&mut self, event: Event, head: &dyn HeadLink, asking: Option<WaiterId>, after: &mut After) {
         let mut commands = std::mem::take(&mut self.commands);
         self.ownership.handle(event, now(), &mut commands);
         for command in commands.drain(..) {

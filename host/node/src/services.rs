@@ -94,9 +94,12 @@ impl NodeServices {
     }
 
     fn actor_spec(&self, actor: ActorId) -> Result<Arc<ActorSpec>, Error> {
-        self.0.lock().ownership.actor(actor).cloned().ok_or_else(|| {
-            Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node"))
-        })
+        self.0
+            .lock()
+            .ownership
+            .actor(actor)
+            .cloned()
+            .ok_or_else(|| Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node")))
     }
 
     async fn values(&self, found: Vec<Found>) -> Result<Vec<Arc<Value>>, Error> {
@@ -108,7 +111,10 @@ impl NodeServices {
     }
 
     /// Asks the head about a name.
-    async fn ask(&self, question: impl FnOnce(rayw_core::message::RequestId) -> ToHead) -> Result<Arc<ActorSpec>, Error> {
+    async fn ask(
+        &self,
+        question: impl FnOnce(rayw_core::message::RequestId) -> ToHead,
+    ) -> Result<Arc<ActorSpec>, Error> {
         let request = self.0.next_request();
         let (sender, receiver) = oneshot::channel();
         self.0.lock().found.insert(request, sender);
@@ -201,7 +207,8 @@ impl Services for NodeServices {
                 return Err(Error::new(ErrorKind::InvalidArgument, message));
             }
             if num_ready == 0 || num_ready as usize > objects.len() {
-                let message = format!("`num_ready` is {num_ready}, it must be 1 to {}, the number of refs", objects.len());
+                let message =
+                    format!("`num_ready` is {num_ready}, it must be 1 to {}, the number of refs", objects.len());
                 return Err(Error::new(ErrorKind::InvalidArgument, message));
             }
             match self.0.wait(objects, WaitFor::Ready(num_ready), Some(caller.task), timeout).await {
@@ -283,8 +290,11 @@ impl Services for NodeServices {
             let found = if spec.name.is_some() {
                 let (owner, get_if_exists) = (self.0.id, options.get_if_exists);
                 let asked = Arc::clone(&spec);
-                let found = self.ask(|request| {
-                    ToHead::ActorRegister { owner, request: Some(request), spec: asked, get_if_exists }
+                let found = self.ask(|request| ToHead::ActorRegister {
+                    owner,
+                    request: Some(request),
+                    spec: asked,
+                    get_if_exists,
                 });
                 found.await
             } else {

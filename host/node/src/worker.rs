@@ -130,11 +130,8 @@ impl Node {
         let mut reused = match reused {
             Some(reused) => reused,
             None => {
-                let sandbox = Sandbox {
-                    memory_bytes_max: spec.memory_cap(),
-                    grants: Arc::clone(&job.grants),
-                    args: Vec::new(),
-                };
+                let sandbox =
+                    Sandbox { memory_bytes_max: spec.memory_cap(), grants: Arc::clone(&job.grants), args: Vec::new() };
                 let services = Arc::clone(&job.services);
                 let instance = self.engine.start(&job.program, services, Arc::clone(&caller), &sandbox).await?;
                 Reused { instance, worker, calls: 0 }

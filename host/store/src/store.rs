@@ -196,8 +196,7 @@ impl Table {
             let Some(stored) = self.objects.get_mut(&id) else { continue };
             let Place::Memory(value) = &stored.place else { continue };
             spill.write(id, &value.data)?;
-            let place =
-                Place::Disk { codec: value.codec, refs: value.refs.clone(), data_bytes: value.data.len() };
+            let place = Place::Disk { codec: value.codec, refs: value.refs.clone(), data_bytes: value.data.len() };
             stored.place = place;
             self.memory_bytes -= stored.size;
             self.spilled_bytes += stored.size;

@@ -23,7 +23,7 @@ const EPOCHS: u64 = 1 << 40;
 type Invoke = TypedFunc<(&'static str, &'static [Value], u32), (Result<Vec<Value>, Error>,)>;
 
 /// A compiled and linked guest.
-pub(crate) struct Bare {
+pub(crate) struct Ceiling {
     engine: Engine,
     pre: InstancePre<Guest>,
     invoke: ComponentExportIndex,
@@ -47,7 +47,7 @@ impl WasiView for Guest {
     }
 }
 
-impl Bare {
+impl Ceiling {
     /// Compiles the component; no-op tasks call none of rayw's imports, so these trap.
     pub(crate) fn new(path: &Path) -> Self {
         let engine = Engine::new(&config()).expect("the engine starts");

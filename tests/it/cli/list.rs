@@ -26,8 +26,18 @@ fn tasks_are_listed_with_the_columns_of_ray() {
     let running = stage();
     let table = running.ask(["list", "tasks"]).succeeded();
     let expected = [
-        "task_id", "attempt_number", "name", "state", "job_id", "actor_id", "type", "func_or_class_name",
-        "parent_task_id", "node_id", "worker_id", "error_type",
+        "task_id",
+        "attempt_number",
+        "name",
+        "state",
+        "job_id",
+        "actor_id",
+        "type",
+        "func_or_class_name",
+        "parent_task_id",
+        "node_id",
+        "worker_id",
+        "error_type",
     ];
     assert_eq!(columns(&table), expected, "{table}");
     let rows = json(&running, &["list", "tasks"]);
@@ -102,5 +112,5 @@ fn yaml_is_spoken_too() {
 
 #[test]
 fn without_a_session_there_is_nothing_to_list() {
-    insta::assert_snapshot!(command(["list", "tasks"]).output().failed(2), @"");
+    insta::assert_snapshot!(command(["list", "tasks"]).output().failed(2), @"error: no rayw session is running here: start one with `rayw run APP`");
 }

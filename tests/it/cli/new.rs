@@ -10,8 +10,8 @@ fn a_new_crate_builds_and_runs_at_once() {
     let output = command(["new", path]).flag("--sdk", workspace().join("guest-sdk")).output();
     assert_eq!(output.code, Some(0), "{output}");
     assert!(output.stdout.is_empty() && output.stderr.contains("rayw run"), "{output}");
-    // One target folder for all, so that the SDK is compiled once.
-    let target = workspace().join("target/tests/new");
+    // Where the guests were built, so that the SDK is not compiled once more.
+    let target = workspace().join("target/guests");
     let built = command(["build", path]).environment("CARGO_TARGET_DIR", &target).output();
     let component = built.succeeded();
     assert!(component.trim().ends_with("first-app.wasm"), "{component}");

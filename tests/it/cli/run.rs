@@ -58,10 +58,20 @@ fn an_interrupt_stops_a_guest_that_never_gives_way() {
 }
 
 #[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut running = run("behave").args(["a_flood_of_lines"]).start();
+    running.stops_reading();
+    assert_eq!(running.ended().code, Some(0));
+}
+
+#[test]
 fn a_job_that_takes_too_long_is_stopped() {
     let mut running = run("behave").args(["a_driver_that_goes_on"]).flag("--timeout", "1s").start();
     let output = running.ended();
-    insta::assert_snapshot!(output.clone().failed(1), @"");
+    insta::assert_snapshot!(output.clone().failed(1), @"
+    error: the job ran longer than 1s and was stopped
+      hint: give it more time with `--timeout`, or leave that out
+    ");
     assert!(running.left_behind().is_empty(), "{:?}", running.left_behind());
 }
 

@@ -29,12 +29,12 @@ fn call_refused(call: &str) -> String {
 
 #[test]
 fn a_file_that_is_not_wasm_is_named_with_its_first_bytes() {
-    insta::assert_snapshot!(refused("picture.wasm", b"\x89PNG\r\n\x1a\n and so on"), @"");
+    insta::assert_snapshot!(refused("picture.wasm", b"\x89PNG\r\n\x1a\n and so on"), @r#"error: `picture.wasm` is not WebAssembly, it starts with "\x89PNG\r\n\x1a\n and so " (89 50 4e 47): rayw runs WebAssembly components: build one with `rayw build`"#);
 }
 
 #[test]
 fn an_empty_file_is_called_empty() {
-    insta::assert_snapshot!(refused("empty.wasm", b""), @"");
+    insta::assert_snapshot!(refused("empty.wasm", b""), @"error: `empty.wasm` is empty: rayw runs WebAssembly components: build one with `rayw build`");
 }
 
 #[test]
@@ -47,7 +47,10 @@ fn a_component_that_ends_early_is_found_out() {
 #[test]
 fn an_import_that_nobody_offers_is_named() {
     let text = r#"(component (import "acme:db/kv@1.0.0" (instance (export "get" (func)))))"#;
-    insta::assert_snapshot!(refused("app.wat", text), @"");
+    insta::assert_snapshot!(refused("app.wat", text), @"
+    error: `app.wat` imports `acme:db/kv@1.0.0`, which rayw does not offer; rayw offers `rayw:core@0.1.0` (types, objects, tasks, actors, context) and WASI 0.2 (cli, clocks, filesystem, io, random, sockets)
+      caused by: component imports instance `acme:db/kv@1.0.0`, but a matching implementation was not found in the linker: instance export `get` has the wrong type: function implementation is missing
+    ");
 }
 
 #[test]
@@ -58,7 +61,7 @@ fn wrong_text_is_shown_with_its_place() {
 
 #[test]
 fn a_component_with_nothing_to_run_is_refused() {
-    insta::assert_snapshot!(refused("app.wat", "(component)"), @"");
+    insta::assert_snapshot!(refused("app.wat", "(component)"), @"error: `app.wat` exports nothing that could run: neither `rayw:core/guest`, nor `wasi:cli/run`, nor a function over plain values; write tasks with the `rayw` crate and build with `rayw build`");
 }
 
 #[test]
@@ -71,7 +74,11 @@ fn a_file_that_is_not_there_is_named() {
 #[test]
 fn a_component_without_a_driver_names_what_can_be_called() {
     let text = r#"(module (func (export "half") (param f64) (result f64) (f64.mul (local.get 0) (f64.const 0.5))))"#;
-    insta::assert_snapshot!(refused("app.wat", text), @"");
+    insta::assert_snapshot!(refused("app.wat", text), @"
+    error: `app.wat` has no driver: it does not export `wasi:cli/run`
+      caused by: it has the functions `half`
+      hint: call one with `--call 'NAME(ARGUMENTS)'`
+    ");
 }
 
 #[test]
@@ -80,9 +87,12 @@ fn a_function_of_a_bare_module_can_be_called() {
     let (_folder, path) = file("app.wat", text);
     let call = |text: &str| run_app(&path).flag("--call", text).output();
     assert_eq!(call("half(3)").succeeded(), "1.5\n");
-    insta::assert_snapshot!(call("halv(3)").failed(1), @"");
-    insta::assert_snapshot!(call("half()").failed(1), @"");
-    insta::assert_snapshot!(call("half(\"three\")").failed(1), @"");
+    insta::assert_snapshot!(call("halv(3)").failed(1), @"error: no function `halv`; did you mean `half`?");
+    insta::assert_snapshot!(call("half()").failed(1), @"error: `half` takes 1 argument (p0: f64), 0 given");
+    insta::assert_snapshot!(call("half(\"three\")").failed(1), @r#"
+    error: `half` takes `p0: f64`, and `"three"` is not one
+      caused by: invalid value type at 0..7
+    "#);
 }
 
 #[test]
@@ -99,10 +109,13 @@ fn an_unknown_function_is_answered_with_the_nearest_names() {
 
 #[test]
 fn too_few_too_many_and_ill_typed_arguments_are_told_with_the_parameters() {
-    insta::assert_snapshot!(call_refused("square()"), @"");
-    insta::assert_snapshot!(call_refused("square(1, 2)"), @"");
+    insta::assert_snapshot!(call_refused("square()"), @"error: `square` takes 1 argument (number: u64), 0 given");
+    insta::assert_snapshot!(call_refused("square(1, 2)"), @"error: `square` takes 1 argument (number: u64), 2 given");
     let words = call_refused("square(\"twelve\")");
     assert!(words.starts_with("error: argument `number` of `square` is not a `u64`"), "{words}");
-    insta::assert_snapshot!(call_refused("square(twelve)"), @"");
-    insta::assert_snapshot!(call_refused("square(1"), @"");
+    insta::assert_snapshot!(call_refused("square(twelve)"), @r#"
+    error: the arguments of `square(twelve)` are no JSON values: write them like `f(1, "two", [3, 4])`
+      caused by: expected ident at line 1 column 3
+    "#);
+    insta::assert_snapshot!(call_refused("square(1"), @r#"error: `square(1` is not a call, its last character is not `)`: write it like `f(1, "two")`"#);
 }

@@ -123,7 +123,7 @@ fn an_actor_that_nobody_calls_restarts_by_itself_and_takes_its_resources_again()
 fn a_killed_actor_is_dead_and_does_not_restart() {
     insta::assert_snapshot!(prints("killed_for_good"), @"
     1
-    actor-died: actor `Counter` is dead: it was killed
+    actor-died: actor `Counter` was killed by `kill`
     actor-died
     ");
 }
@@ -133,6 +133,27 @@ fn a_terminated_actor_does_the_calls_before_and_none_after() {
     insta::assert_snapshot!(prints("terminated_after_ten_calls"), @"
     [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     actor-died: actor `Counter` is dead: somebody asked for its end
+    ");
+}
+
+#[test]
+fn a_terminated_actor_waits_for_the_slow_argument_of_a_call_before() {
+    insta::assert_snapshot!(prints("terminated_with_a_slow_argument"), @"
+    100 actor-died
+    100 actor-died
+    ");
+}
+
+#[test]
+fn an_actor_that_takes_too_much_memory_breaks_alone_and_may_restart() {
+    let printed = prints("out_of_memory");
+    let lines: Vec<_> = printed.lines().filter(|line| !line.starts_with('(')).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    10
+    10
+    out-of-memory
+    10 20
+    out-of-memory actor-died
     ");
 }
 

@@ -45,10 +45,7 @@ fn memo_tasks_prints_what_the_memo_prints() {
     let stdout = run("memo-tasks").output().succeeded();
     let lines: Vec<_> = stdout.lines().collect();
     let (last, calls) = lines.split_last().unwrap();
-    let calls: Vec<_> = calls
-        .iter()
-        .map(|line| printed_by("example_function", line))
-        .collect();
+    let calls: Vec<_> = calls.iter().map(|line| printed_by("example_function", line)).collect();
     assert_eq!(calls, ["example_function was called."; 4]);
     assert_eq!(*last, "result:  [1, 1, 1, 1]");
 }
@@ -59,8 +56,7 @@ fn the_four_tasks_are_listed_as_finished() {
     let running = run("memo-tasks").args(["2000"]).start();
     printed_lines(&running, 4);
     running.rows_become("tasks", |rows| {
-        let finished =
-            |row: &Value| row["name"] == "example_function" && row["state"] == "FINISHED";
+        let finished = |row: &Value| row["name"] == "example_function" && row["state"] == "FINISHED";
         rows.iter().filter(|row| finished(row)).count() == 4
     });
 }
@@ -80,24 +76,14 @@ fn the_ten_actors_are_listed() {
     running.prints("[6, 1, 1, 1, 1, 1, 1, 1, 1, 1]");
     let actors = running.rows("actors");
     assert_eq!(actors.len(), 10, "{actors:#?}");
-    assert!(
-        actors
-            .iter()
-            .all(|actor| actor["class_name"] == "Counter" && actor["state"] == "ALIVE"),
-        "{actors:#?}"
-    );
+    assert!(actors.iter().all(|actor| actor["class_name"] == "Counter" && actor["state"] == "ALIVE"), "{actors:#?}");
 }
 
 #[test]
 fn memo_objects_prints_the_references_and_then_the_values() {
     let stdout = run("memo-objects").args(["50"]).output().succeeded();
-    let lines: Vec<_> = stdout
-        .lines()
-        .map(|line| printed_by("print_values", line))
-        .collect();
-    let [references, values] = lines[..] else {
-        panic!("{stdout}")
-    };
+    let lines: Vec<_> = stdout.lines().map(|line| printed_by("print_values", line)).collect();
+    let [references, values] = lines[..] else { panic!("{stdout}") };
     assert_eq!(ids(references).len(), 3, "{stdout}");
     assert_eq!(values, "[1, 2, 3]");
 }
@@ -105,10 +91,7 @@ fn memo_objects_prints_the_references_and_then_the_values() {
 /// The ids in `[ObjectRef(…), ObjectRef(…)]`.
 fn ids(references: &str) -> HashSet<String> {
     let inner = references.trim_matches(['[', ']']).split(", ");
-    inner
-        .filter_map(|one| one.strip_prefix("ObjectRef(")?.strip_suffix(')'))
-        .map(str::to_owned)
-        .collect()
+    inner.filter_map(|one| one.strip_prefix("ObjectRef(")?.strip_suffix(')')).map(str::to_owned).collect()
 }
 
 #[test]
@@ -118,17 +101,9 @@ fn the_three_objects_are_listed_while_the_task_sleeps() {
     let rows = running.rows("objects");
     // One row for each reason to keep an object: the driver's reference, and the task that runs.
     for reason in ["LOCAL_REFERENCE", "USED_BY_PENDING_TASK"] {
-        let put = rows
-            .iter()
-            .filter(|row| row["reference_type"] == reason && row["object_size"] == 1);
-        let put: HashSet<_> = put
-            .filter_map(|row| row["object_id"].as_str().map(str::to_owned))
-            .collect();
-        assert_eq!(
-            put,
-            ids(printed_by("print_values", &references)),
-            "{reason}: {rows:#?}"
-        );
+        let put = rows.iter().filter(|row| row["reference_type"] == reason && row["object_size"] == 1);
+        let put: HashSet<_> = put.filter_map(|row| row["object_id"].as_str().map(str::to_owned)).collect();
+        assert_eq!(put, ids(printed_by("print_values", &references)), "{reason}: {rows:#?}");
     }
 }
 
@@ -142,15 +117,8 @@ fn wordcount_counts_what_tr_sort_and_uniq_count() {
         .output()
         .succeeded();
     let (counted, expected) = (lines(&stdout), lines(&counted_by_shell(folder.path())));
-    assert!(
-        expected.len() > 10_000,
-        "{} words are too few to show anything",
-        expected.len()
-    );
-    let difference = counted
-        .iter()
-        .zip(&expected)
-        .find(|(one, other)| one != other);
+    assert!(expected.len() > 10_000, "{} words are too few to show anything", expected.len());
+    let difference = counted.iter().zip(&expected).find(|(one, other)| one != other);
     assert_eq!(difference, None);
     assert_eq!(counted.len(), expected.len());
 }
@@ -166,16 +134,11 @@ fn write_texts(folder: &Path) {
         seed ^= seed << 17;
         seed % below
     };
-    let files =
-        ["a.txt", "b.txt", "deep/c.md", "deep/er/d", "deep/er/e.txt"].map(|name| folder.join(name));
+    let files = ["a.txt", "b.txt", "deep/c.md", "deep/er/d", "deep/er/e.txt"].map(|name| folder.join(name));
     fs::create_dir_all(folder.join("deep/er")).unwrap();
     for (index, file) in files.iter().enumerate() {
         // Some begin with a letter, some do not; the words end with the file.
-        let mut text = if index % 2 == 0 {
-            "1. ".to_owned()
-        } else {
-            String::new()
-        };
+        let mut text = if index % 2 == 0 { "1. ".to_owned() } else { String::new() };
         while text.len() < FILE_BYTES {
             // A few common words, many rare ones.
             let range = 1 << random(15);
@@ -208,12 +171,7 @@ fn word(number: u64) -> String {
 fn counted_by_shell(folder: &Path) -> String {
     const PIPELINE: &str = "grep -rhI '' . | tr -cs A-Za-z '\\n' | tr A-Z a-z | grep . | sort | uniq -c \
                             | sort -k1,1nr -k2 | sed 's/^ *//'";
-    let output = Command::new("sh")
-        .args(["-c", PIPELINE])
-        .current_dir(folder)
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap();
+    let output = Command::new("sh").args(["-c", PIPELINE]).current_dir(folder).env("LC_ALL", "C").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -231,26 +189,14 @@ fn wordcount_prints_the_top_and_its_readme_says_which() {
 
 #[test]
 fn monte_carlo_pi_is_near_and_shows_its_progress() {
-    let stdout = run("monte-carlo-pi")
-        .args(["--tasks", "6", "--darts", "1000000"])
-        .output()
-        .succeeded();
+    let stdout = run("monte-carlo-pi").args(["--tasks", "6", "--darts", "1000000"]).output().succeeded();
     let lines: Vec<_> = stdout.lines().collect();
     let (estimate, progress) = lines.split_last().unwrap();
-    let percents: Vec<u64> = progress
-        .iter()
-        .map(|line| line.strip_suffix(" %").unwrap().trim().parse().unwrap())
-        .collect();
+    let percents: Vec<u64> =
+        progress.iter().map(|line| line.strip_suffix(" %").unwrap().trim().parse().unwrap()).collect();
     assert!(percents.is_sorted(), "{stdout}");
     assert_eq!(percents.last(), Some(&100), "{stdout}");
-    let pi: f64 = estimate
-        .strip_prefix("pi = ")
-        .unwrap()
-        .split(' ')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let pi: f64 = estimate.strip_prefix("pi = ").unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!((pi - std::f64::consts::PI).abs() < 0.01, "{stdout}");
 }
 
@@ -259,31 +205,17 @@ fn mandelbrot_writes_a_picture_into_the_granted_folder() {
     let folder = tempfile::tempdir().unwrap();
     let stdout = run("mandelbrot")
         .flag("--dir", format!("{}::/out", folder.path().display()))
-        .args([
-            "--size",
-            "333x200",
-            "--tile",
-            "64",
-            "--iterations",
-            "200",
-            "--output",
-            "/out/set.png",
-        ])
+        .args(["--size", "333x200", "--tile", "64", "--iterations", "200", "--output", "/out/set.png"])
         .output()
         .succeeded();
     assert_eq!(stdout, "wrote 333 x 200 points to /out/set.png\n");
 
     let file = fs::File::open(folder.path().join("set.png")).unwrap();
-    let mut reader = png::Decoder::new(std::io::BufReader::new(file))
-        .read_info()
-        .unwrap();
+    let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().unwrap();
     let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
     let picture = reader.next_frame(&mut bytes).unwrap();
     assert_eq!((picture.width, picture.height), (333, 200));
-    assert_eq!(
-        (picture.color_type, picture.bit_depth),
-        (png::ColorType::Rgb, png::BitDepth::Eight)
-    );
+    assert_eq!((picture.color_type, picture.bit_depth), (png::ColorType::Rgb, png::BitDepth::Eight));
     let colours: HashSet<_> = bytes.chunks_exact(3).collect();
     assert!(colours.len() > 100, "{} colours", colours.len());
     assert!(colours.contains(&[0_u8; 3][..]), "the set itself is black");
@@ -297,9 +229,6 @@ fn mandelbrot_cannot_write_where_it_may_only_read() {
         .args(["--size", "30x20"])
         .output()
         .failed(1);
-    assert!(
-        stderr.contains("cannot write `/out/mandelbrot.png`: Operation not permitted"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("cannot write `/out/mandelbrot.png`: Operation not permitted"), "{stderr}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }

@@ -73,6 +73,43 @@ fn a_borrower_that_breaks_gives_its_references_back() {
 }
 
 #[test]
+fn a_borrower_that_is_cancelled_gives_its_references_back() {
+    let mut running = started("a_borrower_that_is_cancelled");
+    at(&mut running, "borrowed", &["LOCAL_REFERENCE", "USED_BY_PENDING_TASK"]);
+    at(&mut running, "cancelled", &[]);
+    assert!(running.output().succeeded().contains("task-cancelled"));
+}
+
+#[test]
+fn what_an_actor_keeps_goes_with_the_actor() {
+    let mut running = started("an_actor_that_keeps_and_breaks");
+    at(&mut running, "kept", &["LOCAL_REFERENCE"]);
+    at(&mut running, "broken", &[]);
+    assert!(running.output().succeeded().contains("actor-died"));
+}
+
+#[test]
+fn an_argument_is_kept_for_another_attempt() {
+    let mut running = started("an_argument_of_a_task_that_is_retried");
+    at(&mut running, "finished", &[]);
+    assert!(running.output().succeeded().starts_with("200000"));
+}
+
+#[test]
+fn an_argument_of_a_constructor_is_kept_for_a_restart() {
+    let mut running = started("an_argument_of_a_constructor_that_runs_again");
+    at(&mut running, "living", &["USED_BY_PENDING_TASK"]);
+    at(&mut running, "gone", &[]);
+    insta::assert_snapshot!(running.output().succeeded(), @"
+    200000
+    pause: living
+    actor-unavailable
+    200000
+    pause: gone
+    ");
+}
+
+#[test]
 fn a_reference_within_a_result_lives_as_long_as_the_result() {
     let mut running = started("a_reference_in_a_result");
     at(&mut running, "captured", &["CAPTURED_IN_OBJECT"]);

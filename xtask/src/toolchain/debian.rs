@@ -27,10 +27,7 @@ use crate::{command, printer};
 const PACKAGES: [(&str, &str); 4] = [
     ("rustc-web", SYSTEM_RUSTC),
     ("cargo-web", SYSTEM_CARGO),
-    (
-        "rust-web-src",
-        "/usr/lib/rustlib/src/rust/library/std/Cargo.toml",
-    ),
+    ("rust-web-src", "/usr/lib/rustlib/src/rust/library/std/Cargo.toml"),
     ("wasi-libc", "/usr/lib/wasm32-wasi/libc.a"),
 ];
 
@@ -56,8 +53,7 @@ pub(super) fn install() -> Result<()> {
     ));
     // An older result would have been used, were it whole.
     if sysroot.exists() {
-        std::fs::remove_dir_all(&sysroot)
-            .with_context(|| format!("failed to remove `{}`", sysroot.display()))?;
+        std::fs::remove_dir_all(&sysroot).with_context(|| format!("failed to remove `{}`", sysroot.display()))?;
     }
     let parent = sysroot.parent().context("a sysroot has a parent folder")?;
     let work = parent.join(format!("work-{}", std::process::id()));
@@ -70,33 +66,22 @@ pub(super) fn install() -> Result<()> {
 }
 
 fn install_packages() -> Result<()> {
-    let absent: Vec<&str> = PACKAGES
-        .iter()
-        .filter(|(_, file)| !Path::new(file).is_file())
-        .map(|(package, _)| *package)
-        .collect();
+    let absent: Vec<&str> =
+        PACKAGES.iter().filter(|(_, file)| !Path::new(file).is_file()).map(|(package, _)| *package).collect();
     if absent.is_empty() && recent_enough() {
         return Ok(());
     }
     let names = PACKAGES.map(|(package, _)| package);
     if !command::on_path("apt-get") {
-        bail!(
-            "there is no apt-get here, and only Debian's packages are known to work: {}",
-            names.join(" ")
-        );
+        bail!("there is no apt-get here, and only Debian's packages are known to work: {}", names.join(" "));
     }
-    printer::say(&format!(
-        "Debian has a compiler that can do it; installing {} with apt-get",
-        names.join(" ")
-    ));
+    printer::say(&format!("Debian has a compiler that can do it; installing {} with apt-get", names.join(" ")));
     // One broken source among many fails `update`; whether it mattered, `install` will tell.
     if let Err(error) = command::run(apt_get()?.arg("update")) {
         printer::say(&format!("{error:#}; going on with the lists there are"));
     }
     let mut install = apt_get()?;
-    install
-        .args(["install", "-y", "--no-install-recommends"])
-        .args(names);
+    install.args(["install", "-y", "--no-install-recommends"]).args(names);
     command::run(&mut install).with_context(by_hand)?;
     if !recent_enough() {
         bail!(
@@ -121,10 +106,7 @@ fn apt_get() -> Result<Command> {
         sudo.arg("env");
         sudo
     } else {
-        return Err(anyhow!(
-            "installing packages needs root, and there is no sudo"
-        ))
-        .with_context(by_hand);
+        return Err(anyhow!("installing packages needs root, and there is no sudo")).with_context(by_hand);
     };
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
     if !std::io::stdin().is_terminal() {
@@ -143,10 +125,7 @@ fn by_hand() -> String {
 }
 
 fn is_root() -> bool {
-    Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 fn recent_enough() -> bool {
@@ -177,9 +156,8 @@ fn build_into(work: &Path, sysroot: &Path) -> Result<()> {
 fn build_library(work: &Path) -> Result<PathBuf> {
     let source = work.join("src");
     create_folder(&source)?;
-    let manifest = format!(
-        "[package]\nname = \"{EMPTY_CRATE}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n"
-    );
+    let manifest =
+        format!("[package]\nname = \"{EMPTY_CRATE}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n[workspace]\n");
     write(&work.join("Cargo.toml"), &manifest)?;
     write(&source.join("lib.rs"), "")?;
     let target = work.join("target");
@@ -190,13 +168,7 @@ fn build_library(work: &Path) -> Result<PathBuf> {
         .env("RUSTC", SYSTEM_RUSTC)
         .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", "-Cembed-bitcode=yes")
-        .args([
-            "build",
-            "--release",
-            "--target",
-            TARGET,
-            "-Zbuild-std=std,panic_abort",
-        ])
+        .args(["build", "--release", "--target", TARGET, "-Zbuild-std=std,panic_abort"])
         .arg("--target-dir")
         .arg(&target)
         .stdin(Stdio::null());
@@ -211,16 +183,12 @@ fn fill(sysroot: &Path, built: &Path) -> Result<()> {
     let libraries = detect::library_folder(sysroot);
     let start_files = libraries.join("self-contained");
     create_folder(&start_files)?;
-    let entries = std::fs::read_dir(built)
-        .with_context(|| format!("failed to list the folder `{}`", built.display()))?;
+    let entries =
+        std::fs::read_dir(built).with_context(|| format!("failed to list the folder `{}`", built.display()))?;
     for entry in entries {
-        let file = entry
-            .with_context(|| format!("failed to list the folder `{}`", built.display()))?
-            .path();
-        let own = file.file_name().is_some_and(|name| {
-            name.to_string_lossy()
-                .starts_with(&format!("lib{EMPTY_CRATE}-"))
-        });
+        let file = entry.with_context(|| format!("failed to list the folder `{}`", built.display()))?.path();
+        let own =
+            file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("lib{EMPTY_CRATE}-")));
         if file.extension() == Some(OsStr::new("rlib")) && !own {
             copy(&file, &libraries)?;
         }
@@ -232,8 +200,7 @@ fn fill(sysroot: &Path, built: &Path) -> Result<()> {
 }
 
 fn create_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("failed to create the folder `{}`", folder.display()))
+    std::fs::create_dir_all(folder).with_context(|| format!("failed to create the folder `{}`", folder.display()))
 }
 
 fn write(file: &Path, text: &str) -> Result<()> {
@@ -244,13 +211,7 @@ fn copy(file: &Path, folder: &Path) -> Result<()> {
     let name = file.file_name().context("a file has a name")?;
     std::fs::copy(file, folder.join(name))
         .map(drop)
-        .with_context(|| {
-            format!(
-                "failed to copy `{}` to `{}`",
-                file.display(),
-                folder.display()
-            )
-        })
+        .with_context(|| format!("failed to copy `{}` to `{}`", file.display(), folder.display()))
 }
 
 #[cfg(test)]

@@ -107,10 +107,9 @@ impl std::error::Error for Missing {}
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Missing::Target => write!(
-                f,
-                "no Rust compiler here can build for {TARGET}: `rustup target add {TARGET}` adds it"
-            ),
+            Missing::Target => {
+                write!(f, "no Rust compiler here can build for {TARGET}: `rustup target add {TARGET}` adds it")
+            }
             Missing::Linker { rustc } => write!(
                 f,
                 "`{}` can compile for {TARGET}, but its linker `{LINKER}` is missing: any rustup \
@@ -159,12 +158,7 @@ pub(crate) fn own_sysroot(rustc: &Path) -> Option<PathBuf> {
     let release = field(&version, "release: ")?;
     let commit = field(&version, "commit-hash: ")?;
     let commit = commit.get(..9).unwrap_or(commit);
-    Some(
-        cache_folder()?
-            .join("rayw")
-            .join("guest-sysroot")
-            .join(format!("{release}-{commit}")),
-    )
+    Some(cache_folder()?.join("rayw").join("guest-sysroot").join(format!("{release}-{commit}")))
 }
 
 /// The folder of a sysroot in which rustc looks for the target's standard library.
@@ -182,9 +176,7 @@ pub(crate) fn release(rustc: &Path) -> Option<String> {
 pub(crate) fn find_on_path(program: &str) -> Option<PathBuf> {
     let file = format!("{program}{}", std::env::consts::EXE_SUFFIX);
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(&file))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(&file)).find(|file| file.is_file())
 }
 
 /// Removes what a program inherits from the cargo that runs it: the choice of a compiler, its
@@ -212,9 +204,7 @@ pub(crate) fn scrub_crate(command: &mut Command) {
         let own = std::env::current_exe().ok();
         let own = own.as_deref().and_then(Path::parent);
         let kept = std::env::split_paths(&folders).filter(|folder| {
-            let tool_chain = folder
-                .components()
-                .any(|part| part.as_os_str() == "toolchains");
+            let tool_chain = folder.components().any(|part| part.as_os_str() == "toolchains");
             let ours = own.is_some_and(|own| folder.starts_with(own));
             !tool_chain && !ours
         });
@@ -226,15 +216,8 @@ pub(crate) fn scrub_crate(command: &mut Command) {
 }
 
 fn describes_crate(name: &str) -> bool {
-    const PREFIXES: [&str; 5] = [
-        "CARGO_PKG_",
-        "CARGO_MANIFEST_",
-        "CARGO_BIN_",
-        "CARGO_CRATE_",
-        "CARGO_PRIMARY_",
-    ];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        || matches!(name, "CARGO_MAKEFLAGS" | "RUST_RECURSION_COUNT")
+    const PREFIXES: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || matches!(name, "CARGO_MAKEFLAGS" | "RUST_RECURSION_COUNT")
 }
 
 fn chooses_compiler(name: &str) -> bool {
@@ -260,12 +243,7 @@ fn chooses_compiler(name: &str) -> bool {
 fn can_build(rustc: &Path, sysroot: Option<&Path>, folder: &Path) -> bool {
     let libraries = match sysroot {
         Some(sysroot) => Some(library_folder(sysroot)),
-        None => ask(
-            rustc,
-            &["--print", "target-libdir", "--target", TARGET],
-            folder,
-        )
-        .map(PathBuf::from),
+        None => ask(rustc, &["--print", "target-libdir", "--target", TARGET], folder).map(PathBuf::from),
     };
     libraries.is_some_and(|folder| {
         std::fs::read_dir(folder).is_ok_and(|entries| {
@@ -291,9 +269,7 @@ fn linker_folders(rustc: &Path, folder: &Path) -> Result<Vec<PathBuf>, Missing> 
         .chain(rustup_tool_folders())
         .find(|tools| has_linker(tools))
         .map(|tools| vec![tools])
-        .ok_or_else(|| Missing::Linker {
-            rustc: rustc.to_owned(),
-        })
+        .ok_or_else(|| Missing::Linker { rustc: rustc.to_owned() })
 }
 
 /// Where a compiler keeps the tools that it calls.
@@ -310,11 +286,7 @@ fn rustup_tool_folders() -> Vec<PathBuf> {
         return Vec::new();
     };
     let mut folders = Vec::new();
-    for chain in std::fs::read_dir(home.join("toolchains"))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
+    for chain in std::fs::read_dir(home.join("toolchains")).into_iter().flatten().flatten() {
         let libraries = chain.path().join("lib").join("rustlib");
         for host in std::fs::read_dir(libraries).into_iter().flatten().flatten() {
             folders.push(tools_of(&chain.path(), &host.file_name()));
@@ -329,27 +301,16 @@ fn tools_of(sysroot: &Path, host: &OsStr) -> PathBuf {
 }
 
 fn has_linker(folder: &Path) -> bool {
-    folder
-        .join(format!("{LINKER}{}", std::env::consts::EXE_SUFFIX))
-        .is_file()
+    folder.join(format!("{LINKER}{}", std::env::consts::EXE_SUFFIX)).is_file()
 }
 
 /// Asks a compiler something and returns its answer without the last line's end.
 fn ask(rustc: &Path, args: &[&str], folder: &Path) -> Option<String> {
     let mut command = Command::new(rustc);
     scrub(&mut command);
-    let output = command
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = command.args(args).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let answer = String::from_utf8(output.stdout).ok()?;
-    output
-        .status
-        .success()
-        .then(|| answer.trim_end().to_owned())
+    output.status.success().then(|| answer.trim_end().to_owned())
 }
 
 fn field<'a>(version: &'a str, name: &str) -> Option<&'a str> {
@@ -394,9 +355,7 @@ mod tests {
         let command = chain.command();
         let value = |name: &str| {
             let found = command.get_envs().find(|(key, _)| *key == name);
-            found
-                .and_then(|(_, value)| value)
-                .map(|value| value.to_string_lossy().into_owned())
+            found.and_then(|(_, value)| value).map(|value| value.to_string_lossy().into_owned())
         };
         assert_eq!(value("RUSTC").as_deref(), Some(SYSTEM_RUSTC));
         let flags = value("CARGO_ENCODED_RUSTFLAGS");

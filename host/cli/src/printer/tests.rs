@@ -118,19 +118,19 @@ fn a_flood_waits_for_nobody_and_what_is_lost_is_counted() {
     let printer = Printer::start_with(Terminal::default(), Box::new(stuck), Box::new(screen.clone())).unwrap();
     let handle = printer.handle();
     let sink = handle.sink();
-    sink(Line { driver: true, ..line("first") });
+    sink(line("first"));
     // The thread has taken the first line before the flood begins, so the numbers below are exact.
     while !handle.queue.is_writing() {
         std::thread::sleep(Duration::from_millis(1));
     }
     for _ in 0..limits::LOG_QUEUE_LINES_MAX + 5 {
-        sink(Line { driver: true, ..line("x") });
+        sink(line("x"));
     }
     handle.err("error: never dropped");
     drop(let_go);
     printer.close();
     let text = screen.text();
-    assert_eq!(text.lines().filter(|line| *line == "x").count(), limits::LOG_QUEUE_LINES_MAX);
+    assert_eq!(text.lines().filter(|line| line.ends_with(") x")).count(), limits::LOG_QUEUE_LINES_MAX);
     assert!(
         text.ends_with(
             "x\nrayw: 5 lines of output dropped: they came faster than they can be shown\nerror: never dropped\n"
@@ -138,6 +138,21 @@ fn a_flood_waits_for_nobody_and_what_is_lost_is_counted() {
         "{}",
         &text[text.len() - 200..]
     );
+}
+
+#[test]
+fn a_driver_waits_for_its_reader_and_loses_nothing() {
+    let screen = Screen::default();
+    let (let_go, stuck) = mpsc::sync_channel(1);
+    let stuck = Stuck(stuck, screen.clone());
+    let printer = Printer::start_with(Terminal::default(), Box::new(stuck), Box::new(screen.clone())).unwrap();
+    let sink = printer.handle().sink();
+    let lines = limits::LOG_QUEUE_LINES_MAX * 2;
+    let driver = std::thread::spawn(move || (0..lines).for_each(|_| sink(Line { driver: true, ..line("x") })));
+    drop(let_go);
+    driver.join().unwrap();
+    printer.close();
+    assert_eq!(screen.text(), "x\n".repeat(lines));
 }
 
 #[test]

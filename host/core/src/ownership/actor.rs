@@ -6,9 +6,7 @@ use std::sync::Arc;
 use super::object::Count;
 use super::{Command, Order, Ownership};
 use crate::message::{ActorChange, FromHead, ToHead};
-use crate::{
-    ActorId, ActorSpec, Error, ErrorKind, IdSet, Millis, NodeId, ObjectId, TaskId, TaskKind, TaskState,
-};
+use crate::{ActorId, ActorSpec, Error, ErrorKind, IdSet, Millis, NodeId, ObjectId, TaskId, TaskKind, TaskState};
 
 #[derive(Debug)]
 pub(super) struct ActorEntry {
@@ -24,6 +22,8 @@ pub(super) struct ActorEntry {
     unfinished: u32,
     /// The head was asked to end it.
     released: bool,
+    /// Somebody asked for its end: no further call is sent.
+    ending: bool,
     why: String,
 }
 
@@ -54,6 +54,7 @@ impl ActorEntry {
             sent: IdSet::default(),
             unfinished: 0,
             released: false,
+            ending: false,
             why: String::new(),
         }
     }
@@ -158,6 +159,8 @@ impl Ownership {
     pub(super) fn pump(&mut self, actor: ActorId, now: Millis, out: &mut Vec<Command>) {
         let Some(entry) = self.actors.get_mut(&actor) else { return };
         let (node, incarnation) = match &entry.state {
+            // What was submitted after its end fails when the end is announced.
+            View::Alive { .. } if entry.ending => return,
             View::Alive { node, incarnation } => (*node, *incarnation),
             View::Dead(cause) => {
                 let cause = cause.clone();
@@ -174,9 +177,12 @@ impl Ownership {
             let mut index = 0;
             while let Some(call) = line.get(index) {
                 let Call::Task(id) = call else {
-                    terminate = true;
-                    line.remove(index);
-                    continue;
+                    // Calls before it in line come first, even where others may overtake them.
+                    if index == 0 {
+                        terminate = true;
+                        line.remove(index);
+                    }
+                    break;
                 };
                 match self.tasks.get(id) {
                     None => {
@@ -199,13 +205,17 @@ impl Ownership {
             self.send_call(actor, incarnation, id, now, out);
         }
         if terminate {
+            if let Some(entry) = self.actors.get_mut(&actor) {
+                entry.ending = true;
+            }
             self.release_actor(actor, "somebody asked for its end", out);
         }
     }
 
     fn send_call(&mut self, actor: ActorId, incarnation: u32, id: TaskId, now: Millis, out: &mut Vec<Command>) {
         let Some(order) = self.tasks.get(&id).and_then(|task| self.order(task)) else {
-            let error = Error::new(ErrorKind::ObjectLost, "an argument of the call has gone although the call refers to it");
+            let error =
+                Error::new(ErrorKind::ObjectLost, "an argument of the call has gone although the call refers to it");
             return self.fail(id, error, now, out);
         };
         if let Some(task) = self.tasks.get_mut(&id) {

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::object::Count;
 use super::{Command, Input, Order, Outcome, Output, Ownership};
-use crate::{
-    ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, limits,
-};
+use crate::{ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, limits};
 
 #[derive(Debug)]
 pub(super) struct Task {
@@ -149,14 +147,7 @@ impl Ownership {
         Some(Order { spec: Arc::clone(&task.spec), attempt: task.attempt, inputs, lease: task.lease })
     }
 
-    pub(super) fn finished(
-        &mut self,
-        id: TaskId,
-        attempt: u32,
-        outcome: Outcome,
-        now: Millis,
-        out: &mut Vec<Command>,
-    ) {
+    pub(super) fn finished(&mut self, id: TaskId, attempt: u32, outcome: Outcome, now: Millis, out: &mut Vec<Command>) {
         let Some(task) = self.tasks.get(&id).filter(|task| task.attempt == attempt) else {
             return self.discard(id, outcome, out);
         };

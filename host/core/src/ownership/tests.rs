@@ -11,8 +11,8 @@ use super::{Command, Event, Outcome, Output, Ownership, WaitFor, WaitResult, Wai
 use crate::message::{ActorEnd, FromHead, ToHead};
 use crate::scheduler::{Outbox, Scheduler};
 use crate::{
-    ActorId, ActorSpec, Amount, Arg, Codec, ComponentDigest, Error, ErrorKind, JobId, NodeId, ObjectId, RefId, Resources,
-    Retries, RetryExceptions, TaskId, TaskKind, TaskSpec, Value,
+    ActorId, ActorSpec, Amount, Arg, Codec, ComponentDigest, Error, ErrorKind, JobId, NodeId, ObjectId, RefId,
+    Resources, Retries, RetryExceptions, TaskId, TaskKind, TaskSpec, Value,
 };
 
 const NODE: NodeId = NodeId([7; 16]);
@@ -641,7 +641,10 @@ fn terminate_stands_in_line_behind_the_calls_before_it() {
     world.tell(Event::ActorTerminated { actor, submitter });
     assert_eq!(world.ended, []);
     world.ready(actor, 0);
-    assert_eq!((world.mail[&actor].as_slice(), world.ended.as_slice()), ([call].as_slice(), [(actor, true)].as_slice()));
+    assert_eq!(
+        (world.mail[&actor].as_slice(), world.ended.as_slice()),
+        ([call].as_slice(), [(actor, true)].as_slice())
+    );
 }
 
 #[test]

@@ -245,9 +245,8 @@ impl Scheduler {
         let own_held: u64 = own.as_ref().map_or(0, |(owner, shape)| {
             self.leases.values().filter(|l| l.owner == *owner && l.shape == *shape).map(held).sum()
         });
-        let feasible = |index: usize| {
-            node.map_or_else(|| self.nodes[index].total.fits(need) > 0, |wanted| wanted == index)
-        };
+        let feasible =
+            |index: usize| node.map_or_else(|| self.nodes[index].total.fits(need) > 0, |wanted| wanted == index);
         // Room that is on its way already.
         let mut coming: Resources = Resources::default();
         for lease in self.leases.values().filter(|lease| feasible(lease.node)) {
@@ -260,7 +259,9 @@ impl Scheduler {
             .leases
             .iter()
             .filter(|(_, lease)| lease.slots > lease.reclaiming && feasible(lease.node))
-            .filter(|(_, lease)| own.as_ref().is_none_or(|(owner, shape)| lease.owner != *owner || lease.shape != *shape))
+            .filter(|(_, lease)| {
+                own.as_ref().is_none_or(|(owner, shape)| lease.owner != *owner || lease.shape != *shape)
+            })
             .map(|(id, _)| *id)
             .collect();
         victims.sort_by_key(|id| std::cmp::Reverse((held(&self.leases[id]), id.0)));

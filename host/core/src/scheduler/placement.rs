@@ -55,10 +55,8 @@ mod tests {
 
     fn placed(need: u64, nodes: &[(u64, u64)]) -> Option<usize> {
         let bundles: Vec<_> = nodes.iter().map(|(total, free)| (cpus(*total), cpus(*free))).collect();
-        let loads: Vec<_> = bundles
-            .iter()
-            .map(|(total, available)| NodeLoad { total, available, is_near: false })
-            .collect();
+        let loads: Vec<_> =
+            bundles.iter().map(|(total, available)| NodeLoad { total, available, is_near: false }).collect();
         place(&cpus(need), &cpus(need), &loads)
     }
 

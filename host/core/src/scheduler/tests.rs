@@ -127,7 +127,12 @@ fn returned_slots_go_to_who_waits() {
     let mut head = head(2);
     let (lease, _) = granted(&want(&mut head, 1, 2)).unwrap();
     let waiting = want(&mut head, 2, 1);
-    assert!(waiting.iter().any(|message| matches!(message, FromHead::LeasePending { why, .. } if why.contains("needs 2 CPU (0 here)"))), "{waiting:?}");
+    assert!(
+        waiting.iter().any(
+            |message| matches!(message, FromHead::LeasePending { why, .. } if why.contains("needs 2 CPU (0 here)"))
+        ),
+        "{waiting:?}"
+    );
     let messages = tell(&mut head, ToHead::SlotsReturned { lease, slots: 2, parked: 0 });
     assert_eq!(granted(&messages).unwrap().1, 1);
 }

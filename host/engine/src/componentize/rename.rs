@@ -10,11 +10,7 @@ use wasmparser::{ExternalKind, FuncType, Parser, Payload};
 use super::{embed, invalid, wit_type, world};
 
 /// The module with a world of its own.
-pub(super) fn with_world(
-    bytes: &[u8],
-    exports: &[(&str, FuncType)],
-    origin: &str,
-) -> Result<Vec<u8>, Error> {
+pub(super) fn with_world(bytes: &[u8], exports: &[(&str, FuncType)], origin: &str) -> Result<Vec<u8>, Error> {
     let mut used = HashSet::new();
     let mut names: Vec<(&str, String)> = Vec::new();
     let mut functions = Vec::new();
@@ -35,10 +31,7 @@ pub(super) fn with_world(
         )));
     }
     let failed = |error: Box<dyn std::error::Error>| {
-        invalid(format!(
-            "`{origin}` is a core module whose functions cannot be tasks"
-        ))
-        .caused_by(error)
+        invalid(format!("`{origin}` is a core module whose functions cannot be tasks")).caused_by(error)
     };
     let text = world(&functions).ok_or_else(|| failed("a type is not a number".into()))?;
     let mut module = rename(bytes, &names).map_err(|error| failed(error.into()))?;
@@ -48,11 +41,7 @@ pub(super) fn with_world(
 
 fn is_numeric(function: &FuncType) -> bool {
     function.results().len() <= 1
-        && function
-            .params()
-            .iter()
-            .chain(function.results())
-            .all(|value| wit_type(*value).is_some())
+        && function.params().iter().chain(function.results()).all(|value| wit_type(*value).is_some())
 }
 
 /// `fibSum_2` → `fib-sum2`; nothing for what tools export beside the user's functions.
@@ -77,16 +66,11 @@ fn kebab(name: &str) -> Option<String> {
         starts_word = false;
         last_is_lower = letter.is_ascii_lowercase() || letter.is_ascii_digit();
     }
-    kebab
-        .starts_with(|first: char| first.is_ascii_alphabetic())
-        .then_some(kebab)
+    kebab.starts_with(|first: char| first.is_ascii_alphabetic()).then_some(kebab)
 }
 
 /// The same module with other names for its exported functions. All sections but one are copied.
-fn rename(
-    bytes: &[u8],
-    names: &[(&str, String)],
-) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
+fn rename(bytes: &[u8], names: &[(&str, String)]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
     let mut module = wasm_encoder::Module::new();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
@@ -100,10 +84,7 @@ fn rename(
                     // The encoder has no use for the rest.
                     _ => continue,
                 };
-                let new_name = names
-                    .iter()
-                    .find(|(name, _)| *name == export.name)
-                    .map(|(_, kebab)| kebab.as_str());
+                let new_name = names.iter().find(|(name, _)| *name == export.name).map(|(_, kebab)| kebab.as_str());
                 let is_function = kind == ExportKind::Func;
                 let name = match new_name {
                     Some(name) if is_function => name,
@@ -115,10 +96,7 @@ fn rename(
             module.section(&exports);
         } else if let Some((id, range)) = payload.as_section() {
             debug_assert_ne!(id, SectionId::Export as u8);
-            module.section(&RawSection {
-                id,
-                data: &bytes[range],
-            });
+            module.section(&RawSection { id, data: &bytes[range] });
         }
     }
     Ok(module.finish())
@@ -135,13 +113,7 @@ mod tests {
 
     #[test]
     fn names_become_words_between_hyphens() {
-        let cases = [
-            ("fib", "fib"),
-            ("my_func", "my-func"),
-            ("fibSum", "fib-sum"),
-            ("mul_2", "mul2"),
-            ("ADD", "add"),
-        ];
+        let cases = [("fib", "fib"), ("my_func", "my-func"), ("fibSum", "fib-sum"), ("mul_2", "mul2"), ("ADD", "add")];
         for (name, expected) in cases {
             assert_eq!(kebab(name).as_deref(), Some(expected));
         }

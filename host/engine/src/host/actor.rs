@@ -24,42 +24,24 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     actors.func_wrap(
         "call",
         |mut store: Store,
-         (actor, method, args, options): (
-            Resource<ActorHandle>,
-            String,
-            Vec<types::Arg>,
-            types::CallOptions,
-        )| { call(store.data_mut(), &actor, &method, args, options) },
-    )?;
-    actors.func_wrap_async(
-        "get-named",
-        |store: Store, (name, namespace): (String, Option<String>)| {
-            Box::new(get_named(store, name, namespace))
+         (actor, method, args, options): (Resource<ActorHandle>, String, Vec<types::Arg>, types::CallOptions)| {
+            call(store.data_mut(), &actor, &method, args, options)
         },
     )?;
-    actors.func_wrap(
-        "kill",
-        |store: Store, (actor, no_restart): (Resource<ActorHandle>, bool)| {
-            let guest = store.data();
-            guest
-                .services
-                .kill_actor(guest.references.actor(actor.rep())?, no_restart);
-            Ok((Ok::<(), types::Error>(()),))
-        },
-    )?;
-    actors.func_wrap(
-        "terminate",
-        |store: Store, (actor,): (Resource<ActorHandle>,)| {
-            let guest = store.data();
-            guest
-                .services
-                .terminate_actor(&guest.caller, guest.references.actor(actor.rep())?);
-            Ok((Ok::<(), types::Error>(()),))
-        },
-    )?;
-    actors.func_wrap("exit", |mut store: Store, (): ()| {
-        Ok((exit(store.data_mut()).map_err(types::Error::from),))
+    actors.func_wrap_async("get-named", |store: Store, (name, namespace): (String, Option<String>)| {
+        Box::new(get_named(store, name, namespace))
     })?;
+    actors.func_wrap("kill", |store: Store, (actor, no_restart): (Resource<ActorHandle>, bool)| {
+        let guest = store.data();
+        guest.services.kill_actor(guest.references.actor(actor.rep())?, no_restart);
+        Ok((Ok::<(), types::Error>(()),))
+    })?;
+    actors.func_wrap("terminate", |store: Store, (actor,): (Resource<ActorHandle>,)| {
+        let guest = store.data();
+        guest.services.terminate_actor(&guest.caller, guest.references.actor(actor.rep())?);
+        Ok((Ok::<(), types::Error>(()),))
+    })?;
+    actors.func_wrap("exit", |mut store: Store, (): ()| Ok((exit(store.data_mut()).map_err(types::Error::from),)))?;
     Ok(())
 }
 
@@ -76,9 +58,7 @@ async fn create(
         Err(error) => return Ok((Err(error.into()),)),
     };
     let caller = Arc::clone(&store.data().caller);
-    let created = services
-        .create_actor(caller, class, args, options.into())
-        .await;
+    let created = services.create_actor(caller, class, args, options.into()).await;
     give_actor(store.data_mut(), created)
 }
 
@@ -92,9 +72,7 @@ fn call(
     let actor = guest.references.actor(actor.rep())?;
     let mut handles = Handles::new(Arc::clone(&guest.services));
     let called = match take_args(guest, args, &mut handles)? {
-        Ok(args) => guest
-            .services
-            .call_actor(&guest.caller, actor, method, args, options.into()),
+        Ok(args) => guest.services.call_actor(&guest.caller, actor, method, args, options.into()),
         Err(error) => Err(error),
     };
     give_objects(guest, called)
@@ -111,14 +89,9 @@ async fn get_named(
     give_actor(store.data_mut(), found)
 }
 
-fn give_actor(
-    guest: &mut Guest,
-    actor: Result<ActorId, Error>,
-) -> wasmtime::Result<Answer<Resource<ActorHandle>>> {
+fn give_actor(guest: &mut Guest, actor: Result<ActorId, Error>) -> wasmtime::Result<Answer<Resource<ActorHandle>>> {
     match actor {
-        Ok(actor) => Ok((Ok(Resource::new_own(
-            guest.references.push(RefId::Actor(actor))?,
-        )),)),
+        Ok(actor) => Ok((Ok(Resource::new_own(guest.references.push(RefId::Actor(actor))?)),)),
         Err(error) => Ok((Err(error.into()),)),
     }
 }

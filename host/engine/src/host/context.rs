@@ -26,45 +26,31 @@ impl std::error::Error for Exit {}
 
 pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut context = linker.instance("rayw:core/context@0.1.0")?;
-    context.func_wrap("current", |store: Store, (): ()| {
-        Ok((current(&store.data().caller),))
-    })?;
+    context.func_wrap("current", |store: Store, (): ()| Ok((current(&store.data().caller),)))?;
     context.func_wrap("is-cancelled", |store: Store, (): ()| {
         Ok((store.data().caller.cancelled.load(Ordering::Relaxed),))
     })?;
-    context.func_wrap(
-        "report-panic",
-        |mut store: Store, (message, location): (String, Option<String>)| {
-            // The first panic is the cause; what fails while it unwinds is not.
-            store.data_mut().panic.get_or_insert_with(|| Panic {
-                message: shortened(message),
-                location: location.map(shortened),
-            });
-            Ok(())
-        },
-    )?;
-    context.func_wrap("exit", |_: Store, (code,): (u8,)| -> wasmtime::Result<()> {
-        Err(Exit(code).into())
+    context.func_wrap("report-panic", |mut store: Store, (message, location): (String, Option<String>)| {
+        // The first panic is the cause; what fails while it unwinds is not.
+        store
+            .data_mut()
+            .panic
+            .get_or_insert_with(|| Panic { message: shortened(message), location: location.map(shortened) });
+        Ok(())
     })?;
+    context.func_wrap("exit", |_: Store, (code,): (u8,)| -> wasmtime::Result<()> { Err(Exit(code).into()) })?;
     Ok(())
 }
 
 fn current(caller: &Caller) -> RuntimeContext {
     let resources = &caller.resources;
-    let amount = |name: &str, amount: f64| ResourceAmount {
-        name: name.to_owned(),
-        amount,
-    };
+    let amount = |name: &str, amount: f64| ResourceAmount { name: name.to_owned(), amount };
     let mut assigned = vec![amount("CPU", resources.cpu.units())];
     if resources.memory > 0 {
         // Exact up to 2^53 bytes, eight petabytes.
         assigned.push(amount("memory", resources.memory as f64));
     }
-    assigned.extend(
-        resources
-            .custom()
-            .map(|(name, units)| amount(name, units.units())),
-    );
+    assigned.extend(resources.custom().map(|(name, units)| amount(name, units.units())));
     RuntimeContext {
         job_id: caller.job.to_string(),
         task_id: caller.task.to_string(),

@@ -17,15 +17,10 @@ type Store<'a> = StoreContextMut<'a, Guest>;
 pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     add_resources(linker)?;
     let mut objects = linker.instance("rayw:core/objects@0.1.0")?;
-    objects.func_wrap("put", |mut store: Store, (value,): (types::Value,)| {
-        put(store.data_mut(), value)
+    objects.func_wrap("put", |mut store: Store, (value,): (types::Value,)| put(store.data_mut(), value))?;
+    objects.func_wrap_async("get", |store: Store, (refs, timeout): (Vec<Resource<ObjectRef>>, Option<u64>)| {
+        Box::new(get(store, refs, timeout))
     })?;
-    objects.func_wrap_async(
-        "get",
-        |store: Store, (refs, timeout): (Vec<Resource<ObjectRef>>, Option<u64>)| {
-            Box::new(get(store, refs, timeout))
-        },
-    )?;
     objects.func_wrap_async(
         "wait",
         |store: Store, (refs, ready, timeout, fetch): (Vec<Resource<ObjectRef>>, u32, Option<u64>, bool)| {
@@ -40,50 +35,28 @@ fn add_resources(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut types = linker.instance("rayw:core/types@0.1.0")?;
     types.resource("object-ref", ResourceType::host::<ObjectRef>(), release)?;
     types.resource("actor-handle", ResourceType::host::<ActorHandle>(), release)?;
-    types.func_wrap(
-        "[method]object-ref.clone",
-        |mut store: Store, (object,): (Resource<ObjectRef>,)| {
-            let guest = store.data_mut();
-            let reference = RefId::Object(guest.references.object(object.rep())?);
-            guest.services.acquire(&[reference]);
-            Ok((Resource::<ObjectRef>::new_own(
-                guest.references.push(reference)?,
-            ),))
-        },
-    )?;
-    types.func_wrap(
-        "[method]object-ref.id",
-        |store: Store, (object,): (Resource<ObjectRef>,)| {
-            Ok((store.data().references.object(object.rep())?.to_string(),))
-        },
-    )?;
-    types.func_wrap(
-        "[method]actor-handle.clone",
-        |mut store: Store, (actor,): (Resource<ActorHandle>,)| {
-            let guest = store.data_mut();
-            let reference = RefId::Actor(guest.references.actor(actor.rep())?);
-            guest.services.acquire(&[reference]);
-            Ok((Resource::<ActorHandle>::new_own(
-                guest.references.push(reference)?,
-            ),))
-        },
-    )?;
-    types.func_wrap(
-        "[method]actor-handle.id",
-        |store: Store, (actor,): (Resource<ActorHandle>,)| {
-            Ok((store.data().references.actor(actor.rep())?.to_string(),))
-        },
-    )?;
-    types.func_wrap(
-        "[method]actor-handle.class",
-        |store: Store, (actor,): (Resource<ActorHandle>,)| {
-            let guest = store.data();
-            Ok((guest
-                .services
-                .actor_class(guest.references.actor(actor.rep())?)
-                .to_string(),))
-        },
-    )?;
+    types.func_wrap("[method]object-ref.clone", |mut store: Store, (object,): (Resource<ObjectRef>,)| {
+        let guest = store.data_mut();
+        let reference = RefId::Object(guest.references.object(object.rep())?);
+        guest.services.acquire(&[reference]);
+        Ok((Resource::<ObjectRef>::new_own(guest.references.push(reference)?),))
+    })?;
+    types.func_wrap("[method]object-ref.id", |store: Store, (object,): (Resource<ObjectRef>,)| {
+        Ok((store.data().references.object(object.rep())?.to_string(),))
+    })?;
+    types.func_wrap("[method]actor-handle.clone", |mut store: Store, (actor,): (Resource<ActorHandle>,)| {
+        let guest = store.data_mut();
+        let reference = RefId::Actor(guest.references.actor(actor.rep())?);
+        guest.services.acquire(&[reference]);
+        Ok((Resource::<ActorHandle>::new_own(guest.references.push(reference)?),))
+    })?;
+    types.func_wrap("[method]actor-handle.id", |store: Store, (actor,): (Resource<ActorHandle>,)| {
+        Ok((store.data().references.actor(actor.rep())?.to_string(),))
+    })?;
+    types.func_wrap("[method]actor-handle.class", |store: Store, (actor,): (Resource<ActorHandle>,)| {
+        let guest = store.data();
+        Ok((guest.services.actor_class(guest.references.actor(actor.rep())?).to_string(),))
+    })?;
     Ok(())
 }
 
@@ -102,9 +75,7 @@ fn put(guest: &mut Guest, value: types::Value) -> wasmtime::Result<Answer<Resour
         Err(error) => Err(error),
     };
     match put {
-        Ok(object) => Ok((Ok(Resource::new_own(
-            guest.references.push(RefId::Object(object))?,
-        )),)),
+        Ok(object) => Ok((Ok(Resource::new_own(guest.references.push(RefId::Object(object))?)),)),
         Err(error) => Ok((Err(error.into()),)),
     }
 }
@@ -117,18 +88,12 @@ async fn get(
     let objects = ids(store.data(), &refs)?;
     let services = Arc::clone(&store.data().services);
     let caller = Arc::clone(&store.data().caller);
-    let values = match services
-        .get(caller, objects, timeout_ms.map(Duration::from_millis))
-        .await
-    {
+    let values = match services.get(caller, objects, timeout_ms.map(Duration::from_millis)).await {
         Ok(values) => values,
         Err(error) => return Ok((Err(error.into()),)),
     };
     let guest = store.data_mut();
-    Ok((Ok(values
-        .iter()
-        .map(|value| guest.give(value))
-        .collect::<Result<_, _>>()?),))
+    Ok((Ok(values.iter().map(|value| guest.give(value)).collect::<Result<_, _>>()?),))
 }
 
 async fn wait(
@@ -142,15 +107,9 @@ async fn wait(
     let services = Arc::clone(&store.data().services);
     let caller = Arc::clone(&store.data().caller);
     let timeout = timeout_ms.map(Duration::from_millis);
-    Ok(answer(
-        services
-            .wait(caller, objects, num_ready, timeout, fetch_local)
-            .await,
-    ))
+    Ok(answer(services.wait(caller, objects, num_ready, timeout, fetch_local).await))
 }
 
 fn ids(guest: &Guest, refs: &[Resource<ObjectRef>]) -> wasmtime::Result<Vec<ObjectId>> {
-    refs.iter()
-        .map(|object| guest.references.object(object.rep()))
-        .collect()
+    refs.iter().map(|object| guest.references.object(object.rep())).collect()
 }

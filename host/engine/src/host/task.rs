@@ -16,24 +16,15 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut tasks = linker.instance("rayw:core/tasks@0.1.0")?;
     tasks.func_wrap(
         "submit",
-        |mut store: Store,
-         (function, args, options): (String, Vec<types::Arg>, types::TaskOptions)| {
+        |mut store: Store, (function, args, options): (String, Vec<types::Arg>, types::TaskOptions)| {
             submit(store.data_mut(), &function, args, options)
         },
     )?;
-    tasks.func_wrap(
-        "cancel",
-        |store: Store, (object, force, recursive): (Resource<ObjectRef>, bool, bool)| {
-            let guest = store.data();
-            let object = guest.references.object(object.rep())?;
-            Ok(answer(guest.services.cancel(
-                &guest.caller,
-                object,
-                force,
-                recursive,
-            )))
-        },
-    )?;
+    tasks.func_wrap("cancel", |store: Store, (object, force, recursive): (Resource<ObjectRef>, bool, bool)| {
+        let guest = store.data();
+        let object = guest.references.object(object.rep())?;
+        Ok(answer(guest.services.cancel(&guest.caller, object, force, recursive)))
+    })?;
     Ok(())
 }
 
@@ -45,9 +36,7 @@ fn submit(
 ) -> wasmtime::Result<Answer<Vec<Resource<ObjectRef>>>> {
     let mut handles = Handles::new(Arc::clone(&guest.services));
     let submitted = match take_args(guest, args, &mut handles)? {
-        Ok(args) => guest
-            .services
-            .submit(&guest.caller, function, args, options.into()),
+        Ok(args) => guest.services.submit(&guest.caller, function, args, options.into()),
         Err(error) => Err(error),
     };
     give_objects(guest, submitted)

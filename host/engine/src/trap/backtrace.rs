@@ -41,10 +41,7 @@ enum Owner {
 /// Cuts off what is not the user's at both ends; all of it stays where nothing is the user's.
 fn without_ends(lines: &[Line]) -> &[Line] {
     let is_user = |line: &Line| line.owner == Owner::User;
-    match (
-        lines.iter().position(is_user),
-        lines.iter().rposition(is_user),
-    ) {
+    match (lines.iter().position(is_user), lines.iter().rposition(is_user)) {
         (Some(first), Some(last)) => &lines[first..=last],
         _ => lines,
     }
@@ -52,25 +49,15 @@ fn without_ends(lines: &[Line]) -> &[Line] {
 
 /// One line for each source function of a frame: inlined ones have none of their own.
 fn lines_of(frame: &FrameInfo) -> Vec<Line> {
-    let is_glue = frame
-        .module()
-        .name()
-        .is_some_and(|name| name.starts_with("wit-component"));
+    let is_glue = frame.module().name().is_some_and(|name| name.starts_with("wit-component"));
     if frame.symbols().is_empty() {
         let text = named(frame, None);
         // What has no name between others that have one is a shim.
-        let owner = if is_glue || frame.func_name().is_none() || is_tool_name(&text) {
-            Owner::Tool
-        } else {
-            Owner::User
-        };
+        let owner =
+            if is_glue || frame.func_name().is_none() || is_tool_name(&text) { Owner::Tool } else { Owner::User };
         return vec![Line { text, owner }];
     }
-    frame
-        .symbols()
-        .iter()
-        .map(|symbol| line_of(frame, symbol, is_glue))
-        .collect()
+    frame.symbols().iter().map(|symbol| line_of(frame, symbol, is_glue)).collect()
 }
 
 fn line_of(frame: &FrameInfo, symbol: &FrameSymbol, is_glue: bool) -> Line {
@@ -135,30 +122,14 @@ fn is_tool_name(name: &str) -> bool {
         "__wasi",
         "__main_void",
     ];
-    const NAMES: &[&str] = &[
-        "abort",
-        "_start",
-        "__original_main",
-        "proc_exit",
-        "_Exit",
-        "exit",
-        "dlmalloc",
-        "malloc",
-    ];
+    const NAMES: &[&str] = &["abort", "_start", "__original_main", "proc_exit", "_Exit", "exit", "dlmalloc", "malloc"];
     STARTS.iter().any(|start| name.starts_with(start)) || NAMES.contains(&name)
 }
 
 /// What the SDK's macros write into the user's file.
 fn is_generated(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "invoke",
-        "construct",
-        "call",
-        "export_invoke",
-        "export_construct",
-        "export_call",
-        "export_describe",
-    ];
+    const NAMES: &[&str] =
+        &["invoke", "construct", "call", "export_invoke", "export_construct", "export_call", "export_describe"];
     NAMES.contains(&name) || name.starts_with("_export_")
 }
 
@@ -167,21 +138,11 @@ mod tests {
     use super::*;
 
     fn lines(owners: &[Owner]) -> Vec<Line> {
-        owners
-            .iter()
-            .enumerate()
-            .map(|(number, owner)| Line {
-                text: number.to_string(),
-                owner: *owner,
-            })
-            .collect()
+        owners.iter().enumerate().map(|(number, owner)| Line { text: number.to_string(), owner: *owner }).collect()
     }
 
     fn shown(owners: &[Owner]) -> String {
-        without_ends(&lines(owners))
-            .iter()
-            .map(|line| line.text.as_str())
-            .collect()
+        without_ends(&lines(owners)).iter().map(|line| line.text.as_str()).collect()
     }
 
     #[test]

@@ -7,19 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::support::{component, engine_in, load};
 
 fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
 
 async fn was_cached(dir: &Path) -> bool {
-    load(&engine_in(Some(dir)), component("", "i32.const 5"))
-        .await
-        .unwrap()
-        .was_cached()
+    load(&engine_in(Some(dir)), component("", "i32.const 5")).await.unwrap().was_cached()
 }
 
 #[tokio::test]
@@ -29,10 +23,7 @@ async fn a_second_engine_loads_what_the_first_compiled() {
     assert!(!was_cached(&cache).await);
     assert!(was_cached(&cache).await);
     assert_eq!(files(&cache).len(), 2);
-    assert_eq!(
-        fs::metadata(&cache).unwrap().permissions().mode() & 0o777,
-        0o700
-    );
+    assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[tokio::test]
@@ -55,10 +46,7 @@ async fn a_folder_open_to_others_is_closed() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     was_cached(dir.path()).await;
-    assert_eq!(
-        fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777,
-        0o700
-    );
+    assert_eq!(fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[tokio::test]

@@ -11,9 +11,7 @@ use rayw_engine::{Engine, Instance, Program, Services};
 use crate::support::{Notes, actor, caller, engine, guest, load, object, sandbox, start, text};
 
 async fn program(engine: &Arc<Engine>) -> Arc<Program> {
-    load(engine, guest(include_str!("guest.wat")))
-        .await
-        .unwrap()
+    load(engine, guest(include_str!("guest.wat"))).await.unwrap()
 }
 
 async fn started() -> (Instance, Arc<Notes>, Arc<Engine>) {
@@ -25,10 +23,7 @@ async fn started() -> (Instance, Arc<Notes>, Arc<Engine>) {
 
 async fn failure(function: &str) -> (Error, Instance) {
     let (mut instance, _, _engine) = started().await;
-    let error = instance
-        .invoke(caller(), function, &[], 1)
-        .await
-        .unwrap_err();
+    let error = instance.invoke(caller(), function, &[], 1).await.unwrap_err();
     (error, instance)
 }
 
@@ -37,18 +32,8 @@ async fn a_guest_says_what_is_in_it() {
     let engine = engine();
     let program = program(&engine).await;
     assert!(!program.is_typed() && !program.has_driver());
-    assert_eq!(
-        program.signatures(None).unwrap(),
-        "echo(value: any) -> any\n"
-    );
-    assert!(
-        program
-            .description()
-            .function("eco")
-            .unwrap_err()
-            .message
-            .contains("did you mean `echo`")
-    );
+    assert_eq!(program.signatures(None).unwrap(), "echo(value: any) -> any\n");
+    assert!(program.description().function("eco").unwrap_err().message.contains("did you mean `echo`"));
 }
 
 #[tokio::test]
@@ -64,22 +49,12 @@ async fn values_go_in_and_come_back() {
 #[tokio::test]
 async fn references_are_counted_exactly() {
     let (mut instance, notes, _engine) = started().await;
-    let value = Value {
-        refs: vec![object(1), actor(2), object(1)],
-        ..Value::clone(&text("x"))
-    };
+    let value = Value { refs: vec![object(1), actor(2), object(1)], ..Value::clone(&text("x")) };
     // One count of whoever owns the argument.
     notes.acquire(&value.refs);
-    let returned = instance
-        .invoke(caller(), "refs", &[Arc::new(value.clone())], 1)
-        .await
-        .unwrap();
+    let returned = instance.invoke(caller(), "refs", &[Arc::new(value.clone())], 1).await.unwrap();
     assert_eq!(returned.values, [value]);
-    assert_eq!(
-        notes.held(),
-        6,
-        "three of the owner, three of what was returned"
-    );
+    assert_eq!(notes.held(), 6, "three of the owner, three of what was returned");
     drop(returned);
     assert_eq!(notes.held(), 3);
 }
@@ -87,14 +62,8 @@ async fn references_are_counted_exactly() {
 #[tokio::test]
 async fn what_a_guest_keeps_is_given_back_with_its_sandbox() {
     let (mut instance, notes, _engine) = started().await;
-    let value = Value {
-        refs: (0..10_000).map(object).collect(),
-        ..Value::clone(&text("x"))
-    };
-    instance
-        .invoke(caller(), "keep", &[Arc::new(value)], 0)
-        .await
-        .unwrap();
+    let value = Value { refs: (0..10_000).map(object).collect(), ..Value::clone(&text("x")) };
+    instance.invoke(caller(), "keep", &[Arc::new(value)], 0).await.unwrap();
     assert_eq!(notes.held(), 10_000);
     drop(instance);
     assert_eq!(notes.held(), 0);
@@ -103,14 +72,8 @@ async fn what_a_guest_keeps_is_given_back_with_its_sandbox() {
 #[tokio::test]
 async fn a_hundred_thousand_references_fit_in_a_value() {
     let (mut instance, notes, _engine) = started().await;
-    let value = Value {
-        refs: (0..100_000).map(object).collect(),
-        ..Value::clone(&text("x"))
-    };
-    let returned = instance
-        .invoke(caller(), "echo", &[Arc::new(value)], 1)
-        .await
-        .unwrap();
+    let value = Value { refs: (0..100_000).map(object).collect(), ..Value::clone(&text("x")) };
+    let returned = instance.invoke(caller(), "echo", &[Arc::new(value)], 1).await.unwrap();
     assert_eq!(returned.values[0].refs.len(), 100_000);
     drop(returned);
     assert_eq!(notes.held(), 0);
@@ -119,14 +82,8 @@ async fn a_hundred_thousand_references_fit_in_a_value() {
 #[tokio::test]
 async fn what_is_put_keeps_its_references_and_its_own_comes_back() {
     let (mut instance, notes, _engine) = started().await;
-    let value = Value {
-        refs: vec![actor(1)],
-        ..Value::clone(&text("inside"))
-    };
-    let returned = instance
-        .invoke(caller(), "uput", &[Arc::new(value.clone())], 1)
-        .await
-        .unwrap();
+    let value = Value { refs: vec![actor(1)], ..Value::clone(&text("inside")) };
+    let returned = instance.invoke(caller(), "uput", &[Arc::new(value.clone())], 1).await.unwrap();
     assert_eq!(*notes.puts.lock().unwrap(), [value]);
     assert!(matches!(returned.values[0].refs[..], [RefId::Object(object)] if object.is_put()));
     assert_eq!(notes.held(), 2, "the object, and the actor inside it");
@@ -137,20 +94,10 @@ async fn two_hundred_mebibytes_pass() {
     let engine = engine();
     let program = program(&engine).await;
     let notes = Arc::new(Notes::default());
-    let mut instance = engine
-        .start(&program, notes, caller(), &sandbox(1 << 30))
-        .await
-        .unwrap();
+    let mut instance = engine.start(&program, notes, caller(), &sandbox(1 << 30)).await.unwrap();
     let data = Bytes::from(vec![42; 200 << 20]);
-    let value = Arc::new(Value {
-        codec: Codec::Raw,
-        data: data.clone(),
-        refs: Vec::new(),
-    });
-    let returned = instance
-        .invoke(caller(), "echo", &[value], 1)
-        .await
-        .unwrap();
+    let value = Arc::new(Value { codec: Codec::Raw, data: data.clone(), refs: Vec::new() });
+    let returned = instance.invoke(caller(), "echo", &[value], 1).await.unwrap();
     assert!(returned.values[0].data == data);
 }
 
@@ -159,20 +106,10 @@ async fn a_value_above_the_limit_is_refused_and_breaks_nothing() {
     let engine = engine();
     let program = program(&engine).await;
     let notes = Arc::new(Notes::default());
-    let mut instance = engine
-        .start(&program, notes, caller(), &sandbox(4 << 30))
-        .await
-        .unwrap();
+    let mut instance = engine.start(&program, notes, caller(), &sandbox(4 << 30)).await.unwrap();
     let data = Bytes::from(vec![0; limits::VALUE_BYTES_MAX + 1]);
-    let value = Arc::new(Value {
-        codec: Codec::Raw,
-        data,
-        refs: Vec::new(),
-    });
-    let error = instance
-        .invoke(caller(), "uput", &[value], 1)
-        .await
-        .unwrap_err();
+    let value = Arc::new(Value { codec: Codec::Raw, data, refs: Vec::new() });
+    let error = instance.invoke(caller(), "uput", &[value], 1).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::LimitExceeded, "{error}");
     assert!(instance.is_usable());
 }
@@ -180,10 +117,7 @@ async fn a_value_above_the_limit_is_refused_and_breaks_nothing() {
 #[tokio::test]
 async fn the_guest_s_own_error_arrives_as_it_is() {
     let (error, instance) = failure("fail").await;
-    assert_eq!(
-        (error.kind, error.message.as_str()),
-        (ErrorKind::TaskError, "boom")
-    );
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::TaskError, "boom"));
     assert!(instance.is_usable());
 }
 
@@ -214,32 +148,19 @@ async fn memory_above_the_cap_is_an_out_of_memory() {
 async fn a_guest_that_copes_with_too_little_memory_goes_on() {
     let (mut instance, _, _engine) = started().await;
     let before = instance.memory_bytes();
-    instance
-        .invoke(caller(), "cope", &[text("x")], 1)
-        .await
-        .unwrap();
+    instance.invoke(caller(), "cope", &[text("x")], 1).await.unwrap();
     assert_eq!(instance.memory_bytes(), before);
     // What was refused to an earlier call does not explain the end of a later one.
-    let error = instance
-        .invoke(caller(), "watch", &[], 1)
-        .await
-        .unwrap_err();
+    let error = instance.invoke(caller(), "watch", &[], 1).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::WorkerCrashed, "{error}");
 }
 
 #[tokio::test]
 async fn an_endless_loop_is_dropped_and_harms_nobody() {
     let (mut instance, notes, engine) = started().await;
-    let args = [Arc::new(Value {
-        refs: vec![object(1)],
-        ..Value::clone(&text("x"))
-    })];
+    let args = [Arc::new(Value { refs: vec![object(1)], ..Value::clone(&text("x")) })];
     let spinning = instance.invoke(caller(), "spin", &args, 1);
-    assert!(
-        tokio::time::timeout(Duration::from_millis(100), spinning)
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(100), spinning).await.is_err());
     assert!(!instance.is_usable());
     let refused = instance.invoke(caller(), "echo", &[], 0).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::System);
@@ -248,9 +169,7 @@ async fn an_endless_loop_is_dropped_and_harms_nobody() {
 
     let program = program(&engine).await;
     let (mut next, _) = start(&engine, &program).await;
-    next.invoke(caller(), "echo", &[text("still here")], 1)
-        .await
-        .unwrap();
+    next.invoke(caller(), "echo", &[text("still here")], 1).await.unwrap();
 }
 
 #[tokio::test]
@@ -265,10 +184,7 @@ async fn a_wish_to_cancel_can_be_seen() {
 async fn an_actor_is_constructed_and_called() {
     let (mut instance, _, _engine) = started().await;
     instance.construct(caller(), "Counter", &[]).await.unwrap();
-    let returned = instance
-        .call(caller(), "echo", &[text("1")], 1)
-        .await
-        .unwrap();
+    let returned = instance.call(caller(), "echo", &[text("1")], 1).await.unwrap();
     assert_eq!(returned.values[0].data, "1");
     assert!(!instance.exit_requested());
 }
@@ -276,14 +192,8 @@ async fn an_actor_is_constructed_and_called() {
 #[tokio::test]
 async fn another_number_of_values_than_was_asked_for_is_an_error() {
     let (mut instance, _, _engine) = started().await;
-    let error = instance
-        .invoke(caller(), "echo", &[text("1")], 3)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.message,
-        "`echo` returned 1 values, its `num_returns` is 3"
-    );
+    let error = instance.invoke(caller(), "echo", &[text("1")], 3).await.unwrap_err();
+    assert_eq!(error.message, "`echo` returned 1 values, its `num_returns` is 3");
 }
 
 #[tokio::test]
@@ -295,20 +205,10 @@ async fn a_full_engine_says_so_in_the_end() {
         all.push(start(&engine, &program).await.0);
     }
     let services: Arc<dyn Services> = Arc::new(Notes::default());
-    let late = engine
-        .start(
-            &program,
-            Arc::clone(&services),
-            caller(),
-            &sandbox(64 << 20),
-        )
-        .await;
+    let late = engine.start(&program, Arc::clone(&services), caller(), &sandbox(64 << 20)).await;
     assert_eq!(late.unwrap_err().kind, ErrorKind::LimitExceeded);
     all.pop();
-    engine
-        .start(&program, services, caller(), &sandbox(64 << 20))
-        .await
-        .unwrap();
+    engine.start(&program, services, caller(), &sandbox(64 << 20)).await.unwrap();
 }
 
 #[tokio::test]
@@ -319,10 +219,7 @@ async fn a_command_line_call_of_a_guest_is_json() {
     assert_eq!((name.as_str(), args.len()), ("echo", 1));
     assert_eq!(program.display(&args[0]), r#"[1,"a"]"#);
     let error = program.encode_call("echo(1, 2)").unwrap_err();
-    assert_eq!(
-        error.message,
-        "`echo` takes 1 argument (value: any), 2 given"
-    );
+    assert_eq!(error.message, "`echo` takes 1 argument (value: any), 2 given");
     let error = program.encode_call("echo({a: 1})").unwrap_err();
     assert!(error.message.contains("are no JSON values"), "{error}");
 }

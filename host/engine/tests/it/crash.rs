@@ -22,10 +22,7 @@ async fn endless_recursion_is_a_stack_overflow() {
     let error = crashed("", "call $f").await;
     assert!(error.message.contains("stack overflow"), "{error}");
     let backtrace = error.backtrace.unwrap();
-    assert!(
-        backtrace.starts_with("  0: f\n") && backtrace.ends_with("\n     …"),
-        "{backtrace}"
-    );
+    assert!(backtrace.starts_with("  0: f\n") && backtrace.ends_with("\n     …"), "{backtrace}");
 }
 
 #[tokio::test]
@@ -37,14 +34,9 @@ async fn a_division_by_zero_is_named() {
 #[tokio::test]
 async fn a_program_larger_than_its_memory_does_not_start() {
     let engine = engine();
-    let program = load(&engine, component("(memory 100)", "i32.const 0"))
-        .await
-        .unwrap();
+    let program = load(&engine, component("(memory 100)", "i32.const 0")).await.unwrap();
     let services = std::sync::Arc::new(Notes::default());
-    let error = engine
-        .start(&program, services, caller(), &sandbox(1 << 20))
-        .await
-        .unwrap_err();
+    let error = engine.start(&program, services, caller(), &sandbox(1 << 20)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::OutOfMemory);
     assert!(error.message.contains("may have 1.0 MiB"), "{error}");
 }
@@ -61,9 +53,6 @@ async fn memory_of_several_modules_is_added_up() {
         (func (export "f") (canon lift (core func $i "f"))))"#;
     let program = load(&engine, two).await.unwrap();
     let services = std::sync::Arc::new(Notes::default());
-    let error = engine
-        .start(&program, services, caller(), &sandbox(2 << 20))
-        .await
-        .unwrap_err();
+    let error = engine.start(&program, services, caller(), &sandbox(2 << 20)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::OutOfMemory, "{error}");
 }

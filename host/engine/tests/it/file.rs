@@ -12,20 +12,13 @@ async fn refusal(file: impl AsRef<[u8]>) -> String {
 
 #[tokio::test]
 async fn an_empty_file_is_called_empty() {
-    assert!(
-        refusal(b"")
-            .await
-            .starts_with("`app.wasm` is empty: rayw runs WebAssembly components")
-    );
+    assert!(refusal(b"").await.starts_with("`app.wasm` is empty: rayw runs WebAssembly components"));
 }
 
 #[tokio::test]
 async fn another_file_is_named_with_its_first_bytes() {
     let words = refusal(b"\x89PNG\r\n\x1a\n").await;
-    assert!(
-        words.contains(r#"it starts with "\x89PNG\r\n\x1a\n" (89 50 4e 47)"#),
-        "{words}"
-    );
+    assert!(words.contains(r#"it starts with "\x89PNG\r\n\x1a\n" (89 50 4e 47)"#), "{words}");
     assert!(words.contains("`rayw build`"), "{words}");
     assert!(refusal(b"\x7fELF....").await.contains("a native program"));
     assert!(refusal(b"hello").await.contains("is not WebAssembly"));
@@ -36,10 +29,7 @@ async fn a_file_that_ends_early_is_found_out() {
     let whole = guest(include_str!("guest.wat"));
     for length in [4, 8, 20, whole.len() / 2, whole.len() - 1] {
         let words = refusal(&whole[..length]).await;
-        assert!(
-            words.contains("build or copy it again") || words.contains("exports nothing"),
-            "{length}: {words}"
-        );
+        assert!(words.contains("build or copy it again") || words.contains("exports nothing"), "{length}: {words}");
     }
 }
 
@@ -59,26 +49,15 @@ async fn wrong_text_is_shown_with_its_place() {
 
 #[tokio::test]
 async fn an_import_that_nobody_offers_is_named() {
-    let words =
-        refusal(r#"(component (import "acme:db/kv@1.0.0" (instance (export "get" (func)))))"#)
-            .await;
-    assert!(
-        words.contains("imports `acme:db/kv@1.0.0`, which rayw does not offer"),
-        "{words}"
-    );
+    let words = refusal(r#"(component (import "acme:db/kv@1.0.0" (instance (export "get" (func)))))"#).await;
+    assert!(words.contains("imports `acme:db/kv@1.0.0`, which rayw does not offer"), "{words}");
     assert!(words.contains("rayw offers `rayw:core@0.1.0`"), "{words}");
 }
 
 #[tokio::test]
 async fn another_version_of_the_contract_asks_for_a_rebuild() {
-    let words = refusal(
-        r#"(component (import "rayw:core/tasks@0.9.0" (instance (export "submit" (func)))))"#,
-    )
-    .await;
-    assert!(
-        words.contains("has `rayw:core/tasks@0.9.0`") && words.contains("build it again"),
-        "{words}"
-    );
+    let words = refusal(r#"(component (import "rayw:core/tasks@0.9.0" (instance (export "submit" (func)))))"#).await;
+    assert!(words.contains("has `rayw:core/tasks@0.9.0`") && words.contains("build it again"), "{words}");
     let exported = r#"(component
         (core module $m (func (export "f")))
         (core instance $i (instantiate $m))
@@ -94,11 +73,7 @@ async fn another_version_of_the_contract_asks_for_a_rebuild() {
 
 #[tokio::test]
 async fn a_component_without_anything_to_run_is_refused() {
-    assert!(
-        refusal("(component)")
-            .await
-            .contains("exports nothing that could run")
-    );
+    assert!(refusal("(component)").await.contains("exports nothing that could run"));
 }
 
 #[tokio::test]
@@ -119,14 +94,9 @@ async fn a_bare_module_offers_its_functions() {
 
 #[tokio::test]
 async fn a_bare_module_without_tasks_is_refused() {
-    let words =
-        refusal(r#"(module (func (export "f") (result i32 i32) i32.const 1 i32.const 2))"#).await;
-    assert!(
-        words.contains("without a function that could be a task"),
-        "{words}"
-    );
-    let words =
-        refusal(r#"(module (import "env" "puts" (func (param i32))) (func (export "f")))"#).await;
+    let words = refusal(r#"(module (func (export "f") (result i32 i32) i32.const 1 i32.const 2))"#).await;
+    assert!(words.contains("without a function that could be a task"), "{words}");
+    let words = refusal(r#"(module (import "env" "puts" (func (param i32))) (func (export "f")))"#).await;
     assert!(words.contains("imports `puts` from `env`"), "{words}");
 }
 

@@ -1,9 +1,6 @@
 //! The engine from outside: small hand-written components, and a node that only takes notes.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should stop where it stands"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it stands")]
 
 mod cache;
 mod contract;

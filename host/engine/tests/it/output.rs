@@ -29,9 +29,7 @@ fn printing(descriptor: u32, text: &str, times: u32) -> String {
 
 async fn printed(descriptor: u32, text: &str, times: u32) -> Arc<Notes> {
     let engine = engine();
-    let program = load(&engine, printing(descriptor, text, times))
-        .await
-        .unwrap();
+    let program = load(&engine, printing(descriptor, text, times)).await.unwrap();
     let (mut instance, notes) = start(&engine, &program).await;
     assert_eq!(instance.run_driver(caller()).await.unwrap(), 0);
     notes
@@ -40,15 +38,9 @@ async fn printed(descriptor: u32, text: &str, times: u32) -> Arc<Notes> {
 #[tokio::test]
 async fn output_comes_in_lines() {
     let notes = printed(1, "one\r\ntwo\n\nlast", 2).await;
-    assert_eq!(
-        notes.lines(),
-        ["one", "two", "", "lastone", "two", "", "last"]
-    );
+    assert_eq!(notes.lines(), ["one", "two", "", "lastone", "two", "", "last"]);
     let notes = printed(2, "oh\n", 1).await;
-    assert_eq!(
-        *notes.lines.lock().unwrap(),
-        [(Output::Stderr, "oh".to_owned())]
-    );
+    assert_eq!(*notes.lines.lock().unwrap(), [(Output::Stderr, "oh".to_owned())]);
 }
 
 #[tokio::test]
@@ -56,12 +48,7 @@ async fn a_line_without_end_is_cut_between_characters() {
     let notes = printed(1, &"ä".repeat(1001), 20).await;
     let lines = notes.lines();
     assert_eq!(lines.concat(), "ä".repeat(20_020));
-    assert!(
-        lines.len() == 3
-            && lines
-                .iter()
-                .all(|line| line.len() <= limits::LOG_LINE_BYTES_MAX)
-    );
+    assert!(lines.len() == 3 && lines.iter().all(|line| line.len() <= limits::LOG_LINE_BYTES_MAX));
 }
 
 #[tokio::test]
@@ -75,32 +62,13 @@ async fn a_flood_is_cut_with_a_word() {
 
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_named() {
-    let dir = DirGrant {
-        host: "/nowhere/at/all".into(),
-        guest: "/data".to_owned(),
-        read_only: true,
-    };
-    let grants = Grants {
-        dirs: vec![dir],
-        env: Vec::new(),
-    };
+    let dir = DirGrant { host: "/nowhere/at/all".into(), guest: "/data".to_owned(), read_only: true };
+    let grants = Grants { dirs: vec![dir], env: Vec::new() };
     let error = grants.check().unwrap_err().to_string();
-    assert!(
-        error.contains("cannot give the folder `/nowhere/at/all` as `/data`"),
-        "{error}"
-    );
+    assert!(error.contains("cannot give the folder `/nowhere/at/all` as `/data`"), "{error}");
     let engine = engine();
     let program = load(&engine, printing(1, "x", 1)).await.unwrap();
-    let sandbox = Sandbox {
-        memory_bytes_max: 1 << 26,
-        grants: Arc::new(grants),
-        args: Vec::new(),
-    };
+    let sandbox = Sandbox { memory_bytes_max: 1 << 26, grants: Arc::new(grants), args: Vec::new() };
     let services = Arc::new(Notes::default());
-    assert!(
-        engine
-            .start(&program, services, caller(), &sandbox)
-            .await
-            .is_err()
-    );
+    assert!(engine.start(&program, services, caller(), &sandbox).await.is_err());
 }

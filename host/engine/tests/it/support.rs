@@ -8,12 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rayw_core::{
-    ActorId, ActorOptions, Amount, Arg, CallOptions, Codec, ComponentDigest, Error, JobId, NodeId,
-    ObjectId, RefId, Resources, TaskId, TaskOptions, Value,
+    ActorId, ActorOptions, Amount, Arg, CallOptions, Codec, ComponentDigest, Error, JobId, NodeId, ObjectId, RefId,
+    Resources, TaskId, TaskOptions, Value,
 };
-use rayw_engine::{
-    Answer, Caller, Engine, EngineSettings, Grants, Instance, Output, Program, Sandbox, Services,
-};
+use rayw_engine::{Answer, Caller, Engine, EngineSettings, Grants, Instance, Output, Program, Sandbox, Services};
 
 /// What the guests of a test did.
 #[derive(Default)]
@@ -32,12 +30,7 @@ impl Notes {
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.lines
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(_, line)| line.clone())
-            .collect()
+        self.lines.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
     }
 
     fn count(&self, refs: &[RefId], by: i64) {
@@ -45,31 +38,20 @@ impl Notes {
         for reference in refs {
             let count = counts.entry(*reference).or_default();
             *count += by;
-            assert!(
-                *count >= 0,
-                "{reference:?} was given back more often than it was counted"
-            );
+            assert!(*count >= 0, "{reference:?} was given back more often than it was counted");
         }
     }
 }
 
 impl Services for Notes {
-    fn submit(
-        &self,
-        caller: &Caller,
-        _: &str,
-        args: Vec<Arg>,
-        _: TaskOptions,
-    ) -> Result<Vec<ObjectId>, Error> {
+    fn submit(&self, caller: &Caller, _: &str, args: Vec<Arg>, _: TaskOptions) -> Result<Vec<ObjectId>, Error> {
         let object = caller.task.child(args.len() as u64).output(0);
         self.count(&[RefId::Object(object)], 1);
         Ok(vec![object])
     }
 
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
-        let object = caller
-            .task
-            .put(self.put_number.fetch_add(1, Ordering::Relaxed));
+        let object = caller.task.put(self.put_number.fetch_add(1, Ordering::Relaxed));
         self.count(&[RefId::Object(object)], 1);
         // An object keeps what it contains.
         self.count(&value.refs, 1);
@@ -77,28 +59,11 @@ impl Services for Notes {
         Ok(object)
     }
 
-    fn get(
-        &self,
-        _: Arc<Caller>,
-        objects: Vec<ObjectId>,
-        _: Option<Duration>,
-    ) -> Answer<'_, Vec<Arc<Value>>> {
-        Box::pin(async move {
-            Ok(objects
-                .iter()
-                .map(|object| text(&object.to_string()))
-                .collect())
-        })
+    fn get(&self, _: Arc<Caller>, objects: Vec<ObjectId>, _: Option<Duration>) -> Answer<'_, Vec<Arc<Value>>> {
+        Box::pin(async move { Ok(objects.iter().map(|object| text(&object.to_string())).collect()) })
     }
 
-    fn wait(
-        &self,
-        _: Arc<Caller>,
-        _: Vec<ObjectId>,
-        ready: u32,
-        _: Option<Duration>,
-        _: bool,
-    ) -> Answer<'_, Vec<u32>> {
+    fn wait(&self, _: Arc<Caller>, _: Vec<ObjectId>, ready: u32, _: Option<Duration>, _: bool) -> Answer<'_, Vec<u32>> {
         Box::pin(async move { Ok((0..ready).collect()) })
     }
 
@@ -106,13 +71,7 @@ impl Services for Notes {
         Ok(())
     }
 
-    fn create_actor(
-        &self,
-        caller: Arc<Caller>,
-        _: String,
-        _: Vec<Arg>,
-        _: ActorOptions,
-    ) -> Answer<'_, ActorId> {
+    fn create_actor(&self, caller: Arc<Caller>, _: String, _: Vec<Arg>, _: ActorOptions) -> Answer<'_, ActorId> {
         let actor = ActorId::from(caller.task.child(0));
         self.count(&[RefId::Actor(actor)], 1);
         Box::pin(async move { Ok(actor) })
@@ -129,12 +88,7 @@ impl Services for Notes {
         self.submit(caller, method, args, TaskOptions::default())
     }
 
-    fn named_actor(
-        &self,
-        caller: Arc<Caller>,
-        name: String,
-        _: Option<String>,
-    ) -> Answer<'_, ActorId> {
+    fn named_actor(&self, caller: Arc<Caller>, name: String, _: Option<String>) -> Answer<'_, ActorId> {
         self.create_actor(caller, name, Vec::new(), ActorOptions::default())
     }
 
@@ -165,21 +119,11 @@ pub(crate) fn engine() -> Arc<Engine> {
 
 pub(crate) fn engine_in(cache_dir: Option<&Path>) -> Arc<Engine> {
     let cache_dir = cache_dir.map(Path::to_owned);
-    Engine::new(EngineSettings {
-        cache_dir,
-        instances_max: 8,
-        compile_threads: 2,
-    })
-    .unwrap()
+    Engine::new(EngineSettings { cache_dir, instances_max: 8, compile_threads: 2 }).unwrap()
 }
 
-pub(crate) async fn load(
-    engine: &Arc<Engine>,
-    file: impl AsRef<[u8]>,
-) -> Result<Arc<Program>, Error> {
-    engine
-        .load(Bytes::copy_from_slice(file.as_ref()), "app.wasm")
-        .await
+pub(crate) async fn load(engine: &Arc<Engine>, file: impl AsRef<[u8]>) -> Result<Arc<Program>, Error> {
+    engine.load(Bytes::copy_from_slice(file.as_ref()), "app.wasm").await
 }
 
 pub(crate) fn caller() -> Arc<Caller> {
@@ -205,21 +149,14 @@ pub(crate) fn caller() -> Arc<Caller> {
 }
 
 pub(crate) fn sandbox(memory_bytes_max: u64) -> Sandbox {
-    Sandbox {
-        memory_bytes_max,
-        grants: Arc::new(Grants::default()),
-        args: vec!["app".to_owned()],
-    }
+    Sandbox { memory_bytes_max, grants: Arc::new(Grants::default()), args: vec!["app".to_owned()] }
 }
 
 /// A sandbox with 64 MiB, and the notes of its node.
 pub(crate) async fn start(engine: &Arc<Engine>, program: &Arc<Program>) -> (Instance, Arc<Notes>) {
     let notes = Arc::new(Notes::default());
     let services: Arc<dyn Services> = Arc::clone(&notes) as _;
-    let instance = engine
-        .start(program, services, caller(), &sandbox(64 << 20))
-        .await
-        .unwrap();
+    let instance = engine.start(program, services, caller(), &sandbox(64 << 20)).await.unwrap();
     (instance, notes)
 }
 
@@ -235,11 +172,7 @@ pub(crate) async fn run(file: &str, call: &str) -> Result<String, Error> {
 }
 
 pub(crate) fn text(text: &str) -> Arc<Value> {
-    Arc::new(Value {
-        codec: Codec::Raw,
-        data: Bytes::copy_from_slice(text.as_bytes()),
-        refs: Vec::new(),
-    })
+    Arc::new(Value { codec: Codec::Raw, data: Bytes::copy_from_slice(text.as_bytes()), refs: Vec::new() })
 }
 
 pub(crate) fn object(number: u32) -> RefId {
@@ -267,17 +200,6 @@ pub(crate) fn guest(module: &str) -> Vec<u8> {
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     let (package, _) = resolve.push_dir(wit).unwrap();
     let world = resolve.select_world(&[package], Some("worker")).unwrap();
-    wit_component::embed_component_metadata(
-        &mut module,
-        &resolve,
-        world,
-        wit_component::StringEncoding::UTF8,
-    )
-    .unwrap();
-    wit_component::ComponentEncoder::default()
-        .validate(true)
-        .module(&module)
-        .unwrap()
-        .encode()
-        .unwrap()
+    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8).unwrap();
+    wit_component::ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }

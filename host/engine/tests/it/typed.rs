@@ -24,10 +24,7 @@ const CHOICES: &str = r#"(component
 
 #[tokio::test]
 async fn a_function_of_a_component_is_a_task() {
-    assert_eq!(
-        run(&component("", "i32.const 42"), "f()").await.unwrap(),
-        "42"
-    );
+    assert_eq!(run(&component("", "i32.const 42"), "f()").await.unwrap(), "42");
 }
 
 #[tokio::test]
@@ -35,10 +32,7 @@ async fn functions_of_an_interface_have_long_and_short_names() {
     let engine = engine();
     let program = load(&engine, CHOICES).await.unwrap();
     assert!(program.is_typed());
-    assert_eq!(
-        program.signatures(None).unwrap(),
-        "acme:math/calc.halve(n: u32) -> result<u32, string>\nnothing()\n"
-    );
+    assert_eq!(program.signatures(None).unwrap(), "acme:math/calc.halve(n: u32) -> result<u32, string>\nnothing()\n");
     assert_eq!(run(CHOICES, "acme:math/calc.halve(8)").await.unwrap(), "4");
     assert_eq!(run(CHOICES, "halve(8)").await.unwrap(), "4");
     assert_eq!(run(CHOICES, "nothing").await.unwrap(), "()");
@@ -47,46 +41,19 @@ async fn functions_of_an_interface_have_long_and_short_names() {
 #[tokio::test]
 async fn an_err_is_an_error_of_the_task() {
     let error = run(CHOICES, "halve(7)").await.unwrap_err();
-    assert_eq!(
-        (error.kind, error.message.as_str()),
-        (ErrorKind::TaskError, "bad")
-    );
+    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::TaskError, "bad"));
     assert_eq!(error.type_name.as_deref(), Some("string"));
 }
 
 #[tokio::test]
 async fn wrong_calls_say_what_would_be_right() {
     let cases = [
-        (
-            "halv(1)",
-            ErrorKind::UnknownFunction,
-            "did you mean `halve`",
-        ),
-        (
-            "acme:math/calc.half(1)",
-            ErrorKind::UnknownFunction,
-            "did you mean `acme:math/calc.halve`",
-        ),
-        (
-            "halve()",
-            ErrorKind::InvalidArgument,
-            "takes 1 argument (n: u32), 0 given",
-        ),
-        (
-            "halve(1, 2)",
-            ErrorKind::InvalidArgument,
-            "takes 1 argument (n: u32), 2 given",
-        ),
-        (
-            "halve(\"x\")",
-            ErrorKind::InvalidArgument,
-            "takes `n: u32`, and `\"x\"` is not one",
-        ),
-        (
-            "halve(-1)",
-            ErrorKind::InvalidArgument,
-            "takes `n: u32`, and `-1` is not one",
-        ),
+        ("halv(1)", ErrorKind::UnknownFunction, "did you mean `halve`"),
+        ("acme:math/calc.half(1)", ErrorKind::UnknownFunction, "did you mean `acme:math/calc.halve`"),
+        ("halve()", ErrorKind::InvalidArgument, "takes 1 argument (n: u32), 0 given"),
+        ("halve(1, 2)", ErrorKind::InvalidArgument, "takes 1 argument (n: u32), 2 given"),
+        ("halve(\"x\")", ErrorKind::InvalidArgument, "takes `n: u32`, and `\"x\"` is not one"),
+        ("halve(-1)", ErrorKind::InvalidArgument, "takes `n: u32`, and `-1` is not one"),
         ("halve(1", ErrorKind::InvalidArgument, "is not a call"),
     ];
     for (call, kind, words) in cases {
@@ -101,29 +68,13 @@ async fn other_values_than_wave_are_refused() {
     let engine = engine();
     let program = load(&engine, CHOICES).await.unwrap();
     let (mut instance, _) = start(&engine, &program).await;
-    let error = instance
-        .invoke(caller(), "halve", &[text("8")], 1)
-        .await
-        .unwrap_err();
+    let error = instance.invoke(caller(), "halve", &[text("8")], 1).await.unwrap_err();
     assert!(error.message.contains("as a WAVE value"), "{error}");
     assert!(instance.is_usable());
-    let error = instance
-        .invoke(caller(), "nothing", &[], 2)
-        .await
-        .unwrap_err();
-    assert!(
-        error.message.contains("returns one value at most"),
-        "{error}"
-    );
+    let error = instance.invoke(caller(), "nothing", &[], 2).await.unwrap_err();
+    assert!(error.message.contains("returns one value at most"), "{error}");
     assert!(instance.construct(caller(), "Counter", &[]).await.is_err());
-    assert!(
-        instance
-            .run_driver(caller())
-            .await
-            .unwrap_err()
-            .message
-            .contains("has no driver")
-    );
+    assert!(instance.run_driver(caller()).await.unwrap_err().message.contains("has no driver"));
 }
 
 #[tokio::test]
@@ -135,10 +86,5 @@ async fn handles_cannot_be_written_down() {
         (export $exported "file" (type $file))
         (func (export "f") (param "x" (own $exported)) (canon lift (core func $i "f"))))"#;
     let error = load(&engine(), file).await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("`f` has a `resource` in its type"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("`f` has a `resource` in its type"), "{error}");
 }

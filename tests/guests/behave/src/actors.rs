@@ -19,7 +19,9 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     restarts_by_itself,
     killed_for_good,
     terminated_after_ten_calls,
+    terminated_with_a_slow_argument,
     killed_with_calls_waiting,
+    out_of_memory,
     exits_by_itself,
     an_actor_too_slow,
     the_last_handle,
@@ -187,7 +189,11 @@ fn a_constructor_that_panics() -> rayw::Result<()> {
 }
 
 fn a_constructor_with_a_failed_argument() -> rayw::Result<()> {
-    let bad = slow_number::remote(Log::remote()?, "open", crate::failures::fail::remote("bad number").get().unwrap_or(1) as i64);
+    let bad = slow_number::remote(
+        Log::remote()?,
+        "open",
+        crate::failures::fail::remote("bad number").get().unwrap_or(1) as i64,
+    );
     drop(bad);
     let failing = failing_number::remote();
     let actor = Counter::remote(&failing)?;
@@ -291,6 +297,47 @@ fn terminated_after_ten_calls() -> rayw::Result<()> {
     counter.terminate()?;
     println!("{:?}", rayw::get_all(&calls)?);
     println!("{}", words(counter.add(1).get()));
+    Ok(())
+}
+
+fn terminated_with_a_slow_argument() -> rayw::Result<()> {
+    let log = Log::remote()?;
+    for out_of_order in [false, true] {
+        let gate = format!("slow {out_of_order}");
+        let counter = Counter::options().allow_out_of_order_execution(out_of_order).remote(0)?;
+        let slow = counter.add(slow_number::remote(&log, &gate, 100));
+        counter.terminate()?;
+        let after = counter.add(1);
+        log.open(&gate).get()?;
+        println!("{} {}", told(slow.get()), kind(after.get()));
+    }
+    Ok(())
+}
+
+/// Takes memory until there is none left.
+#[derive(Default)]
+struct Glutton {
+    eaten: Vec<Vec<u8>>,
+}
+
+#[rayw::actor]
+impl Glutton {
+    fn eat(&mut self, mebibytes: usize) -> usize {
+        for _ in 0..mebibytes {
+            self.eaten.push(vec![1; 1 << 20]);
+        }
+        self.eaten.len()
+    }
+}
+
+fn out_of_memory() -> rayw::Result<()> {
+    let glutton = Glutton::options().memory("64MiB").max_restarts(1).remote()?;
+    let neighbour = Glutton::options().memory("64MiB").remote()?;
+    println!("{}", neighbour.eat(10).get()?);
+    println!("{}", glutton.eat(10).get()?);
+    println!("{}", kind(glutton.eat(100).get()));
+    println!("{} {}", glutton.eat(10).get()?, neighbour.eat(10).get()?);
+    println!("{} {}", kind(glutton.eat(100).get()), kind(glutton.eat(1).get()));
     Ok(())
 }
 

@@ -11,6 +11,10 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     an_argument_of_a_waiting_task,
     an_argument_of_a_failing_task,
     a_borrower_that_breaks,
+    a_borrower_that_is_cancelled,
+    an_actor_that_keeps_and_breaks,
+    an_argument_of_a_task_that_is_retried,
+    an_argument_of_a_constructor_that_runs_again,
     a_reference_in_a_result,
     a_reference_in_an_object,
     a_result_nobody_wants,
@@ -106,6 +110,93 @@ fn a_borrower_that_breaks() -> rayw::Result<()> {
 }
 
 #[rayw::task]
+fn borrow_for_ever(refs: Vec<ObjectRef<Bytes>>, log: LogHandle) -> usize {
+    log.tell("borrowed");
+    crate::stage::run_on();
+    refs.len()
+}
+
+fn a_borrower_that_is_cancelled() -> rayw::Result<()> {
+    let log = Log::remote()?;
+    let object = rayw::put_bytes(vec![7; LARGE])?;
+    let borrowed = borrow_for_ever::remote(vec![object.clone()], &log);
+    drop(object);
+    log.await_line("borrowed");
+    pause("borrowed");
+    rayw::cancel(&borrowed)?;
+    println!("{}", kind(borrowed.get()));
+    pause("cancelled");
+    Ok(())
+}
+
+/// Keeps what it is given.
+struct Keeper {
+    kept: Vec<ObjectRef<Bytes>>,
+    own: usize,
+}
+
+#[rayw::actor]
+impl Keeper {
+    fn new(own: Bytes) -> Self {
+        Self { kept: Vec::new(), own: own.len() }
+    }
+
+    fn keep(&mut self, refs: Vec<ObjectRef<Bytes>>) -> usize {
+        self.kept.extend(refs);
+        self.kept.len()
+    }
+
+    fn own(&self) -> usize {
+        self.own
+    }
+
+    fn crash(&mut self) {
+        std::process::abort()
+    }
+}
+
+fn an_actor_that_keeps_and_breaks() -> rayw::Result<()> {
+    let keeper = Keeper::remote(Bytes::default())?;
+    let object = rayw::put_bytes(vec![7; LARGE])?;
+    println!("{}", keeper.keep(vec![object.clone()]).get()?);
+    drop(object);
+    pause("kept");
+    println!("{}", kind(keeper.crash().get()));
+    pause("broken");
+    Ok(())
+}
+
+#[rayw::task(max_retries = 2)]
+fn measure_at_last(bytes: Bytes) -> usize {
+    if rayw::context().attempt < 2 {
+        std::process::abort();
+    }
+    bytes.len()
+}
+
+fn an_argument_of_a_task_that_is_retried() -> rayw::Result<()> {
+    let object = rayw::put_bytes(vec![7; LARGE])?;
+    let size = measure_at_last::remote(&object);
+    drop(object);
+    println!("{}", size.get()?);
+    pause("finished");
+    Ok(())
+}
+
+fn an_argument_of_a_constructor_that_runs_again() -> rayw::Result<()> {
+    let object = rayw::put_bytes(vec![7; LARGE])?;
+    let keeper = Keeper::options().max_restarts(1).remote(&object)?;
+    drop(object);
+    println!("{}", keeper.own().get()?);
+    pause("living");
+    println!("{}", kind(keeper.crash().get()));
+    println!("{}", keeper.own().get()?);
+    drop(keeper);
+    pause("gone");
+    Ok(())
+}
+
+#[rayw::task]
 fn make_inner() -> rayw::Result<Vec<ObjectRef<Bytes>>> {
     Ok(vec![rayw::put_bytes(vec![7; LARGE])?])
 }
@@ -193,7 +284,8 @@ fn a_large_argument() -> rayw::Result<()> {
 
 fn large_results() -> rayw::Result<()> {
     let made: Vec<_> = (0..16).map(|byte| large::remote(1 << 20, byte)).collect();
-    let sums: Vec<u64> = rayw::get_all(&made)?.iter().map(|bytes| bytes.iter().map(|byte| u64::from(*byte)).sum()).collect();
+    let sums: Vec<u64> =
+        rayw::get_all(&made)?.iter().map(|bytes| bytes.iter().map(|byte| u64::from(*byte)).sum()).collect();
     println!("{}", sums.iter().zip(0_u64..).all(|(sum, byte)| *sum == byte << 20));
     Ok(())
 }
@@ -217,7 +309,13 @@ enum Shape {
 }
 
 #[rayw::task]
-fn echo(shapes: Vec<Shape>, text: String, bytes: Bytes, unit: (), pair: (u8, char)) -> (Vec<Shape>, String, Bytes, (), (u8, char)) {
+fn echo(
+    shapes: Vec<Shape>,
+    text: String,
+    bytes: Bytes,
+    unit: (),
+    pair: (u8, char),
+) -> (Vec<Shape>, String, Bytes, (), (u8, char)) {
     (shapes, text, bytes, unit, pair)
 }
 
