@@ -11,7 +11,6 @@ use crate::place;
 use crate::running::Running;
 
 /// A run of a guest by its name.
-#[must_use]
 pub fn run(guest: &str) -> Run {
     run_app(place::guest(guest))
 }

@@ -16,7 +16,6 @@
 //! enforced, a task that is cancelled or over its time ends only when it next
 //! asks rayw for something, and nodes never fail.
 
-#![expect(clippy::result_large_err, reason = "the records are the contract's, and local mode is not the fast path")]
 
 pub(crate) mod actors;
 pub(crate) mod context;

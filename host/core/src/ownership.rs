@@ -103,7 +103,7 @@ impl Ownership {
             Event::ActorKnown(spec) => self.actor_known(spec),
             Event::ActorTerminated { actor, submitter } => self.actor_terminated(actor, submitter, out),
             Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks),
-            Event::FromHead(message) => self.from_head(message, now, out),
+            Event::FromHead(message) => self.head_said(message, now, out),
             Event::Tick => self.return_idle(now, out),
         }
         self.settle_all(now, out);

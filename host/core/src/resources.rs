@@ -24,7 +24,7 @@ impl Amount {
         // A request of 0.00001 cpu must not become 0 without a word.
         let vanished = units > 0.0 && scaled == 0.0;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-        (scaled >= 0.0 && scaled <= 1e16 && !vanished).then_some(Self(scaled as u64))
+        ((0.0..=1e16).contains(&scaled) && !vanished).then_some(Self(scaled as u64))
     }
 
     /// The amount in units.

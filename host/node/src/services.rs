@@ -102,7 +102,7 @@ impl NodeServices {
             .ok_or_else(|| Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node")))
     }
 
-    async fn values(&self, found: Vec<Found>) -> Result<Vec<Arc<Value>>, Error> {
+    fn values(&self, found: Vec<Found>) -> Result<Vec<Arc<Value>>, Error> {
         let values = found.into_iter().map(|found| match found {
             Found::Inline(value) => Ok(value),
             Found::Stored(object) => self.0.load(object),
@@ -180,7 +180,7 @@ impl Services for NodeServices {
     ) -> Answer<'_, Vec<Arc<Value>>> {
         Box::pin(async move {
             match self.0.wait(objects, WaitFor::Values, Some(caller.task), timeout).await {
-                WaitResult::Values(found) => self.values(found).await,
+                WaitResult::Values(found) => self.values(found),
                 WaitResult::Failed(error) => Err(error),
                 WaitResult::TimedOut { ready, of } => {
                     let asked = timeout.unwrap_or_default();

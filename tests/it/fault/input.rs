@@ -7,9 +7,9 @@ use tempfile::TempDir;
 
 /// A file with this content, and what keeps it there.
 fn file(name: &str, content: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("a folder can be made");
     let path = folder.path().join(name);
-    std::fs::write(&path, content).unwrap();
+    std::fs::write(&path, content).expect("the file can be written");
     (folder, path)
 }
 

@@ -252,11 +252,11 @@ impl Ownership {
         if let Some(task) = self.tasks.get_mut(&id) {
             task.attempt += 1;
         }
-        self.to_front(actor, id);
+        self.put_in_front(actor, id);
         self.pump(actor, now, out);
     }
 
-    fn to_front(&mut self, actor: ActorId, id: TaskId) {
+    fn put_in_front(&mut self, actor: ActorId, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         task.state = TaskState::PendingNodeAssignment;
         task.worker = None;
@@ -272,7 +272,7 @@ impl Ownership {
         for id in tasks.into_iter().rev() {
             if self.tasks.get(&id).is_some_and(super::task::Task::is_sent) {
                 self.tally.running = self.tally.running.saturating_sub(1);
-                self.to_front(actor, id);
+                self.put_in_front(actor, id);
             }
         }
     }
@@ -293,7 +293,7 @@ impl Ownership {
             {
                 entry.state = View::Restarting;
             }
-            return self.to_front(actor, id);
+            return self.put_in_front(actor, id);
         }
         let error = match error.kind {
             // The caller's own code failed in words of its own: these say more than that the actor is gone.
@@ -351,7 +351,7 @@ impl Ownership {
         out.push(Command::ToHead(ToHead::ActorReleased { actor, reason }));
     }
 
-    pub(super) fn from_head(&mut self, message: FromHead, now: Millis, out: &mut Vec<Command>) {
+    pub(super) fn head_said(&mut self, message: FromHead, now: Millis, out: &mut Vec<Command>) {
         match message {
             FromHead::SlotsGranted { lease, shape, node, slots } => {
                 self.slots_granted(lease, &shape, node, slots, now, out);
