@@ -16,7 +16,6 @@
 //! enforced, a task that is cancelled or over its time ends only when it next
 //! asks rayw for something, and nodes never fail.
 
-
 pub(crate) mod actors;
 pub(crate) mod context;
 pub(crate) mod objects;

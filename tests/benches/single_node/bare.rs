@@ -95,7 +95,7 @@ impl Ceiling {
         let mut store = Store::new(&self.engine, guest);
         store.set_epoch_deadline(EPOCHS);
         let instance = self.pre.instantiate_async(&mut store).await.expect("it starts");
-        let invoke = instance.get_typed_func(&mut store, &self.invoke).expect("its type is known");
+        let invoke = instance.get_typed_func(&mut store, self.invoke).expect("its type is known");
         (store, invoke)
     }
 }
