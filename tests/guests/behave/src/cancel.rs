@@ -51,11 +51,7 @@ fn cancel_what_waits() -> rayw::Result<()> {
     println!("{}", told(unwanted.get()));
     rayw::cancel(&blocking)?;
     println!("{}", told(wanted.get()));
-    println!(
-        "{} {}",
-        log.times("unwanted runs"),
-        log.times("wanted runs")
-    );
+    println!("{} {}", log.times("unwanted runs"), log.times("wanted runs"));
     Ok(())
 }
 
@@ -65,9 +61,7 @@ fn cancel_what_runs() -> rayw::Result<()> {
     log.await_line("it runs");
     rayw::cancel(&running)?;
     println!("{}", told(running.get()));
-    let forced = run_until_stopped::options()
-        .name("forced")
-        .remote(&log, "forced");
+    let forced = run_until_stopped::options().name("forced").remote(&log, "forced");
     log.await_line("forced runs");
     rayw::cancel_with(&forced, CancelOptions::default().force(true))?;
     println!("{}", told(forced.get()));
@@ -78,9 +72,7 @@ fn cancel_what_runs() -> rayw::Result<()> {
 /// Submits a task and answers with the reference to its result.
 #[rayw::task]
 fn submit_for_others(log: LogHandle) -> ObjectRef<u32> {
-    run_until_stopped::options()
-        .name("inner")
-        .remote(&log, "inner")
+    run_until_stopped::options().name("inner").remote(&log, "inner")
 }
 
 fn cancel_what_another_task_submitted() -> rayw::Result<()> {
@@ -94,10 +86,7 @@ fn cancel_what_another_task_submitted() -> rayw::Result<()> {
 
 #[rayw::task]
 fn parent(log: LogHandle) -> String {
-    let children = [
-        until_gate::remote(&log, "one", "children"),
-        until_gate::remote(&log, "two", "children"),
-    ];
+    let children = [until_gate::remote(&log, "one", "children"), until_gate::remote(&log, "two", "children")];
     log.tell("parent runs");
     let results = children.map(|child| kind(child.get()));
     log.tell("parent ends");
@@ -201,13 +190,7 @@ fn cancel_calls_of_an_actor() -> rayw::Result<()> {
     log.await_line("looking");
     let queued = patient.calls();
     let last = patient.calls();
-    println!(
-        "{}",
-        told(rayw::cancel_with(
-            &running,
-            CancelOptions::default().force(true)
-        ))
-    );
+    println!("{}", told(rayw::cancel_with(&running, CancelOptions::default().force(true))));
     rayw::cancel(&queued)?;
     rayw::cancel(&running)?;
     println!("{}", kind(queued.get()));

@@ -51,20 +51,14 @@ fn crash(log: LogHandle, times: u32) -> u32 {
 
 fn a_crash_that_is_retried() -> rayw::Result<()> {
     let log = Log::remote()?;
-    println!(
-        "{}",
-        told(crash::options().max_retries(2).remote(&log, 100).get())
-    );
+    println!("{}", told(crash::options().max_retries(2).remote(&log, 100).get()));
     println!("{} runs", log.times("run"));
     Ok(())
 }
 
 fn a_crash_without_retries() -> rayw::Result<()> {
     let log = Log::remote()?;
-    println!(
-        "{}",
-        kind(crash::options().max_retries(0).remote(&log, 100).get())
-    );
+    println!("{}", kind(crash::options().max_retries(0).remote(&log, 100).get()));
     println!("{} runs", log.times("run"));
     println!("{}", kind(crash::remote(&log, 100).get()));
     println!("{} runs more", log.times("run") - 1);
@@ -73,10 +67,7 @@ fn a_crash_without_retries() -> rayw::Result<()> {
 
 fn a_crash_that_passes() -> rayw::Result<()> {
     let log = Log::remote()?;
-    println!(
-        "{}",
-        told(crash::options().max_retries(-1).remote(&log, 5).get())
-    );
+    println!("{}", told(crash::options().max_retries(-1).remote(&log, 5).get()));
     println!("{} runs", log.times("run"));
     Ok(())
 }
@@ -126,9 +117,7 @@ fn rain(log: LogHandle) -> Result<u32, Weather> {
 #[rayw::task]
 fn picnic(log: LogHandle) -> Result<u32, Opaque> {
     log.tell("picnic");
-    Err(Opaque {
-        source: Weather::Storm,
-    })
+    Err(Opaque { source: Weather::Storm })
 }
 
 fn errors_are_not_retried() -> rayw::Result<()> {
@@ -140,43 +129,16 @@ fn errors_are_not_retried() -> rayw::Result<()> {
 
 fn errors_are_retried_when_asked() -> rayw::Result<()> {
     let log = Log::remote()?;
-    println!(
-        "{}",
-        told(
-            rain::options()
-                .retry_exceptions(true)
-                .max_retries(2)
-                .remote(&log)
-                .get()
-        )
-    );
+    println!("{}", told(rain::options().retry_exceptions(true).max_retries(2).remote(&log).get()));
     println!("{} runs", log.times("rain"));
     Ok(())
 }
 
 fn only_listed_errors_are_retried() -> rayw::Result<()> {
     let log = Log::remote()?;
-    println!(
-        "{}",
-        kind(
-            rain::options()
-                .retry_only::<Weather>()
-                .max_retries(2)
-                .remote(&log)
-                .get()
-        )
-    );
+    println!("{}", kind(rain::options().retry_only::<Weather>().max_retries(2).remote(&log).get()));
     println!("{} runs of the listed", log.times("rain"));
-    println!(
-        "{}",
-        kind(
-            picnic::options()
-                .retry_only::<Weather>()
-                .max_retries(2)
-                .remote(&log)
-                .get()
-        )
-    );
+    println!("{}", kind(picnic::options().retry_only::<Weather>().max_retries(2).remote(&log).get()));
     println!("{} runs of the other", log.times("picnic"));
     Ok(())
 }
@@ -199,27 +161,14 @@ fn an_error_of_a_nested_task() -> rayw::Result<()> {
     let log = Log::remote()?;
     let error = outer::remote(&log).get().expect_err("it rains");
     println!("{} {:?}", error.kind(), error.downcast::<Weather>());
-    println!(
-        "{}",
-        error
-            .origin()
-            .unwrap_or_default()
-            .split(' ')
-            .next()
-            .unwrap_or_default()
-    );
+    println!("{}", error.origin().unwrap_or_default().split(' ').next().unwrap_or_default());
     Ok(())
 }
 
 fn an_error_that_cannot_be_sent() -> rayw::Result<()> {
     let log = Log::remote()?;
     let error = picnic::remote(&log).get().expect_err("there is a storm");
-    println!(
-        "{}: {} because of {:?}",
-        error.kind(),
-        error.message(),
-        error.causes()
-    );
+    println!("{}: {} because of {:?}", error.kind(), error.message(), error.causes());
     println!("{} {:?}", error.is::<Opaque>(), error.downcast::<Weather>());
     Ok(())
 }
@@ -250,9 +199,7 @@ fn takes_stubborn(_stubborn: Stubborn) {}
 fn a_result_that_cannot_be_sent() -> rayw::Result<()> {
     let error = stubborn::remote().get().err().expect("it cannot be sent");
     println!("{}: {error}", error.kind());
-    let error = takes_stubborn::remote(Stubborn)
-        .get()
-        .expect_err("it cannot be sent");
+    let error = takes_stubborn::remote(Stubborn).get().expect_err("it cannot be sent");
     println!("{}: {error}", error.kind());
     Ok(())
 }
@@ -268,25 +215,10 @@ fn panics(words: String) -> u32 {
 }
 
 fn a_panic() -> rayw::Result<()> {
-    let error = panics::remote("the task lost its way")
-        .get()
-        .expect_err("it panics");
+    let error = panics::remote("the task lost its way").get().expect_err("it panics");
     println!("{}: {}", error.kind(), error.message());
-    println!(
-        "{}",
-        error
-            .backtrace()
-            .is_some_and(|backtrace| backtrace.contains("lose_the_way"))
-    );
-    println!(
-        "{}",
-        error
-            .origin()
-            .unwrap_or_default()
-            .split(' ')
-            .next()
-            .unwrap_or_default()
-    );
+    println!("{}", error.backtrace().is_some_and(|backtrace| backtrace.contains("lose_the_way")));
+    println!("{}", error.origin().unwrap_or_default().split(' ').next().unwrap_or_default());
     Ok(())
 }
 
@@ -316,12 +248,7 @@ fn deep() -> u64 {
 fn a_stack_overflow() -> rayw::Result<()> {
     let error = deep::remote().get().expect_err("no stack is that deep");
     println!("{}: {}", error.kind(), error.message());
-    println!(
-        "{}",
-        error
-            .backtrace()
-            .is_some_and(|backtrace| backtrace.contains("descend"))
-    );
+    println!("{}", error.backtrace().is_some_and(|backtrace| backtrace.contains("descend")));
     Ok(())
 }
 
@@ -349,13 +276,9 @@ fn spin_on(log: LogHandle) -> u64 {
 
 fn loops_on_all_cpus() -> rayw::Result<()> {
     let log = Log::remote()?;
-    let spinning: Vec<_> = (0..8)
-        .map(|_| spin_on::options().num_cpus(0).remote(&log))
-        .collect();
+    let spinning: Vec<_> = (0..8).map(|_| spin_on::options().num_cpus(0).remote(&log)).collect();
     until("eight loops", || log.times("spinning") == 8);
-    let squares: Vec<_> = (1..=3)
-        .map(|number| crate::tasks::square::remote(number))
-        .collect();
+    let squares: Vec<_> = (1..=3).map(|number| crate::tasks::square::remote(number)).collect();
     println!("{:?}", rayw::get_all(&squares)?);
     for looping in &spinning {
         rayw::cancel(looping)?;
@@ -366,9 +289,7 @@ fn loops_on_all_cpus() -> rayw::Result<()> {
 
 fn loops_on_all_cpus_for_ever() -> rayw::Result<()> {
     let log = Log::remote()?;
-    let spinning: Vec<_> = (0..8)
-        .map(|_| spin_on::options().num_cpus(0).remote(&log))
-        .collect();
+    let spinning: Vec<_> = (0..8).map(|_| spin_on::options().num_cpus(0).remote(&log)).collect();
     until("eight loops", || log.times("spinning") == 8);
     println!("looping");
     // The driver does not give way either.
@@ -419,25 +340,10 @@ fn grow() -> usize {
 }
 
 fn memory_past_the_cap() -> rayw::Result<()> {
-    println!(
-        "{}",
-        told(hoard::options().memory("256MiB").remote(64).get())
-    );
-    println!(
-        "{}",
-        kind(hoard::options().memory("64MiB").remote(128).get())
-    );
-    let error = hoard::options()
-        .memory("64MiB")
-        .remote(128)
-        .get()
-        .expect_err("there is not that much");
-    println!(
-        "{}",
-        error
-            .message()
-            .contains("may have 64.0 MiB; ask for more with the `memory` option")
-    );
+    println!("{}", told(hoard::options().memory("256MiB").remote(64).get()));
+    println!("{}", kind(hoard::options().memory("64MiB").remote(128).get()));
+    let error = hoard::options().memory("64MiB").remote(128).get().expect_err("there is not that much");
+    println!("{}", error.message().contains("may have 64.0 MiB; ask for more with the `memory` option"));
     // A guest that can do without is not punished.
     let pages = grow::options().memory("64MiB").remote().get()?;
     println!("{}", pages * 65536 < 64 << 20 && pages * 65536 > 48 << 20);
@@ -451,18 +357,9 @@ fn ask_for(mebibytes: usize) -> usize {
 
 fn ten_gibibytes() -> rayw::Result<()> {
     // More than 32 bits can name: the guest's own library gives up first.
-    let error = ask_for::remote(10 << 10)
-        .get()
-        .expect_err("there is not that much");
-    println!(
-        "{} {}",
-        error.kind(),
-        error.message().ends_with("capacity overflow")
-    );
-    println!(
-        "{}",
-        kind(ask_for::options().memory("1GiB").remote(1500).get())
-    );
+    let error = ask_for::remote(10 << 10).get().expect_err("there is not that much");
+    println!("{} {}", error.kind(), error.message().ends_with("capacity overflow"));
+    println!("{}", kind(ask_for::options().memory("1GiB").remote(1500).get()));
     println!("{}", told(ask_for::remote(10).get()));
     Ok(())
 }
@@ -471,10 +368,7 @@ fn neighbours_of_a_crash() -> rayw::Result<()> {
     let log = Log::remote()?;
     let crashing: Vec<_> = (0..20).map(|_| unreachable_code::remote()).collect();
     let working: Vec<_> = (0..20).map(|_| crash::remote(&log, 0)).collect();
-    println!(
-        "{}",
-        crashing.iter().filter(|crash| crash.get().is_err()).count()
-    );
+    println!("{}", crashing.iter().filter(|crash| crash.get().is_err()).count());
     println!("{}", rayw::get_all(&working)?.len());
     Ok(())
 }

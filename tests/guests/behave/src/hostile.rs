@@ -46,21 +46,13 @@ fn no_options() -> TaskOptions {
 
 /// A small number in MessagePack.
 fn number(number: u8) -> Value {
-    Value {
-        codec: Codec::Msgpack,
-        data: vec![number],
-        handles: Vec::new(),
-    }
+    Value { codec: Codec::Msgpack, data: vec![number], handles: Vec::new() }
 }
 
 fn text(text: &str) -> Value {
     let mut data = vec![0xa0 | text.len() as u8];
     data.extend_from_slice(text.as_bytes());
-    Value {
-        codec: Codec::Msgpack,
-        data,
-        handles: Vec::new(),
-    }
+    Value { codec: Codec::Msgpack, data, handles: Vec::new() }
 }
 
 /// Submits and waits; the answer in words.
@@ -69,13 +61,7 @@ fn submit(function: &str, args: Vec<Value>) -> String {
     let answer = tasks::submit(function, &args, &no_options())
         .and_then(|refs| objects::get(&refs.iter().collect::<Vec<_>>(), None));
     match answer {
-        Ok(values) => format!(
-            "{:?}",
-            values
-                .into_iter()
-                .map(|value| value.data)
-                .collect::<Vec<_>>()
-        ),
+        Ok(values) => format!("{:?}", values.into_iter().map(|value| value.data).collect::<Vec<_>>()),
         Err(error) => shown(&error),
     }
 }
@@ -103,10 +89,7 @@ where
 fn unknown_functions() -> rayw::Result<()> {
     println!("{}", submit("square", vec![number(3)]));
     println!("{}", submit("sqare", vec![number(3)]));
-    println!(
-        "{}",
-        submit("", vec![]).split(';').next().unwrap_or_default()
-    );
+    println!("{}", submit("", vec![]).split(';').next().unwrap_or_default());
     println!("{}", submit(&"x".repeat(100_000), vec![]).len() < 200_000);
     Ok(())
 }
@@ -119,39 +102,14 @@ fn too_few_and_too_many_arguments() -> rayw::Result<()> {
 
 fn arguments_of_another_type() -> rayw::Result<()> {
     println!("{}", submit("square", vec![text("three")]));
-    println!(
-        "{}",
-        submit(
-            "square",
-            vec![Value {
-                codec: Codec::Raw,
-                data: vec![3],
-                handles: Vec::new()
-            }]
-        )
-    );
+    println!("{}", submit("square", vec![Value { codec: Codec::Raw, data: vec![3], handles: Vec::new() }]));
     Ok(())
 }
 
 fn values_that_are_none() -> rayw::Result<()> {
-    for data in [
-        vec![],
-        vec![0xc1],
-        vec![0xdf, 0xff, 0xff, 0xff, 0xff],
-        vec![0xdb, 0xff, 0xff, 0xff, 0xff, b'x'],
-    ] {
-        let value = Value {
-            codec: Codec::Msgpack,
-            data,
-            handles: Vec::new(),
-        };
-        println!(
-            "{}",
-            submit("square", vec![value])
-                .split(':')
-                .next()
-                .unwrap_or_default()
-        );
+    for data in [vec![], vec![0xc1], vec![0xdf, 0xff, 0xff, 0xff, 0xff], vec![0xdb, 0xff, 0xff, 0xff, 0xff, b'x']] {
+        let value = Value { codec: Codec::Msgpack, data, handles: Vec::new() };
+        println!("{}", submit("square", vec![value]).split(':').next().unwrap_or_default());
     }
     Ok(())
 }
@@ -199,11 +157,7 @@ fn a_forged_handle() -> rayw::Result<()> {
 fn forge_in_a_value(handle: u32) -> rayw::Result<()> {
     // SAFETY: none; this is the crime.
     let forged = unsafe { Raw::from_handle(handle) };
-    let value = Value {
-        codec: Codec::Msgpack,
-        data: vec![1],
-        handles: vec![Handle::Object(forged)],
-    };
+    let value = Value { codec: Codec::Msgpack, data: vec![1], handles: vec![Handle::Object(forged)] };
     objects::put(value).map(drop).map_err(rayw::Error::from)
 }
 
@@ -225,13 +179,7 @@ fn ids_are_no_capabilities() -> rayw::Result<()> {
     let bytes = rayw::bindings::rayw::core::objects::put(number(1)).map_err(rayw::Error::from)?;
     drop(bytes);
     let stolen = ids_only(&object)?;
-    println!(
-        "{}",
-        submit("read_handles", vec![stolen])
-            .split(':')
-            .next()
-            .unwrap_or_default()
-    );
+    println!("{}", submit("read_handles", vec![stolen]).split(':').next().unwrap_or_default());
     Ok(())
 }
 
@@ -239,11 +187,7 @@ fn ids_only(object: &ObjectRef<Vec<ObjectRef<u64>>>) -> rayw::Result<Value> {
     let holder = rayw::put(object)?;
     drop(holder);
     // One reference in a list, spelled as the SDK does it, but with no handle beside it.
-    Ok(Value {
-        codec: Codec::Msgpack,
-        data: vec![0x91, 0x00],
-        handles: Vec::new(),
-    })
+    Ok(Value { codec: Codec::Msgpack, data: vec![0x91, 0x00], handles: Vec::new() })
 }
 
 #[rayw::task]
@@ -251,17 +195,13 @@ fn flood(lines: u64) {
     let line = [b'x'; 99];
     let mut out = std::io::stdout().lock();
     for _ in 0..lines {
-        out.write_all(&line)
-            .and_then(|()| out.write_all(b"\n"))
-            .expect("stdout takes everything");
+        out.write_all(&line).and_then(|()| out.write_all(b"\n")).expect("stdout takes everything");
     }
 }
 
 fn a_flood_of_lines() -> rayw::Result<()> {
     // 25 MB each, and the limit of a task is 16 MiB.
-    let floods: Vec<_> = (0..3)
-        .map(|_| flood::options().name("flood").remote(250_000))
-        .collect();
+    let floods: Vec<_> = (0..3).map(|_| flood::options().name("flood").remote(250_000)).collect();
     println!("others: {}", square::remote(4).get()?);
     rayw::get_all(&floods)?;
     println!("the driver's last line");
@@ -272,11 +212,9 @@ fn a_flood_of_lines() -> rayw::Result<()> {
 fn long_line(bytes: usize) {
     let mut out = std::io::stdout().lock();
     for _ in 0..bytes / 1000 {
-        out.write_all(&[b'y'; 1000])
-            .expect("stdout takes everything");
+        out.write_all(&[b'y'; 1000]).expect("stdout takes everything");
     }
-    out.write_all(&[0xff, 0xfe, b'\n'])
-        .expect("stdout takes everything");
+    out.write_all(&[0xff, 0xfe, b'\n']).expect("stdout takes everything");
 }
 
 fn a_line_without_an_end() -> rayw::Result<()> {
@@ -321,14 +259,9 @@ fn a_task_that_submits_itself() -> rayw::Result<()> {
 
 /// As many references at once as the second argument says.
 fn many_handles() -> rayw::Result<()> {
-    let count = std::env::args()
-        .nth(2)
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(50_000);
+    let count = std::env::args().nth(2).and_then(|count| count.parse().ok()).unwrap_or(50_000);
     let start = std::time::Instant::now();
-    let kept: Vec<_> = (0..count)
-        .map(|_| rayw::put(&1_u8))
-        .collect::<Result<_, _>>()?;
+    let kept: Vec<_> = (0..count).map(|_| rayw::put(&1_u8)).collect::<Result<_, _>>()?;
     eprintln!("put after {:?}", start.elapsed());
     println!("{}", kept.len());
     drop(kept);

@@ -29,30 +29,14 @@ fn hold(log: LogHandle, name: String) -> String {
 
 /// Needs `--resources '{"A": 1}'`.
 fn custom_resources() -> rayw::Result<()> {
-    println!(
-        "{}",
-        held::options()
-            .resource("A", 0.5)
-            .num_cpus(0.0)
-            .remote()
-            .get()?
-    );
+    println!("{}", held::options().resource("A", 0.5).num_cpus(0.0).remote().get()?);
     let log = Log::remote()?;
-    let first = hold::options()
-        .resource("A", 1.0)
-        .num_cpus(0.0)
-        .remote(&log, "first");
+    let first = hold::options().resource("A", 1.0).num_cpus(0.0).remote(&log, "first");
     log.await_line("first holds");
-    let second = hold::options()
-        .resource("A", 1.0)
-        .num_cpus(0.0)
-        .remote(&log, "second");
+    let second = hold::options().resource("A", 1.0).num_cpus(0.0).remote(&log, "second");
     // Others that ask for no A are not held up.
     println!("{}", held::remote().get()?);
-    println!(
-        "second waits: {}",
-        kind(second.get_timeout(Duration::from_millis(100))) == "get-timeout"
-    );
+    println!("second waits: {}", kind(second.get_timeout(Duration::from_millis(100))) == "get-timeout");
     println!("second began: {}", log.times("second holds"));
     log.open("release").get()?;
     println!("{} {}", first.get()?, second.get()?);
@@ -60,10 +44,7 @@ fn custom_resources() -> rayw::Result<()> {
 }
 
 fn a_resource_nobody_has() -> rayw::Result<()> {
-    let waiting = held::options()
-        .name("unplaced")
-        .resource("unobtainium", 1.0)
-        .remote();
+    let waiting = held::options().name("unplaced").resource("unobtainium", 1.0).remote();
     println!("{}", kind(waiting.get_timeout(Duration::from_millis(200))));
     pause("pending");
     rayw::cancel(&waiting)?;
@@ -74,13 +55,8 @@ fn a_resource_nobody_has() -> rayw::Result<()> {
 
 fn small_parts_of_a_cpu() -> rayw::Result<()> {
     let log = Log::remote()?;
-    let holders: Vec<_> = (0..20)
-        .map(|number| {
-            hold::options()
-                .num_cpus(0.0001)
-                .remote(&log, format!("{number}"))
-        })
-        .collect();
+    let holders: Vec<_> =
+        (0..20).map(|number| hold::options().num_cpus(0.0001).remote(&log, format!("{number}"))).collect();
     // All of them at once on one cpu, and there is room for another half.
     for number in 0..20 {
         log.await_line(&format!("{number} holds"));
@@ -102,10 +78,7 @@ fn amounts_that_are_none() -> rayw::Result<()> {
     for amount in [-1.0, 0.00001, f64::NAN, f64::INFINITY] {
         println!("{}", told(held::options().num_cpus(amount).remote().get()));
     }
-    println!(
-        "{}",
-        told(held::options().resource("CPU", 1.0).remote().get())
-    );
+    println!("{}", told(held::options().resource("CPU", 1.0).remote().get()));
     println!("{}", told(held::options().memory("much").remote().get()));
     println!("{}", told(held::options().max_retries(-2).remote().get()));
     Ok(())
@@ -114,25 +87,16 @@ fn amounts_that_are_none() -> rayw::Result<()> {
 /// With `--num-cpus 0`: what asks for none runs, all else waits.
 fn no_cpus_at_all() -> rayw::Result<()> {
     println!("{}", held::options().num_cpus(0).remote().get()?);
-    println!(
-        "{}",
-        kind(held::remote().get_timeout(Duration::from_millis(200)))
-    );
+    println!("{}", kind(held::remote().get_timeout(Duration::from_millis(200))));
     Ok(())
 }
 
 /// With `--memory 1GiB`: two tasks of 600 MiB do not run at once.
 fn memory_is_reserved() -> rayw::Result<()> {
     let log = Log::remote()?;
-    let first = hold::options()
-        .num_cpus(0)
-        .memory("600MiB")
-        .remote(&log, "first");
+    let first = hold::options().num_cpus(0).memory("600MiB").remote(&log, "first");
     log.await_line("first holds");
-    let second = hold::options()
-        .num_cpus(0)
-        .memory("600MiB")
-        .remote(&log, "second");
+    let second = hold::options().num_cpus(0).memory("600MiB").remote(&log, "second");
     println!("{}", kind(second.get_timeout(Duration::from_millis(200))));
     println!("second began: {}", log.times("second holds"));
     log.open("release").get()?;

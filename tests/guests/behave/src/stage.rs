@@ -45,16 +45,12 @@ impl Log {
 impl LogHandle {
     /// Writes a line and waits until it is written.
     pub fn tell(&self, entry: &str) {
-        self.add(entry)
-            .get()
-            .expect("the log lives as long as somebody writes");
+        self.add(entry).get().expect("the log lives as long as somebody writes");
     }
 
     /// How often this very line was written.
     pub fn times(&self, entry: &str) -> usize {
-        self.count(entry)
-            .get()
-            .expect("the log lives as long as somebody reads")
+        self.count(entry).get().expect("the log lives as long as somebody reads")
     }
 
     /// Waits until this line was written.
@@ -64,9 +60,7 @@ impl LogHandle {
 
     /// Waits until the gate is open.
     pub fn pass(&self, gate: &str) {
-        until(&format!("the gate `{gate}`"), || {
-            self.is_open(gate).get().unwrap_or(true)
-        });
+        until(&format!("the gate `{gate}`"), || self.is_open(gate).get().unwrap_or(true));
     }
 }
 

@@ -48,17 +48,11 @@ fn a_result() -> rayw::Result<()> {
 }
 
 fn results_in_order() -> rayw::Result<()> {
-    let (one, two) = (
-        rayw::put(&"same".to_owned())?,
-        rayw::put(&"same".to_owned())?,
-    );
+    let (one, two) = (rayw::put(&"same".to_owned())?, rayw::put(&"same".to_owned())?);
     println!("{:?} {}", rayw::get_all([&one, &two])?, one != two);
     let squares: Vec<_> = (0..10).map(|number| square::remote(number)).collect();
     println!("{:?}", rayw::get_all(squares.iter().rev())?);
-    println!(
-        "{:?}",
-        rayw::get_all([&squares[3], &squares[3], &squares[1]])?
-    );
+    println!("{:?}", rayw::get_all([&squares[3], &squares[3], &squares[1]])?);
     Ok(())
 }
 
@@ -122,10 +116,7 @@ fn a_get_that_times_out() -> rayw::Result<()> {
 
 fn a_wait_for_two_of_four() -> rayw::Result<()> {
     let log = Log::remote()?;
-    let refs: Vec<_> = ["zero", "one", "two", "three"]
-        .iter()
-        .map(|gate| after_gate::remote(&log, *gate))
-        .collect();
+    let refs: Vec<_> = ["zero", "one", "two", "three"].iter().map(|gate| after_gate::remote(&log, *gate)).collect();
     // In this order they become ready; the answer keeps the order of the question.
     for gate in ["three", "one"] {
         log.open(gate).get()?;
@@ -154,10 +145,7 @@ fn a_wait_that_is_wrong() -> rayw::Result<()> {
 
 fn a_wait_that_times_out() -> rayw::Result<()> {
     let log = Log::remote()?;
-    let refs = [
-        after_gate::remote(&log, "never"),
-        after_gate::remote(&log, "open"),
-    ];
+    let refs = [after_gate::remote(&log, "never"), after_gate::remote(&log, "open")];
     log.open("open").get()?;
     refs[1].get()?;
     let (ready, rest) = rayw::wait(&refs, 2, Some(Duration::from_millis(50)))?;
@@ -171,19 +159,12 @@ fn a_wait_that_times_out() -> rayw::Result<()> {
 
 #[rayw::task]
 fn value_and_references(value: u32, nested: Vec<ObjectRef<u32>>) -> rayw::Result<String> {
-    Ok(format!(
-        "value {value}, {} references to {:?}",
-        nested.len(),
-        rayw::get_all(&nested)?
-    ))
+    Ok(format!("value {value}, {} references to {:?}", nested.len(), rayw::get_all(&nested)?))
 }
 
 fn references_as_arguments() -> rayw::Result<()> {
     let (one, two) = (rayw::put(&1_u32)?, rayw::put(&2_u32)?);
-    println!(
-        "{}",
-        value_and_references::remote(&one, vec![one.clone(), two]).get()?
-    );
+    println!("{}", value_and_references::remote(&one, vec![one.clone(), two]).get()?);
     let of_task = square::remote(square::remote(3));
     println!("{}", of_task.get()?);
     Ok(())
@@ -197,20 +178,13 @@ fn dependent(number: u64, log: LogHandle) -> u64 {
 
 fn a_failed_argument() -> rayw::Result<()> {
     let log = Log::remote()?;
-    let root = crate::failures::fail::options()
-        .name("root")
-        .remote("the root of it");
+    let root = crate::failures::fail::options().name("root").remote("the root of it");
     let first = dependent::remote(&root, &log);
     let second = dependent::remote(&first, &log);
     for result in [root.get(), first.get(), second.get()] {
         let error = result.expect_err("the root failed");
         let origin = error.origin().unwrap_or_default();
-        println!(
-            "{}: {} from {}",
-            error.kind(),
-            error.message(),
-            origin.split(' ').next().unwrap_or_default()
-        );
+        println!("{}: {} from {}", error.kind(), error.message(), origin.split(' ').next().unwrap_or_default());
     }
     println!("{} bodies ran", log.times("the dependent's body ran"));
     Ok(())
@@ -218,11 +192,7 @@ fn a_failed_argument() -> rayw::Result<()> {
 
 #[rayw::task]
 fn depth(levels: u32) -> rayw::Result<u32> {
-    if levels == 0 {
-        Ok(0)
-    } else {
-        Ok(depth::remote(levels - 1).get()? + 1)
-    }
+    if levels == 0 { Ok(0) } else { Ok(depth::remote(levels - 1).get()? + 1) }
 }
 
 fn nested_gets() -> rayw::Result<()> {
@@ -257,29 +227,15 @@ fn identity() -> (String, u32) {
 
 fn fresh_instances() -> rayw::Result<()> {
     let (first, second) = (identity::remote().get()?, identity::remote().get()?);
-    println!(
-        "another instance: {}, calls {} {}",
-        first.0 != second.0,
-        first.1,
-        second.1
-    );
+    println!("another instance: {}, calls {} {}", first.0 != second.0, first.1, second.1);
     Ok(())
 }
 
 fn reused_instances() -> rayw::Result<()> {
     let call = || identity::options().max_calls(2).remote().get();
     let (first, second, third) = (call()?, call()?, call()?);
-    println!(
-        "second in the first's: {}, calls {} {}",
-        first.0 == second.0,
-        first.1,
-        second.1
-    );
-    println!(
-        "third in the first's: {}, calls {}",
-        first.0 == third.0,
-        third.1
-    );
+    println!("second in the first's: {}, calls {} {}", first.0 == second.0, first.1, second.1);
+    println!("third in the first's: {}, calls {}", first.0 == third.0, third.1);
     Ok(())
 }
 
@@ -295,9 +251,7 @@ fn successor(number: u64) -> u64 {
 }
 
 fn a_chain() -> rayw::Result<()> {
-    let last = (0..500).fold(successor::remote(0), |previous, _| {
-        successor::remote(previous)
-    });
+    let last = (0..500).fold(successor::remote(0), |previous, _| successor::remote(previous));
     println!("{}", last.get()?);
     Ok(())
 }
@@ -305,27 +259,15 @@ fn a_chain() -> rayw::Result<()> {
 #[rayw::task]
 fn where_am_i() -> String {
     let context = rayw::context();
-    format!(
-        "{} {} {:?} {:?}",
-        context.task_name, context.attempt, context.actor_id, context.assigned_resources
-    )
+    format!("{} {} {:?} {:?}", context.task_name, context.attempt, context.actor_id, context.assigned_resources)
 }
 
 fn the_context() -> rayw::Result<()> {
     let context = rayw::context();
     println!("{} {:?}", context.task_name, context.actor_id);
-    println!(
-        "{} {} {}",
-        context.job_id.len(),
-        context.task_id.len(),
-        context.node_id.len()
-    );
+    println!("{} {} {}", context.job_id.len(), context.task_id.len(), context.node_id.len());
     println!("{}", where_am_i::remote().get()?);
-    let small = where_am_i::options()
-        .name("small")
-        .num_cpus(0.5)
-        .memory("64MiB")
-        .remote();
+    let small = where_am_i::options().name("small").num_cpus(0.5).memory("64MiB").remote();
     println!("{}", small.get()?);
     Ok(())
 }
@@ -337,17 +279,8 @@ fn variable(name: String) -> Option<String> {
 
 fn arguments_and_environment() -> rayw::Result<()> {
     println!("{:?}", std::env::args().skip(2).collect::<Vec<_>>());
-    println!(
-        "{:?} {:?}",
-        variable::remote("GREETING").get()?,
-        variable::remote("HOME").get()?
-    );
-    println!(
-        "{:?}",
-        std::fs::read_dir("/")
-            .map(Iterator::count)
-            .map_err(|error| error.kind())
-    );
+    println!("{:?} {:?}", variable::remote("GREETING").get()?, variable::remote("HOME").get()?);
+    println!("{:?}", std::fs::read_dir("/").map(Iterator::count).map_err(|error| error.kind()));
     Ok(())
 }
 
@@ -396,10 +329,7 @@ fn printing() -> rayw::Result<()> {
 
 /// What a file says, and whether another one can be written beside it.
 fn try_files() -> (Option<String>, bool) {
-    (
-        std::fs::read_to_string("/data/in").ok(),
-        std::fs::write("/data/out", "from inside").is_ok(),
-    )
+    (std::fs::read_to_string("/data/in").ok(), std::fs::write("/data/out", "from inside").is_ok())
 }
 
 #[rayw::task]
@@ -412,10 +342,7 @@ fn files() -> rayw::Result<()> {
     println!("driver reads {read:?}, writes {wrote}");
     let (read, wrote) = try_files_elsewhere::remote().get()?;
     println!("task reads {read:?}, writes {wrote}");
-    println!(
-        "above: {:?}",
-        std::fs::read_to_string("/data/../../etc/passwd").ok()
-    );
+    println!("above: {:?}", std::fs::read_to_string("/data/../../etc/passwd").ok());
     Ok(())
 }
 
@@ -423,14 +350,10 @@ fn files() -> rayw::Result<()> {
 fn something_to_look_at() -> rayw::Result<()> {
     let log = Log::remote()?;
     square::options().name("done").remote(3).get()?;
-    let failed = crate::failures::fail::options()
-        .name("failed")
-        .remote("it was bound to fail");
+    let failed = crate::failures::fail::options().name("failed").remote("it was bound to fail");
     println!("{}", kind(failed.get()));
     let running = endless::options().name("running").remote(&log);
-    let waiting = dependent::options()
-        .name("waiting")
-        .remote(number_after_gate::remote(&log), &log);
+    let waiting = dependent::options().name("waiting").remote(number_after_gate::remote(&log), &log);
     log.await_line("endless runs");
     crate::stage::pause("look");
     drop((running, waiting));

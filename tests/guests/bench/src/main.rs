@@ -62,9 +62,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// One task at a time.
 fn tasks_sync(rounds: u64, size: usize) -> rayw::Result<Duration> {
-    timed(rounds, || {
-        (0..size).try_for_each(|_| noop::remote().get().map(drop))
-    })
+    timed(rounds, || (0..size).try_for_each(|_| noop::remote().get().map(drop)))
 }
 
 /// A batch of tasks, each in a sandbox of its own.
@@ -81,9 +79,7 @@ fn tasks_reuse(rounds: u64, size: usize) -> rayw::Result<Duration> {
 fn actor_sync(rounds: u64, size: usize) -> rayw::Result<Duration> {
     let actor = Nobody::remote()?;
     actor.noop().get()?;
-    timed(rounds, || {
-        (0..size).try_for_each(|_| actor.noop().get().map(drop))
-    })
+    timed(rounds, || (0..size).try_for_each(|_| actor.noop().get().map(drop)))
 }
 
 /// A batch of calls of one actor.
