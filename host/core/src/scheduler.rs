@@ -5,7 +5,7 @@
 //!
 //! Demands (leases wanted, actors to be placed) stand in one line. The first
 //! that fits is served; one that was served in part goes to the end, so shapes
-//! take turns; one that was passed [`limits::DEMAND_PASSED_MAX`] times holds up
+//! take turns; one that was passed [`DEMAND_PASSED_MAX`](crate::limits::DEMAND_PASSED_MAX) times holds up
 //! those behind it, so large shapes do not starve.
 
 mod actors;
@@ -127,7 +127,7 @@ impl Scheduler {
         self.serve(now, out);
     }
 
-    /// Looks again at what waits. To be called every [`limits::LEASE_QUANTUM`] while [`Self::is_waiting`].
+    /// Looks again at what waits. To be called every [`LEASE_QUANTUM`](crate::limits::LEASE_QUANTUM) while [`Self::is_waiting`].
     pub fn tick(&mut self, now: Millis, out: &mut Outbox) {
         self.serve(now, out);
     }
