@@ -225,12 +225,14 @@ impl fmt::Display for LeaseId {
 pub struct IdHasher(u64);
 
 impl Hasher for IdHasher {
+    #[inline]
     fn finish(&self) -> u64 {
         // A table takes its bucket from the low bits, and multiplying carries nothing down to them:
         // without this all objects of one task would meet in one bucket (rustc-hash 2 rotates too).
         self.0.rotate_left(26)
     }
 
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         for chunk in bytes.chunks(8) {
             let mut word = [0; 8];

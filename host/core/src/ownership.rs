@@ -41,8 +41,8 @@ pub struct Ownership {
     actors: IdMap<ActorId, actor::ActorEntry>,
     shapes: Vec<lease::ShapeQueue>,
     shape_index: HashMap<Shape, usize>,
-    leases: HashMap<LeaseId, lease::Lease>,
-    waiters: HashMap<WaiterId, wait::Waiter>,
+    leases: IdMap<LeaseId, lease::Lease>,
+    waiters: IdMap<WaiterId, wait::Waiter>,
     /// Objects that became ready or failed and whose waiters do not know yet.
     settled: VecDeque<ObjectId>,
     is_settling: bool,
@@ -74,8 +74,8 @@ impl Ownership {
             actors: IdMap::default(),
             shapes: Vec::new(),
             shape_index: HashMap::new(),
-            leases: HashMap::new(),
-            waiters: HashMap::new(),
+            leases: IdMap::default(),
+            waiters: IdMap::default(),
             settled: VecDeque::new(),
             is_settling: false,
             finished: VecDeque::new(),
@@ -103,7 +103,7 @@ impl Ownership {
             Event::ActorKnown(spec) => self.actor_known(spec),
             Event::ActorTerminated { actor, submitter } => self.actor_terminated(actor, submitter, out),
             Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks),
-            Event::FromHead(message) => self.head_said(message, now, out),
+            Event::FromHead(message) => self.head_said(*message, now, out),
             Event::Tick => self.return_idle(now, out),
         }
         self.settle_all(now, out);

@@ -210,7 +210,7 @@ impl Life {
         let spec = Arc::clone(&order.spec);
         let caller = self.caller(&spec, order.attempt);
         if !self.begin(&spec.id, &caller) {
-            let outcome = Outcome::Failed(cancelled(&spec));
+            let outcome = Outcome::Failed(Box::new(cancelled(&spec)));
             self.node.handle(Event::Finished { task: spec.id, attempt: order.attempt, outcome });
             return None;
         }
@@ -230,22 +230,24 @@ impl Life {
                 let error = error.from_task(&spec.name, spec.id);
                 if instance.is_usable() {
                     let end = instance.exit_requested().then(|| self.exited());
-                    (Outcome::Failed(error), None, end)
+                    (Outcome::Failed(Box::new(error)), None, end)
                 } else {
                     let end = ActorEnd::Crashed(error.clone());
-                    (Outcome::ActorCrashed(error), None, Some(end))
+                    (Outcome::ActorCrashed(Box::new(error)), None, Some(end))
                 }
             }
             Ended::TimedOut(timeout) => {
                 let error = timed_out(&spec, timeout).from_task(&spec.name, spec.id);
-                (Outcome::ActorCrashed(error.clone()), None, Some(ActorEnd::Crashed(error)))
+                (Outcome::ActorCrashed(Box::new(error.clone())), None, Some(ActorEnd::Crashed(error)))
             }
             Ended::Stopped => {
                 let end = self.stopped_end();
                 let outcome = match &end {
-                    ActorEnd::Crashed(error) => Outcome::ActorCrashed(error.clone()),
+                    ActorEnd::Crashed(error) => Outcome::ActorCrashed(Box::new(error.clone())),
                     // It was meant to end for good: nothing to try again.
-                    ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error) => Outcome::Failed(error.clone()),
+                    ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error) => {
+                        Outcome::Failed(Box::new(error.clone()))
+                    }
                 };
                 (outcome, None, Some(end))
             }

@@ -65,7 +65,7 @@ pub(crate) struct State {
     pub(crate) ownership: Ownership,
     /// Scratch space for commands, so that an event costs no allocation.
     commands: Vec<Command>,
-    waiters: HashMap<WaiterId, oneshot::Sender<WaitResult>>,
+    waiters: IdMap<WaiterId, oneshot::Sender<WaitResult>>,
     next_waiter: u64,
     /// Tasks that a worker has.
     pub(crate) running: IdMap<TaskId, Run>,
@@ -112,7 +112,7 @@ impl Node {
             state: Mutex::new(State {
                 ownership: Ownership::new(settings.id),
                 commands: Vec::new(),
-                waiters: HashMap::new(),
+                waiters: IdMap::default(),
                 next_waiter: 0,
                 running: IdMap::default(),
                 mailboxes: IdMap::default(),
@@ -294,7 +294,7 @@ impl Node {
             FromHead::ActorStop { actor, incarnation, graceful, reason, restart } => {
                 self.stop_actor(actor, incarnation, graceful, reason, restart);
             }
-            other => self.handle(Event::FromHead(other)),
+            other => self.handle(Event::FromHead(Box::new(other))),
         }
     }
 
@@ -311,7 +311,7 @@ impl State {
         for command in commands.drain(..) {
             match command {
                 Command::ToHead(message) => {
-                    head.send(message);
+                    head.send(*message);
                     after.has_mail = true;
                 }
                 Command::Run(order) => {

@@ -53,7 +53,7 @@ impl NodeServices {
                 let object = Self::next_put(caller);
                 let output = self.0.output(object, value.clone());
                 if let Made::Failed(error) = output {
-                    return Err(error);
+                    return Err(*error);
                 }
                 puts.push(Event::Put { object, output });
                 *argument = Arg::Object(object);
@@ -166,7 +166,7 @@ impl Services for NodeServices {
         let object = Self::next_put(caller);
         let output = self.0.output(object, value);
         if let Made::Failed(error) = output {
-            return Err(error);
+            return Err(*error);
         }
         self.0.handle(Event::Put { object, output });
         Ok(object)
@@ -181,7 +181,7 @@ impl Services for NodeServices {
         Box::pin(async move {
             match self.0.wait(objects, WaitFor::Values, Some(caller.task), timeout).await {
                 WaitResult::Values(found) => self.values(found),
-                WaitResult::Failed(error) => Err(error),
+                WaitResult::Failed(error) => Err(*error),
                 WaitResult::TimedOut { ready, of } => {
                     let asked = timeout.unwrap_or_default();
                     let message = format!("{ready} of {of} objects were ready after {asked:?}: wait longer");
@@ -201,7 +201,7 @@ impl Services for NodeServices {
         _fetch_local: bool,
     ) -> Answer<'_, Vec<u32>> {
         Box::pin(async move {
-            let mut seen = IdSet::default();
+            let mut seen = IdSet::with_capacity_and_hasher(objects.len(), std::hash::BuildHasherDefault::default());
             if let Some(twice) = objects.iter().find(|object| !seen.insert(**object)) {
                 let message = format!("object `{twice}` is given twice to `wait`: give each once");
                 return Err(Error::new(ErrorKind::InvalidArgument, message));
@@ -214,7 +214,7 @@ impl Services for NodeServices {
             match self.0.wait(objects, WaitFor::Ready(num_ready), Some(caller.task), timeout).await {
                 WaitResult::Ready(ready) => Ok(ready),
                 WaitResult::TimedOut { .. } => Ok(Vec::new()),
-                WaitResult::Failed(error) => Err(error),
+                WaitResult::Failed(error) => Err(*error),
                 WaitResult::Values(_) => Err(Error::new(ErrorKind::System, "a `wait` was answered like a `get`")),
             }
         })

@@ -70,7 +70,7 @@ impl Node {
         let (spec, attempt) = (Arc::clone(&order.spec), order.attempt);
         let (outcome, handles) = match self.run_order(order).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
-            Err(error) => (Outcome::Failed(error.from_task(&spec.name, spec.id)), None),
+            Err(error) => (Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id))), None),
         };
         let mut after = After::default();
         {
@@ -177,7 +177,7 @@ impl Node {
         };
         match stored {
             Ok(()) => Output::Stored { size, refs },
-            Err(error) => Output::Failed(error),
+            Err(error) => Output::Failed(Box::new(error)),
         }
     }
 

@@ -128,7 +128,7 @@ impl Ownership {
         self.actors.insert(id, entry);
         if spec.name.is_none() {
             let spec = Arc::clone(&spec);
-            out.push(Command::ToHead(ToHead::ActorRegister {
+            out.push(Command::to_head(ToHead::ActorRegister {
                 owner: self.node,
                 request: None,
                 spec,
@@ -144,7 +144,7 @@ impl Ownership {
 
     pub(super) fn actor_dependencies_ready(&mut self, actor: ActorId, failed: Option<Error>, out: &mut Vec<Command>) {
         let failed = failed.map(|cause| self.death(actor, "its constructor's argument failed", &cause));
-        out.push(Command::ToHead(ToHead::ActorDependenciesReady { actor, failed }));
+        out.push(Command::to_head(ToHead::ActorDependenciesReady { actor, failed }));
     }
 
     pub(super) fn line_up(&mut self, actor: ActorId, id: TaskId) {
@@ -348,7 +348,7 @@ impl Ownership {
         entry.released = true;
         let message = format!("actor `{}` ({actor}) is dead: {why}", entry.spec.class);
         let reason = Error::new(ErrorKind::ActorDied, message);
-        out.push(Command::ToHead(ToHead::ActorReleased { actor, reason }));
+        out.push(Command::to_head(ToHead::ActorReleased { actor, reason }));
     }
 
     pub(super) fn head_said(&mut self, message: FromHead, now: Millis, out: &mut Vec<Command>) {

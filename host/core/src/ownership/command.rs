@@ -45,7 +45,7 @@ pub enum WaitResult {
     /// Indices of ready objects, in the order of the question.
     Ready(Vec<u32>),
     /// The first object that failed.
-    Failed(Error),
+    Failed(Box<Error>),
     /// The time is over: how many of how many were ready.
     TimedOut {
         /// Objects that were ready.
@@ -60,7 +60,7 @@ pub enum WaitResult {
 #[derive(Debug)]
 pub enum Command {
     /// Tell the head.
-    ToHead(ToHead),
+    ToHead(Box<ToHead>),
     /// Run a task here.
     Run(Order),
     /// Drop the sandbox of a task; it then reports `TaskCancelled`.
@@ -95,4 +95,10 @@ pub enum Command {
     },
     /// Nobody refers to this object any more: drop it from the store.
     Forget(ObjectId),
+}
+
+impl Command {
+    pub(super) fn to_head(message: ToHead) -> Self {
+        Self::ToHead(Box::new(message))
+    }
 }

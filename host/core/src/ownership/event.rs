@@ -18,7 +18,7 @@ pub enum WaitFor {
     Ready(u32),
 }
 
-/// Something that happened.
+/// Something that happened. Events are moved a few times each: what is large and rare is boxed.
 #[derive(Debug)]
 pub enum Event {
     /// A guest submitted a task or called an actor. One reference is counted for each return.
@@ -95,7 +95,7 @@ pub enum Event {
         tasks: Vec<TaskId>,
     },
     /// The head spoke.
-    FromHead(FromHead),
+    FromHead(Box<FromHead>),
     /// Time passed.
     Tick,
 }
@@ -106,9 +106,9 @@ pub enum Outcome {
     /// With these values, one for each return.
     Returned(Vec<Output>),
     /// It failed.
-    Failed(Error),
+    Failed(Box<Error>),
     /// The actor's instance broke down under it.
-    ActorCrashed(Error),
+    ActorCrashed(Box<Error>),
 }
 
 /// A value that was made: small ones themselves, large ones by what is known of them.
@@ -124,5 +124,5 @@ pub enum Output {
         refs: Vec<RefId>,
     },
     /// It could not be stored.
-    Failed(Error),
+    Failed(Box<Error>),
 }

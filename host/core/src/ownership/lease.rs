@@ -87,7 +87,7 @@ impl Ownership {
         if has_grown || (backlog == 0 && queue.told > 0) {
             queue.told = backlog;
             let shape = queue.shape.clone();
-            out.push(Command::ToHead(ToHead::LeaseWanted { owner: self.node, shape, backlog }));
+            out.push(Command::to_head(ToHead::LeaseWanted { owner: self.node, shape, backlog }));
         }
     }
 
@@ -155,7 +155,7 @@ impl Ownership {
             // It found a slot that the head did not give back for it.
             if lease.parked > lease.blocked {
                 lease.parked -= 1;
-                out.push(Command::ToHead(ToHead::ParkedEnded { lease: id, parked: 1 }));
+                out.push(Command::to_head(ToHead::ParkedEnded { lease: id, parked: 1 }));
             }
         }
         self.wake(waiter, result, out);
@@ -194,7 +194,7 @@ impl Ownership {
         }
         lease.resuming.push_back((id, waiter, result));
         if !is_cpu_only || lease.slots == 0 {
-            out.push(Command::ToHead(ToHead::SlotsResumeWanted { lease: lease_id, slots: 1 }));
+            out.push(Command::to_head(ToHead::SlotsResumeWanted { lease: lease_id, slots: 1 }));
         }
     }
 
@@ -212,7 +212,7 @@ impl Ownership {
             lease.blocked = lease.blocked.saturating_sub(1);
             if lease.parked > lease.blocked {
                 lease.parked -= 1;
-                out.push(Command::ToHead(ToHead::ParkedEnded { lease: id, parked: 1 }));
+                out.push(Command::to_head(ToHead::ParkedEnded { lease: id, parked: 1 }));
             }
         } else {
             lease.busy = lease.busy.saturating_sub(1);
@@ -228,7 +228,7 @@ impl Ownership {
         let parked = slots.min(lease.blocked - lease.parked);
         lease.slots -= slots;
         lease.parked += parked;
-        out.push(Command::ToHead(ToHead::SlotsReturned { lease: id, slots, parked }));
+        out.push(Command::to_head(ToHead::SlotsReturned { lease: id, slots, parked }));
         self.forget_lease_if_empty(id);
     }
 
@@ -251,7 +251,7 @@ impl Ownership {
         out: &mut Vec<Command>,
     ) {
         let Some(index) = self.shape_index.get(shape).copied() else {
-            return out.push(Command::ToHead(ToHead::SlotsReturned { lease: id, slots, parked: 0 }));
+            return out.push(Command::to_head(ToHead::SlotsReturned { lease: id, slots, parked: 0 }));
         };
         let queue = &mut self.shapes[index];
         queue.told = queue.told.saturating_sub(slots);
@@ -279,7 +279,7 @@ impl Ownership {
 
     pub(super) fn slots_resumed(&mut self, id: LeaseId, slots: u32, now: Millis, out: &mut Vec<Command>) {
         let Some(lease) = self.leases.get_mut(&id) else {
-            return out.push(Command::ToHead(ToHead::SlotsReturned { lease: id, slots, parked: 0 }));
+            return out.push(Command::to_head(ToHead::SlotsReturned { lease: id, slots, parked: 0 }));
         };
         lease.slots += slots;
         lease.parked = lease.parked.saturating_sub(slots);

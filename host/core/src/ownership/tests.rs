@@ -72,14 +72,18 @@ impl World {
             for letter in letters.drain(..) {
                 self.head.handle(letter, self.now, &mut out);
             }
-            letters = out.into_iter().flat_map(|(_, message)| self.tell_owner(Event::FromHead(message))).collect();
+            letters =
+                out.into_iter().flat_map(|(_, message)| self.tell_owner(Event::FromHead(Box::new(message)))).collect();
         }
     }
 
     fn tell_owner(&mut self, event: Event) -> Vec<ToHead> {
         match &event {
-            Event::FromHead(FromHead::ActorStart { spec, incarnation }) => self.started.push((spec.id, *incarnation)),
-            Event::FromHead(FromHead::ActorStop { actor, graceful, .. }) => self.ended.push((*actor, *graceful)),
+            Event::FromHead(message) => match message.as_ref() {
+                FromHead::ActorStart { spec, incarnation } => self.started.push((spec.id, *incarnation)),
+                FromHead::ActorStop { actor, graceful, .. } => self.ended.push((*actor, *graceful)),
+                _ => {}
+            },
             _ => {}
         }
         let mut commands = Vec::new();
@@ -87,7 +91,7 @@ impl World {
         let mut letters = Vec::new();
         for command in commands {
             match command {
-                Command::ToHead(message) => letters.push(message),
+                Command::ToHead(message) => letters.push(*message),
                 Command::Run(order) => {
                     assert!(self.running.insert(order.spec.id, order.attempt).is_none(), "a task runs once at a time");
                 }
@@ -111,7 +115,7 @@ impl World {
         let mut out = Outbox::new();
         self.head.tick(self.now, &mut out);
         for (_, message) in out {
-            self.tell(Event::FromHead(message));
+            self.tell(Event::FromHead(Box::new(message)));
         }
         self.tell(Event::Tick);
     }
@@ -169,7 +173,7 @@ fn value(refs: Vec<RefId>) -> Arc<Value> {
 }
 
 fn failed(kind: ErrorKind) -> Outcome {
-    Outcome::Failed(Error::new(kind, "it failed"))
+    Outcome::Failed(Box::new(Error::new(kind, "it failed")))
 }
 
 #[test]
@@ -440,7 +444,7 @@ impl World {
         let mut out = Outbox::new();
         self.head.handle(message, self.now, &mut out);
         for (_, message) in out {
-            self.tell(Event::FromHead(message));
+            self.tell(Event::FromHead(Box::new(message)));
         }
     }
 
@@ -492,7 +496,7 @@ impl World {
         }
         self.tell(Event::CallsReturned { actor, tasks: mail });
         if let Some(current) = current {
-            self.end(current, Outcome::ActorCrashed(error.clone()));
+            self.end(current, Outcome::ActorCrashed(Box::new(error.clone())));
         }
         self.say(ToHead::ActorEnded { actor, incarnation, end: ActorEnd::Crashed(error) });
     }

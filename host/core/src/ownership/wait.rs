@@ -31,7 +31,7 @@ impl Ownership {
         if wait == WaitFor::Values
             && let Some(error) = objects.iter().find_map(|object| self.failure(*object))
         {
-            return out.push(Command::Wake { waiter: id, result: WaitResult::Failed(error.clone()) });
+            return out.push(Command::Wake { waiter: id, result: WaitResult::Failed(Box::new(error.clone())) });
         }
         let pending = objects.iter().filter(|object| self.is_unsettled(**object)).count();
         let ready = objects.len() - pending;
@@ -67,7 +67,7 @@ impl Ownership {
         waiter.remaining = waiter.remaining.saturating_sub(1);
         match failure {
             Some(error) if waiter.wait == WaitFor::Values => {
-                let result = WaitResult::Failed(error.clone());
+                let result = WaitResult::Failed(Box::new(error.clone()));
                 self.end_wait(id, result, out);
             }
             Some(_) | None => {
@@ -143,6 +143,6 @@ pub(super) fn settled_place(output: Output) -> Place {
     match output {
         Output::Inline(value) => Place::Inline(value),
         Output::Stored { size, refs } => Place::Stored { size, refs },
-        Output::Failed(error) => Place::Failed(Arc::new(error)),
+        Output::Failed(error) => Place::Failed(Arc::from(error)),
     }
 }
