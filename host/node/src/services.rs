@@ -65,10 +65,7 @@ impl NodeServices {
     /// Submits in one go with the objects that carry its large arguments.
     fn submit_spec(&self, spec: TaskSpec, puts: Vec<Event>) -> Result<Vec<ObjectId>, Error> {
         let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
-        let carried: Vec<RefId> = puts
-            .iter()
-            .filter_map(|event| if let Event::Put { object, .. } = event { Some(RefId::Object(*object)) } else { None })
-            .collect();
+        let carried = carried_by(&puts);
         let mut after = After::default();
         {
             let mut state = self.0.lock();
@@ -124,6 +121,15 @@ impl NodeServices {
             Err(Error::new(ErrorKind::System, "the head went away before it answered: is the cluster shutting down?"))
         })
     }
+}
+
+/// The objects that carry large arguments: referred to until the task that takes them refers to them.
+fn carried_by(puts: &[Event]) -> Vec<RefId> {
+    let objects = puts.iter().filter_map(|event| match event {
+        Event::Put { object, .. } => Some(RefId::Object(*object)),
+        _ => None,
+    });
+    objects.collect()
 }
 
 /// Apart from all numbers that children have.
@@ -280,12 +286,7 @@ impl Services for NodeServices {
                 out_of_order: options.allow_out_of_order_execution.unwrap_or(false),
                 creation: Arc::new(creation),
             });
-            let carried: Vec<RefId> = puts
-                .iter()
-                .filter_map(
-                    |event| if let Event::Put { object, .. } = event { Some(RefId::Object(*object)) } else { None },
-                )
-                .collect();
+            let carried = carried_by(&puts);
             self.0.handle_all(puts);
             let found = if spec.name.is_some() {
                 let (owner, get_if_exists) = (self.0.id, options.get_if_exists);
