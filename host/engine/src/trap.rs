@@ -82,7 +82,8 @@ fn words(trap: Trap) -> String {
     let known = match trap {
         Trap::StackOverflow => "stack overflow (call stack exhausted)",
         Trap::UnreachableCodeReached => "it reached an `unreachable` instruction (an abort)",
-        Trap::MemoryOutOfBounds => "out of bounds memory access",
+        // Rust puts its own stack first in memory, so a recursion without end usually ends below address 0.
+        Trap::MemoryOutOfBounds => "out of bounds memory access, which is also how an endless recursion ends",
         Trap::IntegerDivisionByZero => "integer divide by zero",
         Trap::IntegerOverflow => "integer overflow",
         Trap::BadConversionToInteger => "a float that does not fit became an integer",
