@@ -78,13 +78,12 @@ impl World {
     }
 
     fn tell_owner(&mut self, event: Event) -> Vec<ToHead> {
-        match &event {
-            Event::FromHead(message) => match message.as_ref() {
+        if let Event::FromHead(message) = &event {
+            match message.as_ref() {
                 FromHead::ActorStart { spec, incarnation } => self.started.push((spec.id, *incarnation)),
                 FromHead::ActorStop { actor, graceful, .. } => self.ended.push((*actor, *graceful)),
                 _ => {}
-            },
-            _ => {}
+            }
         }
         let mut commands = Vec::new();
         self.owner.handle(event, self.now, &mut commands);
