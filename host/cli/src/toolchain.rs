@@ -3,7 +3,9 @@
 //! 1. The toolchain that is the default in the crate's folder, when it has the target.
 //! 2. Where rustup cannot download, a rustc of the system's packages whose target somebody has built;
 //!    `wasm-component-ld` and `rust-lld`, which such packages lack, come from the default toolchain.
-//! 3. An error which says how to get the target.
+//! 3. The same rustc with a sysroot that `cargo xtask guests` has built for it, in
+//!    `CACHE/rayw/guest-sysroot/RELEASE-COMMIT` where `CACHE` is `$XDG_CACHE_HOME` or `~/.cache`.
+//! 4. An error which says how to get the target.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -55,6 +57,8 @@ pub enum Toolchain {
     System {
         /// Holds `wasm-component-ld` and `rust-lld`; `None` when they must be on the path.
         linker_dir: Option<PathBuf>,
+        /// Holds the target's standard library, where that is not the compiler's own.
+        sysroot: Option<PathBuf>,
     },
 }
 
@@ -66,16 +70,22 @@ impl Toolchain {
     pub fn find(folder: &Path) -> Result<Self, Failure> {
         let default = ask_rustc(folder);
         let system = Path::new(SYSTEM_RUSTC).is_file() && Path::new(SYSTEM_CARGO).is_file();
-        Self::choose(default.as_ref(), system.then_some(Path::new(SYSTEM_SYSROOT)))
+        let own = if system { own_sysroot() } else { None };
+        Self::choose(default.as_ref(), system.then_some(Path::new(SYSTEM_SYSROOT)), own.as_deref())
     }
 
-    fn choose(default: Option<&Rustc>, system_sysroot: Option<&Path>) -> Result<Self, Failure> {
+    fn choose(default: Option<&Rustc>, system_sysroot: Option<&Path>, own: Option<&Path>) -> Result<Self, Failure> {
         if default.is_some_and(|rustc| has_target(&rustc.sysroot)) {
             return Ok(Self::Default);
         }
-        if system_sysroot.is_some_and(has_target) {
+        let is_whole = system_sysroot.is_some_and(has_target);
+        let own = own.filter(|own| has_target(own));
+        if is_whole || own.is_some() {
             let linker_dir = default.map(|rustc| rustc.sysroot.join("lib/rustlib").join(&rustc.host).join("bin"));
-            return Ok(Self::System { linker_dir: linker_dir.filter(|dir| dir.join("wasm-component-ld").is_file()) });
+            return Ok(Self::System {
+                linker_dir: linker_dir.filter(|dir| dir.join("wasm-component-ld").is_file()),
+                sysroot: own.filter(|_| !is_whole).map(Path::to_owned),
+            });
         }
         let Some(rustc) = default else {
             return Err(Failure::work("no Rust compiler is on the path").hint("https://rustup.rs installs one"));
@@ -98,8 +108,15 @@ impl Toolchain {
                 command
             }
         };
-        if let Self::System { linker_dir: Some(dir) } = self {
-            command.env("PATH", path_with(dir));
+        if let Self::System { linker_dir, sysroot } = self {
+            if let Some(dir) = linker_dir {
+                command.env("PATH", path_with(dir));
+            }
+            if let Some(sysroot) = sysroot {
+                let mut flag = OsString::from("--sysroot=");
+                flag.push(sysroot);
+                command.env("CARGO_ENCODED_RUSTFLAGS", flag);
+            }
         }
         command.current_dir(folder);
         command
@@ -148,6 +165,18 @@ fn ask_rustc(folder: &Path) -> Option<Rustc> {
     Some(Rustc { sysroot, host })
 }
 
+/// Where `cargo xtask guests` puts the standard library that it builds for the system's compiler.
+fn own_sysroot() -> Option<PathBuf> {
+    let output = clean(Command::new(SYSTEM_RUSTC)).arg("-vV").stdin(Stdio::null()).output().ok()?;
+    let version = String::from_utf8_lossy(&output.stdout).into_owned();
+    let field = |name: &str| version.lines().find_map(|line| line.strip_prefix(name));
+    let (release, commit) = (field("release: ")?, field("commit-hash: ")?);
+    let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
+    let compiler = format!("{release}-{}", commit.get(..9).unwrap_or(commit));
+    Some(cache.join("rayw").join("guest-sysroot").join(compiler))
+}
+
 /// Whether the standard library of the target is there; an empty folder is left when it was removed.
 fn has_target(sysroot: &Path) -> bool {
     let Ok(entries) = sysroot.join("lib/rustlib").join(TARGET).join("lib").read_dir() else {
@@ -181,29 +210,38 @@ mod tests {
     #[test]
     fn the_default_toolchain_is_preferred() {
         let (default, system) = (sysroot(true), sysroot(true));
-        assert_eq!(Toolchain::choose(Some(&rustc(&default)), Some(system.path())), Ok(Toolchain::Default));
+        assert_eq!(Toolchain::choose(Some(&rustc(&default)), Some(system.path()), None), Ok(Toolchain::Default));
     }
 
     #[test]
     fn the_system_helps_out_with_the_linker_of_the_default_toolchain() {
         let (default, system) = (sysroot(false), sysroot(true));
         let linker_dir = Some(default.path().join("lib/rustlib/a-host/bin"));
-        let found = Toolchain::choose(Some(&rustc(&default)), Some(system.path()));
-        assert_eq!(found, Ok(Toolchain::System { linker_dir }));
-        assert_eq!(Toolchain::choose(None, Some(system.path())), Ok(Toolchain::System { linker_dir: None }));
+        let found = Toolchain::choose(Some(&rustc(&default)), Some(system.path()), None);
+        assert_eq!(found, Ok(Toolchain::System { linker_dir, sysroot: None }));
+        let found = Toolchain::choose(None, Some(system.path()), None);
+        assert_eq!(found, Ok(Toolchain::System { linker_dir: None, sysroot: None }));
+    }
+
+    #[test]
+    fn a_sysroot_of_our_own_serves_where_the_system_has_none() {
+        let (bare, own) = (sysroot(false), sysroot(true));
+        let found = Toolchain::choose(None, Some(bare.path()), Some(own.path())).unwrap();
+        assert_eq!(found, Toolchain::System { linker_dir: None, sysroot: Some(own.path().to_owned()) });
+        assert!(Toolchain::choose(Some(&rustc(&bare)), Some(bare.path()), Some(bare.path())).is_err());
     }
 
     #[test]
     fn a_missing_target_comes_with_the_way_to_get_it() {
         let default = Rustc { sysroot: "/toolchain".into(), host: "a-host".into() };
-        let failure = Toolchain::choose(Some(&default), None).unwrap_err();
+        let failure = Toolchain::choose(Some(&default), None, None).unwrap_err();
         insta::assert_snapshot!(failure.render(), @r"
         error: the target wasm32-wasip2 is not installed
           caused by: the toolchain `/toolchain` does not have it
           hint: run `rustup target add wasm32-wasip2`, or `cargo xtask guests` in the rayw repository installs it
         ");
         assert_eq!(failure.status.code(), 1);
-        insta::assert_snapshot!(Toolchain::choose(None, None).unwrap_err().render(), @r"
+        insta::assert_snapshot!(Toolchain::choose(None, None, None).unwrap_err().render(), @r"
         error: no Rust compiler is on the path
           hint: https://rustup.rs installs one
         ");
