@@ -34,3 +34,17 @@ pub enum JobState {
     /// Somebody stopped it.
     Stopped,
 }
+
+impl JobState {
+    /// Ray's name of the state.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::Stopped => "STOPPED",
+        }
+    }
+}

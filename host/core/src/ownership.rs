@@ -96,7 +96,7 @@ impl Ownership {
                 self.wait_started(waiter, objects, wait, caller, poll, out);
             }
             Event::WaitTimedOut(waiter) => self.wait_timed_out(waiter, out),
-            Event::WaitAbandoned(waiter) => self.wait_abandoned(waiter, out),
+            Event::WaitAbandoned(waiter) => self.wait_abandoned(waiter),
             Event::Cancelled { object, recursive } => self.cancel(object, recursive, now, out),
             Event::JobEnded(job) => self.job_ended(job, now, out),
             Event::ActorCreated(spec) => self.actor_created(spec, now, out),

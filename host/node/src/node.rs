@@ -262,11 +262,7 @@ impl Node {
         let result = match timeout {
             None => (&mut receiver).await,
             Some(timeout) => {
-                let expired = {
-                    // The clock of the control runtime: a busy guest never holds it up.
-                    let _context = self.control.enter();
-                    tokio::time::sleep(timeout)
-                };
+                let expired = self.sleep(timeout);
                 tokio::select! {
                     biased;
                     result = &mut receiver => result,
@@ -296,6 +292,12 @@ impl Node {
             }
             other => self.handle(Event::FromHead(Box::new(other))),
         }
+    }
+
+    /// Sleeps by the clock of the control runtime: a busy guest never holds it up.
+    pub(crate) fn sleep(&self, time: Duration) -> tokio::time::Sleep {
+        let _context = self.control.enter();
+        tokio::time::sleep(time)
     }
 
     pub(crate) fn next_request(&self) -> RequestId {

@@ -198,11 +198,7 @@ impl Node {
                 done = work => Ended::Done(done),
             };
         };
-        let expired = {
-            // The clock of the control runtime: a busy guest never holds it up.
-            let _context = self.control.enter();
-            tokio::time::sleep(timeout)
-        };
+        let expired = self.sleep(timeout);
         tokio::select! {
             biased;
             () = stopper.stopped() => Ended::Stopped,

@@ -240,7 +240,7 @@ impl Ownership {
     }
 
     /// A call is over, whether or not it was sent.
-    pub(super) fn call_ended(&mut self, actor: ActorId, id: TaskId, _out: &mut Vec<Command>) {
+    pub(super) fn call_ended(&mut self, actor: ActorId, id: TaskId) {
         if let Some(entry) = self.actors.get_mut(&actor) {
             entry.sent.remove(&id);
             entry.unfinished = entry.unfinished.saturating_sub(1);

@@ -259,7 +259,7 @@ impl Ownership {
             self.count_down(used, Count::Use, out);
         }
         if let TaskKind::ActorCall { actor } = task.spec.kind {
-            self.call_ended(actor, id, out);
+            self.call_ended(actor, id);
             self.count_down(RefId::Actor(actor), Count::Use, out);
             self.pump(actor, now, out);
         }

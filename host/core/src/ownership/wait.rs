@@ -87,7 +87,7 @@ impl Ownership {
         self.end_wait(id, result, out);
     }
 
-    pub(super) fn wait_abandoned(&mut self, id: WaiterId, _out: &mut Vec<Command>) {
+    pub(super) fn wait_abandoned(&mut self, id: WaiterId) {
         // The task that waited is gone, or going; its slot is settled when it finishes.
         if let Some(waiter) = self.waiters.remove(&id) {
             self.leave(id, &waiter.objects);

@@ -60,7 +60,7 @@ impl Scheduler {
             .values()
             .map(|job| JobRow {
                 job_id: job.spec.id.to_string(),
-                status: serde_name(job.state),
+                status: job.state.name().to_owned(),
                 entrypoint: job.spec.entrypoint.to_string(),
                 start_time_ms: job.started,
                 end_time_ms: job.ended,
@@ -69,15 +69,4 @@ impl Scheduler {
         rows.sort_by(|left, right| left.job_id.cmp(&right.job_id));
         rows
     }
-}
-
-fn serde_name(state: crate::JobState) -> String {
-    match state {
-        crate::JobState::Pending => "PENDING",
-        crate::JobState::Running => "RUNNING",
-        crate::JobState::Succeeded => "SUCCEEDED",
-        crate::JobState::Failed => "FAILED",
-        crate::JobState::Stopped => "STOPPED",
-    }
-    .to_owned()
 }
