@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{ActorId, Resources, Retries, TaskSpec};
+use crate::task::or_list;
+use crate::{ActorId, Resources, Retries, Strategy, TaskSpec};
 
 /// Options of an actor as somebody wrote them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,6 +32,10 @@ pub struct ActorOptions {
     pub max_pending_calls: Option<i32>,
     /// Calls start when their arguments are there.
     pub allow_out_of_order_execution: Option<bool>,
+    /// How the node is chosen; the placement group of the submitter, where that captures, by default.
+    pub strategy: Option<Strategy>,
+    /// Labels that the node must have: key and Ray's selector, such as `in(a,b)`.
+    pub label_selector: Vec<(String, String)>,
 }
 
 impl ActorOptions {
@@ -44,17 +49,19 @@ impl ActorOptions {
             detached: self.detached || defaults.detached,
             num_cpus: self.num_cpus.or(defaults.num_cpus),
             memory: self.memory.or(defaults.memory),
-            resources: if self.resources.is_empty() { defaults.resources.clone() } else { self.resources },
+            resources: or_list(self.resources, &defaults.resources),
             max_restarts: self.max_restarts.or(defaults.max_restarts),
             max_task_retries: self.max_task_retries.or(defaults.max_task_retries),
             max_pending_calls: self.max_pending_calls.or(defaults.max_pending_calls),
             allow_out_of_order_execution: self.allow_out_of_order_execution.or(defaults.allow_out_of_order_execution),
+            strategy: self.strategy.or_else(|| defaults.strategy.clone()),
+            label_selector: or_list(self.label_selector, &defaults.label_selector),
         }
     }
 }
 
 /// An actor, all settled.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActorSpec {
     /// Its id.
     pub id: ActorId,
@@ -78,7 +85,7 @@ pub struct ActorSpec {
     pub max_pending_calls: Option<u32>,
     /// Calls start when their arguments are there, not in order.
     pub out_of_order: bool,
-    /// The task that constructs it, run again at each restart.
+    /// The task that constructs it, run again at each restart; its placement is the actor's.
     pub creation: Arc<TaskSpec>,
 }
 
@@ -87,7 +94,7 @@ pub struct ActorSpec {
 /// ```text
 /// DEPENDENCIES_UNREADY → PENDING_CREATION → ALIVE → (RESTARTING → ALIVE)* → DEAD
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ActorState {
     /// An argument of its constructor is not there yet.

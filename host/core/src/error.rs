@@ -95,7 +95,7 @@ impl ErrorKind {
 }
 
 /// An error: what failed, on which thing, what to do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
     /// What kind of failure it is.
     pub kind: ErrorKind,

@@ -6,6 +6,7 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
 
+use serde::ser::SerializeTuple as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Text that is not an id.
@@ -68,15 +69,42 @@ macro_rules! hex_id {
         }
 
         impl Serialize for $name {
+            /// Text for people, the bytes themselves between machines.
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                if serializer.is_human_readable() {
+                    return serializer.collect_str(self);
+                }
+                let mut tuple = serializer.serialize_tuple($bytes)?;
+                for byte in &self.0 {
+                    tuple.serialize_element(byte)?;
+                }
+                tuple.end()
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                if deserializer.is_human_readable() {
+                    let text = String::deserialize(deserializer)?;
+                    return text.parse().map_err(serde::de::Error::custom);
+                }
+                struct Raw;
+                impl<'de> serde::de::Visitor<'de> for Raw {
+                    type Value = [u8; $bytes];
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(concat!("the ", $bytes, " bytes of ", $what))
+                    }
+
+                    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                        let mut bytes = [0; $bytes];
+                        for (index, byte) in bytes.iter_mut().enumerate() {
+                            *byte = seq.next_element()?.ok_or_else(|| serde::de::Error::invalid_length(index, &self))?;
+                        }
+                        Ok(bytes)
+                    }
+                }
+                deserializer.deserialize_tuple($bytes, Raw).map(Self)
             }
         }
     };
@@ -97,6 +125,10 @@ hex_id!(
 hex_id!(
     /// An actor: the id of the task that created it.
     ActorId, 16, "an actor id"
+);
+hex_id!(
+    /// A placement group: the number of its creator's child that it would be as a task.
+    GroupId, 16, "a placement group id"
 );
 hex_id!(
     /// An object: the task that makes it and the index of the return or put, big endian.
@@ -193,6 +225,12 @@ impl ObjectId {
 impl From<TaskId> for ActorId {
     fn from(creation: TaskId) -> Self {
         Self(creation.0)
+    }
+}
+
+impl From<TaskId> for GroupId {
+    fn from(child: TaskId) -> Self {
+        Self(child.0)
     }
 }
 

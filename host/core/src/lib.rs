@@ -12,8 +12,10 @@
 //! async code in this crate, so a test needs neither a runtime nor a sleep.
 
 mod actor;
+pub mod control;
 mod description;
 mod error;
+mod group;
 mod id;
 mod job;
 pub mod limits;
@@ -21,6 +23,7 @@ pub mod message;
 pub mod ownership;
 mod resources;
 pub mod scheduler;
+mod strategy;
 mod task;
 mod value;
 pub mod view;
@@ -28,9 +31,11 @@ pub mod view;
 pub use actor::{ActorOptions, ActorSpec, ActorState};
 pub use description::{ActorClass, Description, Function, Method, Parameter, check_arity, unknown};
 pub use error::{Error, ErrorKind};
-pub use id::{ActorId, ComponentDigest, IdMap, IdSet, JobId, LeaseId, NodeId, ObjectId, TaskId};
-pub use job::{JobSpec, JobState};
+pub use group::{GroupSpec, GroupState, GroupStrategy};
+pub use id::{ActorId, ComponentDigest, GroupId, IdMap, IdSet, JobId, LeaseId, NodeId, ObjectId, TaskId};
+pub use job::{DirMount, JobSpec, JobState};
 pub use resources::{Amount, ParseResourcesError, Resources, parse_bytes};
+pub use strategy::{LabelMatch, LabelSelector, Labels, Placement, Strategy};
 pub use task::{CallOptions, Retries, RetryExceptions, TaskKind, TaskOptions, TaskSpec, TaskState, resources_of};
 pub use value::{Arg, Codec, RefId, Value};
 

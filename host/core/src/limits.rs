@@ -92,3 +92,31 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
 /// How often an owner looks for idle leases.
 pub const TICK: Duration = Duration::from_millis(100);
+
+/// Bundles of one placement group. Ray's envelope says 1 000 and more.
+pub const BUNDLES_MAX: usize = 10_000;
+
+/// How often a node tells the head that it is there, and how long the head waits for it before it
+/// declares the node dead: a few lost messages are no death, and 3 s is soon enough to start again.
+pub const HEARTBEAT_PERIOD: Duration = Duration::from_millis(500);
+/// See [`HEARTBEAT_PERIOD`].
+pub const NODE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a restarted head waits for the nodes that its journal knows before it takes them for dead.
+pub const NODE_REJOIN_GRACE: Duration = Duration::from_secs(10);
+
+/// What an owner may keep of finished tasks to be able to run them again, in bytes; Ray's `max_lineage_bytes`.
+pub const LINEAGE_BYTES_MAX: u64 = 1 << 30;
+
+/// Bytes of one piece of an object on its way between two stores. Ray's 5 MiB, rounded to a power of two.
+pub const CHUNK_BYTES: usize = 4 << 20;
+
+/// Transfers of one object that a node serves at once: who comes later is sent to those who have it by
+/// then, so that a broadcast grows like a tree.
+pub const SERVED_AT_ONCE_MAX: usize = 2;
+
+/// Bytes that a node fetches at once for all who wait; more wait their turn.
+pub const FETCH_BYTES_MAX: u64 = 2 << 30;
+
+/// How long an object may take to come before those who wait get an error; Ray's `fetch_fail_timeout`.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(600);

@@ -24,8 +24,8 @@ mod wait;
 
 use std::collections::{HashMap, VecDeque};
 
-pub use command::{Command, Found, Input, Order, WaitResult};
-pub use event::{Event, Outcome, Output, WaitFor, WaiterId};
+pub use command::{Command, Found, Input, Order, Stored, WaitResult};
+pub use event::{Event, LostCopy, Outcome, Output, WaitFor, WaiterId};
 
 pub use rows::TaskSnapshot;
 

@@ -95,7 +95,7 @@ struct Actor {
 
 #[derive(Debug)]
 struct Job {
-    spec: JobSpec,
+    spec: Arc<JobSpec>,
     state: JobState,
     started: Millis,
     ended: Option<Millis>,
@@ -105,7 +105,7 @@ impl Scheduler {
     /// Takes what a node said.
     pub fn handle(&mut self, message: ToHead, now: Millis, out: &mut Outbox) {
         match message {
-            ToHead::NodeJoined { node, name, total } => self.node_joined(node, name, total, now),
+            ToHead::NodeJoined { node, at, total, .. } => self.node_joined(node, at.name, total, now),
             ToHead::LeaseWanted { owner, shape, backlog } => self.lease_wanted(owner, shape, backlog),
             ToHead::SlotsReturned { lease, slots, parked } => self.slots_returned(lease, slots, parked),
             ToHead::SlotsResumeWanted { lease, slots } => self.resumes.push_back((lease, slots)),
@@ -113,7 +113,7 @@ impl Scheduler {
             ToHead::ActorRegister { owner, request, spec, get_if_exists } => {
                 self.actor_register(owner, request, spec, get_if_exists, out);
             }
-            ToHead::ActorDependenciesReady { actor, failed } => self.actor_dependencies(actor, failed, out),
+            ToHead::ActorDependenciesReady { actor, failed, .. } => self.actor_dependencies(actor, failed, out),
             ToHead::ActorLookup { owner, request, name, namespace } => {
                 self.actor_lookup(owner, request, &name, &namespace, out);
             }
@@ -121,8 +121,9 @@ impl Scheduler {
             ToHead::ActorEnded { actor, incarnation, end } => self.actor_ended(actor, incarnation, end, out),
             ToHead::ActorReleased { actor, reason } => self.stop_actor(actor, true, reason, false, out),
             ToHead::ActorKill { actor, no_restart } => self.actor_kill(actor, no_restart, out),
-            ToHead::JobStarted { spec } => self.job_started(spec, now),
-            ToHead::JobEnded { job, state } => self.job_ended(job, state, now, out),
+            ToHead::JobStarted { spec, .. } => self.job_started(spec, now),
+            ToHead::JobEnded { job, state, .. } => self.job_ended(job, state, now, out),
+            _ => {}
         }
         self.serve(now, out);
     }
@@ -145,7 +146,7 @@ impl Scheduler {
         }
     }
 
-    fn job_started(&mut self, spec: JobSpec, now: Millis) {
+    fn job_started(&mut self, spec: Arc<JobSpec>, now: Millis) {
         self.jobs.insert(spec.id, Job { spec, state: JobState::Running, started: now, ended: None });
     }
 

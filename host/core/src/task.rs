@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{ActorId, Amount, Arg, ComponentDigest, Error, ErrorKind, JobId, Resources, TaskId, limits};
+use crate::{
+    ActorId, Amount, Arg, ComponentDigest, Error, ErrorKind, JobId, Placement, Resources, Strategy, TaskId, limits,
+};
 
 /// Another attempt: how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Retries {
     /// At most that often.
     AtMost(u32),
@@ -43,7 +45,7 @@ impl Retries {
 }
 
 /// Which errors of the task's own code are worth another attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum RetryExceptions {
     /// None.
     #[default]
@@ -87,6 +89,10 @@ pub struct TaskOptions {
     pub max_calls: Option<u32>,
     /// Milliseconds that one attempt may run.
     pub timeout_ms: Option<u64>,
+    /// How the node is chosen; the placement group of the submitter, where that captures, by default.
+    pub strategy: Option<Strategy>,
+    /// Labels that the node must have: key and Ray's selector, such as `in(a,b)`.
+    pub label_selector: Vec<(String, String)>,
 }
 
 impl TaskOptions {
@@ -97,12 +103,14 @@ impl TaskOptions {
             name: self.name.or_else(|| defaults.name.clone()),
             num_cpus: self.num_cpus.or(defaults.num_cpus),
             memory: self.memory.or(defaults.memory),
-            resources: if self.resources.is_empty() { defaults.resources.clone() } else { self.resources },
+            resources: or_list(self.resources, &defaults.resources),
             num_returns: self.num_returns.or(defaults.num_returns),
             max_retries: self.max_retries.or(defaults.max_retries),
             retry_exceptions: self.retry_exceptions.or_else(|| defaults.retry_exceptions.clone()),
             max_calls: self.max_calls.or(defaults.max_calls),
             timeout_ms: self.timeout_ms.or(defaults.timeout_ms),
+            strategy: self.strategy.or_else(|| defaults.strategy.clone()),
+            label_selector: or_list(self.label_selector, &defaults.label_selector),
         }
     }
 
@@ -111,6 +119,10 @@ impl TaskOptions {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+pub(crate) fn or_list<T: Clone>(list: Vec<T>, default: &[T]) -> Vec<T> {
+    if list.is_empty() { default.to_vec() } else { list }
 }
 
 /// Options of one call of an actor's method.
@@ -176,7 +188,7 @@ pub fn resources_of(
 }
 
 /// What kind of work a task is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskKind {
     /// A function, in an instance of its own.
     Normal,
@@ -205,7 +217,7 @@ impl TaskKind {
 }
 
 /// A task, all settled: nothing is left to ask back.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// Its id.
     pub id: TaskId,
@@ -229,6 +241,8 @@ pub struct TaskSpec {
     pub num_returns: u32,
     /// What it needs to run.
     pub resources: Arc<Resources>,
+    /// Where it may run.
+    pub placement: Arc<Placement>,
     /// Attempts after failures of the system.
     pub max_retries: Retries,
     /// Errors of its own code that use up these attempts too.
@@ -260,7 +274,7 @@ impl TaskSpec {
 ///         ↑                                                               │        RUNNING_IN_RAY_WAIT
 ///         └──────────────────────────── another attempt ──────────────────┴→ FINISHED | FAILED
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TaskState {
     /// An argument is not there yet.

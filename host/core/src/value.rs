@@ -2,11 +2,12 @@
 //! the references that they contain.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::{ActorId, ObjectId};
 
 /// How the bytes of a value are to be read (by guests and by the command line, never by the host).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Codec {
     /// Bytes as they are.
     Raw,
@@ -17,7 +18,7 @@ pub enum Codec {
 }
 
 /// What a reference points to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RefId {
     /// An object.
     Object(ObjectId),
@@ -26,7 +27,7 @@ pub enum RefId {
 }
 
 /// An immutable value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Value {
     /// How to read `data`.
     pub codec: Codec,
@@ -47,7 +48,7 @@ impl Value {
 }
 
 /// A top-level argument.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arg {
     /// A value.
     Value(Value),

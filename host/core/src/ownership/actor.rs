@@ -144,7 +144,7 @@ impl Ownership {
 
     pub(super) fn actor_dependencies_ready(&mut self, actor: ActorId, failed: Option<Error>, out: &mut Vec<Command>) {
         let failed = failed.map(|cause| self.death(actor, "its constructor's argument failed", &cause));
-        out.push(Command::to_head(ToHead::ActorDependenciesReady { actor, failed }));
+        out.push(Command::to_head(ToHead::ActorDependenciesReady { actor, inputs: None, failed }));
     }
 
     pub(super) fn line_up(&mut self, actor: ActorId, id: TaskId) {
@@ -361,7 +361,7 @@ impl Ownership {
             FromHead::LeasePending { shape, why } => self.lease_pending(&shape, why),
             FromHead::ActorChanged { actor, change } => self.actor_changed(actor, change, now, out),
             // These are for the node itself.
-            FromHead::ActorFound { .. } | FromHead::ActorStart { .. } | FromHead::ActorStop { .. } => {}
+            _ => {}
         }
     }
 

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::ToHead;
 use crate::ownership::WaiterId;
-use crate::{ActorId, Error, LeaseId, ObjectId, TaskId, TaskSpec, Value};
+use crate::{ActorId, Error, LeaseId, NodeId, ObjectId, TaskId, TaskSpec, Value};
 
 /// An order leaves nothing to ask back: it carries inputs, limits and the attempt.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {
     /// The task.
     pub spec: Arc<TaskSpec>,
@@ -17,15 +19,30 @@ pub struct Order {
     pub inputs: Vec<Input>,
     /// The lease whose slot it uses; none for calls of actors.
     pub lease: Option<LeaseId>,
+    /// The node that owns the task and is told how it ended.
+    pub owner: NodeId,
 }
 
 /// A resolved argument.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Input {
     /// The value itself.
     Inline(Arc<Value>),
-    /// The object in the store.
-    Stored(ObjectId),
+    /// An object in stores.
+    Stored(Stored),
+}
+
+/// An object that is in stores, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The object.
+    pub object: ObjectId,
+    /// Bytes.
+    pub size: u64,
+    /// The node that owns it.
+    pub owner: NodeId,
+    /// The nodes that have a copy.
+    pub at: Vec<NodeId>,
 }
 
 /// The value of an object, or where it is.
@@ -33,8 +50,8 @@ pub enum Input {
 pub enum Found {
     /// The value itself.
     Inline(Arc<Value>),
-    /// The object in the store.
-    Stored(ObjectId),
+    /// The object in stores.
+    Stored(Stored),
 }
 
 /// How a wait ended.

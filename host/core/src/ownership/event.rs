@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::FromHead;
-use crate::{ActorId, ActorSpec, Error, JobId, ObjectId, RefId, TaskId, TaskSpec, Value};
+use crate::{ActorId, ActorSpec, Error, JobId, NodeId, ObjectId, RefId, TaskId, TaskSpec, Value};
 
 /// Names one wait; numbered by the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,7 +103,7 @@ pub enum Event {
 }
 
 /// How an attempt ended.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
     /// With these values, one for each return.
     Returned(Vec<Output>),
@@ -109,15 +111,28 @@ pub enum Outcome {
     Failed(Box<Error>),
     /// The actor's instance broke down under it.
     ActorCrashed(Box<Error>),
+    /// It never began: these arguments could not be had from where they were said to be.
+    ArgumentsLost(Vec<LostCopy>),
+}
+
+/// A copy of an object that was not where it was said to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostCopy {
+    /// The object.
+    pub object: ObjectId,
+    /// The nodes that were asked and do not have it.
+    pub missing_at: Vec<NodeId>,
 }
 
 /// A value that was made: small ones themselves, large ones by what is known of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Output {
     /// Here it is.
     Inline(Arc<Value>),
-    /// It is in the store under the object's id.
+    /// It is in stores under the object's id.
     Stored {
+        /// The nodes whose stores have it, the one that made it first.
+        at: Vec<NodeId>,
         /// Bytes.
         size: u64,
         /// The references in it.

@@ -43,7 +43,12 @@ pub(super) struct Lease {
 
 impl Ownership {
     pub(super) fn shape_of(&mut self, spec: &TaskSpec) -> usize {
-        let shape = Shape { job: spec.job, resources: Arc::clone(&spec.resources) };
+        let shape = Shape {
+            job: spec.job,
+            resources: Arc::clone(&spec.resources),
+            placement: Arc::clone(&spec.placement),
+            near: None,
+        };
         if let Some(index) = self.shape_index.get(&shape) {
             return *index;
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::wait::settled_place;
-use super::{Command, Found, Input, Output, Ownership, WaiterId};
-use crate::{Error, Millis, ObjectId, RefId, TaskId, Value};
+use super::{Command, Found, Input, Output, Ownership, Stored, WaiterId};
+use crate::{Error, Millis, NodeId, ObjectId, RefId, TaskId, Value};
 
 /// An object and why it is kept.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) enum Place {
     /// Here.
     Inline(Arc<Value>),
     /// In the store.
-    Stored { size: u64, refs: Vec<RefId> },
+    Stored { at: Vec<NodeId>, size: u64, refs: Vec<RefId> },
     /// Nowhere: its task failed.
     Failed(Arc<Error>),
 }
@@ -210,7 +210,9 @@ impl Ownership {
     pub(super) fn found(&self, id: ObjectId) -> Option<Found> {
         match &self.objects.get(&id)?.place {
             Place::Inline(value) => Some(Found::Inline(Arc::clone(value))),
-            Place::Stored { .. } => Some(Found::Stored(id)),
+            Place::Stored { at, size, .. } => {
+                Some(Found::Stored(Stored { object: id, size: *size, owner: self.node, at: at.clone() }))
+            }
             Place::Pending | Place::Failed(_) => None,
         }
     }

@@ -144,7 +144,7 @@ impl Ownership {
             Arg::Object(object) => self.input(*object),
         });
         let inputs = inputs.collect::<Option<Vec<_>>>()?;
-        Some(Order { spec: Arc::clone(&task.spec), attempt: task.attempt, inputs, lease: task.lease })
+        Some(Order { spec: Arc::clone(&task.spec), attempt: task.attempt, inputs, lease: task.lease, owner: self.node })
     }
 
     pub(super) fn finished(&mut self, id: TaskId, attempt: u32, outcome: Outcome, now: Millis, out: &mut Vec<Command>) {
@@ -181,6 +181,7 @@ impl Ownership {
                 }
             }
             Outcome::ActorCrashed(error) => self.call_crashed(id, *error, now, out),
+            Outcome::ArgumentsLost(_) => {}
         }
     }
 

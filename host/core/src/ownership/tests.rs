@@ -8,7 +8,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{Command, Event, Outcome, Output, Ownership, WaitFor, WaitResult, WaiterId};
-use crate::message::{ActorEnd, FromHead, ToHead};
+use crate::message::{ActorEnd, FromHead, NodeAddress, ToHead};
 use crate::scheduler::{Outbox, Scheduler};
 use crate::{
     ActorId, ActorSpec, Amount, Arg, Codec, ComponentDigest, Error, ErrorKind, JobId, NodeId, ObjectId, RefId,
@@ -52,7 +52,11 @@ impl World {
             next: 0,
             cpus: total.clone(),
         };
-        world.head.handle(ToHead::NodeJoined { node: NODE, name: "n".into(), total }, 0, &mut Outbox::new());
+        world.head.handle(
+            ToHead::NodeJoined { node: NODE, at: NodeAddress::default(), total, labels: crate::Labels::new() },
+            0,
+            &mut Outbox::new(),
+        );
         world
     }
 
@@ -80,7 +84,7 @@ impl World {
     fn tell_owner(&mut self, event: Event) -> Vec<ToHead> {
         if let Event::FromHead(message) = &event {
             match message.as_ref() {
-                FromHead::ActorStart { spec, incarnation } => self.started.push((spec.id, *incarnation)),
+                FromHead::ActorStart { spec, incarnation, .. } => self.started.push((spec.id, *incarnation)),
                 FromHead::ActorStop { actor, graceful, .. } => self.ended.push((*actor, *graceful)),
                 _ => {}
             }
@@ -134,6 +138,7 @@ impl World {
             args,
             num_returns: 1,
             resources: Arc::new(Resources::cpus(Amount(cpus * 10_000))),
+            placement: Arc::default(),
             max_retries: Retries::AtMost(2),
             retry_exceptions: RetryExceptions::No,
             max_calls: 1,
@@ -342,7 +347,8 @@ fn an_object_goes_when_its_last_reference_goes() {
 fn an_object_in_the_value_of_another_lives_as_long() {
     let mut world = World::with_cpus(1);
     let inner = JobId::numbered(1).driver(0).put(1);
-    world.tell(Event::Put { object: inner, output: Output::Stored { size: 1 << 20, refs: Vec::new() } });
+    world
+        .tell(Event::Put { object: inner, output: Output::Stored { at: vec![NODE], size: 1 << 20, refs: Vec::new() } });
     let outer = JobId::numbered(1).driver(0).put(2);
     world.tell(Event::Put { object: outer, output: Output::Inline(value(vec![RefId::Object(inner)])) });
     world.tell(Event::Released(vec![RefId::Object(inner)]));

@@ -142,7 +142,7 @@ impl Ownership {
 pub(super) fn settled_place(output: Output) -> Place {
     match output {
         Output::Inline(value) => Place::Inline(value),
-        Output::Stored { size, refs } => Place::Stored { size, refs },
+        Output::Stored { at, size, refs } => Place::Stored { at, size, refs },
         Output::Failed(error) => Place::Failed(Arc::from(error)),
     }
 }

@@ -24,7 +24,7 @@ impl Scheduler {
             let key = (Arc::clone(&spec.namespace), Arc::clone(name));
             if let Some(holder) = self.names.get(&key).and_then(|id| self.actors.get(id)) {
                 let result = if get_if_exists || holder.spec.id == spec.id {
-                    Ok(Arc::clone(&holder.spec))
+                    Ok((Arc::clone(&holder.spec), holder.owner))
                 } else {
                     Err(Error::new(
                         ErrorKind::ActorAlreadyExists,
@@ -48,7 +48,7 @@ impl Scheduler {
             cause: None,
         };
         self.actors.entry(spec.id).or_insert(actor);
-        answer(Ok(spec), out);
+        answer(Ok((spec, owner)), out);
     }
 
     pub(super) fn actor_dependencies(&mut self, id: ActorId, failed: Option<Error>, out: &mut Outbox) {
@@ -79,7 +79,10 @@ impl Scheduler {
         let to = self.nodes[node].id;
         if let Some(actor) = self.actors.get_mut(&id) {
             actor.node = Some(node);
-            out.push((to, FromHead::ActorStart { spec, incarnation: actor.incarnation }));
+            out.push((
+                to,
+                FromHead::ActorStart { spec, owner: actor.owner, incarnation: actor.incarnation, inputs: None },
+            ));
         }
         Ok(true)
     }
@@ -100,7 +103,7 @@ impl Scheduler {
     ) {
         let key = (Arc::from(namespace), Arc::from(name));
         let found = self.names.get(&key).and_then(|id| self.actors.get(id));
-        let result = found.map(|actor| Arc::clone(&actor.spec)).ok_or_else(|| {
+        let result = found.map(|actor| (Arc::clone(&actor.spec), actor.owner)).ok_or_else(|| {
             Error::new(
                 ErrorKind::ActorNotFound,
                 format!("no actor named `{name}` in namespace `{namespace}`; `rayw list actors` shows all"),

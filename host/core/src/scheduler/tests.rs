@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{Outbox, Scheduler};
-use crate::message::{ActorChange, ActorEnd, FromHead, RequestId, Shape, ToHead};
+use crate::message::{ActorChange, ActorEnd, FromHead, NodeAddress, RequestId, Shape, ToHead};
 use crate::{
     ActorId, ActorSpec, Amount, ComponentDigest, Error, ErrorKind, JobId, JobSpec, JobState, LeaseId, NodeId,
     Resources, Retries, RetryExceptions, TaskKind, TaskSpec,
@@ -20,7 +20,10 @@ fn cpus(units: u64) -> Resources {
 
 fn head(units: u64) -> Scheduler {
     let mut head = Scheduler::default();
-    tell(&mut head, ToHead::NodeJoined { node: NODE, name: "one".into(), total: cpus(units) });
+    tell(
+        &mut head,
+        ToHead::NodeJoined { node: NODE, at: NodeAddress::default(), total: cpus(units), labels: crate::Labels::new() },
+    );
     head
 }
 
@@ -31,7 +34,7 @@ fn tell(head: &mut Scheduler, message: ToHead) -> Vec<FromHead> {
 }
 
 fn shape(units: u64) -> Shape {
-    Shape { job: JobId::numbered(1), resources: Arc::new(cpus(units)) }
+    Shape { job: JobId::numbered(1), resources: Arc::new(cpus(units)), placement: Arc::default(), near: None }
 }
 
 fn want(head: &mut Scheduler, units: u64, backlog: u32) -> Vec<FromHead> {
@@ -64,6 +67,7 @@ fn actor(number: u64, name: Option<&str>, restarts: u32) -> Arc<ActorSpec> {
         args: Vec::new(),
         num_returns: 0,
         resources: Arc::new(cpus(1)),
+        placement: Arc::default(),
         max_retries: Retries::AtMost(0),
         retry_exceptions: RetryExceptions::No,
         max_calls: 1,
@@ -89,7 +93,7 @@ fn register(head: &mut Scheduler, spec: &Arc<ActorSpec>, get_if_exists: bool) ->
     let request = Some(RequestId(1));
     let answer = tell(head, ToHead::ActorRegister { owner: NODE, request, spec: Arc::clone(spec), get_if_exists });
     match answer.into_iter().next() {
-        Some(FromHead::ActorFound { result, .. }) => result.map(|spec| spec.id).map_err(|error| error.kind),
+        Some(FromHead::ActorFound { result, .. }) => result.map(|(spec, _)| spec.id).map_err(|error| error.kind),
         other => panic!("{other:?}"),
     }
 }
@@ -97,7 +101,7 @@ fn register(head: &mut Scheduler, spec: &Arc<ActorSpec>, get_if_exists: bool) ->
 /// Registers an actor and brings it to life.
 fn live(head: &mut Scheduler, spec: &Arc<ActorSpec>) {
     register(head, spec, false).unwrap();
-    let placed = tell(head, ToHead::ActorDependenciesReady { actor: spec.id, failed: None });
+    let placed = tell(head, ToHead::ActorDependenciesReady { actor: spec.id, inputs: None, failed: None });
     assert!(matches!(placed.as_slice(), [FromHead::ActorStart { incarnation: 0, .. }]), "{placed:?}");
     tell(head, ToHead::ActorReady { actor: spec.id, incarnation: 0 });
 }
@@ -141,7 +145,7 @@ fn returned_slots_go_to_who_waits() {
 fn a_slot_of_a_blocked_task_comes_back_before_new_work_is_served() {
     let mut head = head(1);
     let (lease, _) = granted(&want(&mut head, 1, 1)).unwrap();
-    let other = Shape { job: JobId::numbered(2), resources: Arc::new(cpus(1)) };
+    let other = Shape { job: JobId::numbered(2), ..shape(1) };
     tell(&mut head, ToHead::SlotsReturned { lease, slots: 1, parked: 1 });
     let taken = tell(&mut head, ToHead::LeaseWanted { owner: NODE, shape: other, backlog: 2 });
     let (other_lease, _) = granted(&taken).unwrap();
@@ -217,7 +221,7 @@ fn actors_wait_for_room_and_say_so() {
     let (first, second) = (actor(1, None, 0), actor(2, None, 0));
     live(&mut head, &first);
     register(&mut head, &second, false).unwrap();
-    let messages = tell(&mut head, ToHead::ActorDependenciesReady { actor: second.id, failed: None });
+    let messages = tell(&mut head, ToHead::ActorDependenciesReady { actor: second.id, inputs: None, failed: None });
     assert!(matches!(change(&messages), ActorChange::Pending { why } if why.contains("needs 1 CPU (0 here)")));
     assert_eq!(head.actor_rows().iter().filter(|row| row.state == "PENDING_CREATION").count(), 1);
     let messages = crash(&mut head, &first, 0);
@@ -228,15 +232,18 @@ fn actors_wait_for_room_and_say_so() {
 fn a_job_takes_its_actors_with_it() {
     let mut head = head(1);
     let spec = actor(1, None, 5);
-    let job = JobSpec {
-        id: JobId::numbered(1),
-        component: ComponentDigest([0; 32]),
-        entrypoint: Arc::from("app.wasm"),
-        namespace: Arc::from("space"),
-    };
-    tell(&mut head, ToHead::JobStarted { spec: job });
+    let job = JobSpec::new(JobId::numbered(1), ComponentDigest([0; 32]), "app.wasm", "n");
+    tell(&mut head, ToHead::JobStarted { spec: Arc::new(job), node: NODE });
     live(&mut head, &spec);
-    let messages = tell(&mut head, ToHead::JobEnded { job: JobId::numbered(1), state: JobState::Succeeded });
+    let messages = tell(
+        &mut head,
+        ToHead::JobEnded {
+            job: JobId::numbered(1),
+            state: JobState::Succeeded,
+            exit_code: Some(0),
+            message: String::new(),
+        },
+    );
     assert!(matches!(messages.as_slice(), [FromHead::ActorStop { graceful: false, restart: false, .. }]));
     assert_eq!(head.job_rows()[0].status, "SUCCEEDED");
 }
