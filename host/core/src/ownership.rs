@@ -11,11 +11,18 @@
 //! ```
 
 mod actor;
+mod borrow;
 mod cancel;
 mod command;
+mod death;
 mod event;
+mod foreign;
+mod group;
 mod lease;
+mod lineage;
 mod object;
+mod peer;
+mod report;
 mod rows;
 mod task;
 #[cfg(test)]
@@ -27,10 +34,11 @@ use std::collections::{HashMap, VecDeque};
 pub use command::{Command, Found, Input, Order, Stored, WaitResult};
 pub use event::{Event, LostCopy, Outcome, Output, WaitFor, WaiterId};
 
+pub use group::GroupView;
 pub use rows::TaskSnapshot;
 
-use crate::message::Shape;
-use crate::{ActorId, IdMap, LeaseId, Millis, NodeId, ObjectId, TaskId};
+use crate::message::{Shape, ToPeer};
+use crate::{ActorId, GroupId, IdMap, IdSet, LeaseId, Millis, NodeId, ObjectId, TaskId};
 
 /// The owner's machine of one node.
 #[derive(Debug)]
@@ -48,6 +56,12 @@ pub struct Ownership {
     is_settling: bool,
     finished: VecDeque<rows::Past>,
     tally: Tally,
+    /// Work that other nodes own and this one runs.
+    foreign: IdMap<TaskId, foreign::Foreign>,
+    lineage: lineage::Lineage,
+    groups: IdMap<GroupId, group::GroupEntry>,
+    /// Nodes that will never be heard again.
+    dead: IdSet<NodeId>,
 }
 
 /// How many tasks there were.
@@ -80,6 +94,10 @@ impl Ownership {
             is_settling: false,
             finished: VecDeque::new(),
             tally: Tally::default(),
+            foreign: IdMap::default(),
+            lineage: lineage::Lineage::default(),
+            groups: IdMap::default(),
+            dead: IdSet::default(),
         }
     }
 
@@ -87,7 +105,7 @@ impl Ownership {
     pub fn handle(&mut self, event: Event, now: Millis, out: &mut Vec<Command>) {
         match event {
             Event::Submitted(spec) => self.submitted(spec, now, out),
-            Event::Started { task, worker } => self.started(task, worker, now),
+            Event::Started { task, worker } => self.started(task, worker, now, out),
             Event::Finished { task, attempt, outcome } => self.finished(task, attempt, outcome, now, out),
             Event::Put { object, output } => self.put(object, output, out),
             Event::Acquired(refs) => self.acquire(refs),
@@ -97,12 +115,21 @@ impl Ownership {
             }
             Event::WaitTimedOut(waiter) => self.wait_timed_out(waiter, out),
             Event::WaitAbandoned(waiter) => self.wait_abandoned(waiter),
+            Event::GroupReady { group, object } => self.group_ready(group, object, out),
+            Event::CopiesMissing(lost) => self.copies_missing(lost, now, out),
+            Event::Copied { object, owner } => self.copied(object, owner, out),
+            Event::CallDropped(task) => self.forget_foreign(task, out),
+            Event::ConstructWanted { actor, incarnation, owner } => {
+                out.push(Command::to_peer(owner, ToPeer::ConstructWanted { actor, incarnation }));
+            }
+            Event::ConstructEnded(actor) => self.forget_foreign(TaskId::from(actor), out),
+            Event::FromPeer { from, message } => self.peer_said(from, *message, now, out),
             Event::Cancelled { object, recursive } => self.cancel(object, recursive, now, out),
             Event::JobEnded(job) => self.job_ended(job, now, out),
             Event::ActorCreated(spec) => self.actor_created(spec, now, out),
-            Event::ActorKnown(spec) => self.actor_known(spec),
+            Event::ActorKnown { spec, owner } => self.actor_known(spec, owner, out),
             Event::ActorTerminated { actor, submitter } => self.actor_terminated(actor, submitter, out),
-            Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks),
+            Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, out),
             Event::FromHead(message) => self.head_said(*message, now, out),
             Event::Tick => self.return_idle(now, out),
         }

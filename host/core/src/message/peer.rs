@@ -160,11 +160,6 @@ pub enum ToPeer {
         /// The object.
         object: ObjectId,
     },
-    /// Owner to a node with a copy: it is the last one now; write it to a file rather than drop it.
-    Keep {
-        /// The object.
-        object: ObjectId,
-    },
     /// Borrower to owner: I have passed a reference on.
     Lent {
         /// To what.

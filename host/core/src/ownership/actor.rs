@@ -3,18 +3,24 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::borrow::Far;
+use super::group::GroupView;
 use super::object::Count;
-use super::{Command, Order, Ownership};
-use crate::message::{ActorChange, FromHead, ToHead};
-use crate::{ActorId, ActorSpec, Error, ErrorKind, IdSet, Millis, NodeId, ObjectId, TaskId, TaskKind, TaskState};
+use super::{Command, Input, Order, Ownership};
+use crate::message::{ActorChange, FromHead, ToHead, ToPeer};
+use crate::{
+    ActorId, ActorSpec, Error, ErrorKind, IdSet, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskState, Value,
+    limits,
+};
 
 #[derive(Debug)]
 pub(super) struct ActorEntry {
     spec: Arc<ActorSpec>,
     state: View,
-    handles: u32,
+    pub(super) handles: u32,
     uses: u32,
     captures: u32,
+    lineage: u32,
     /// Calls that are not sent yet, by submitter, in the order of submission.
     lines: Vec<(TaskId, VecDeque<Call>)>,
     /// Calls that the instance has.
@@ -25,6 +31,8 @@ pub(super) struct ActorEntry {
     /// Somebody asked for its end: no further call is sent.
     ending: bool,
     why: String,
+    /// What only actors have that more than one node knows.
+    pub(super) far: Option<Box<Far>>,
 }
 
 #[derive(Debug)]
@@ -43,20 +51,30 @@ enum Call {
 }
 
 impl ActorEntry {
-    fn new(spec: Arc<ActorSpec>) -> Self {
+    pub(super) fn new(spec: Arc<ActorSpec>) -> Self {
         Self {
             spec,
             state: View::Pending,
             handles: 0,
             uses: 0,
             captures: 0,
+            lineage: 0,
             lines: Vec::new(),
             sent: IdSet::default(),
             unfinished: 0,
             released: false,
             ending: false,
             why: String::new(),
+            far: None,
         }
+    }
+
+    pub(super) fn spec(&self) -> &Arc<ActorSpec> {
+        &self.spec
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        matches!(self.state, View::Dead(_))
     }
 
     pub(super) fn count_of(&mut self, which: Count) -> &mut u32 {
@@ -64,6 +82,7 @@ impl ActorEntry {
             Count::Handle => &mut self.handles,
             Count::Use => &mut self.uses,
             Count::Capture => &mut self.captures,
+            Count::Lineage => &mut self.lineage,
         }
     }
 
@@ -135,16 +154,29 @@ impl Ownership {
                 get_if_exists: false,
             }));
         }
-        self.admit(Arc::clone(&spec.creation), now, out);
-    }
-
-    pub(super) fn actor_known(&mut self, spec: Arc<ActorSpec>) {
-        self.actors.entry(spec.id).or_insert_with(|| ActorEntry::new(spec)).handles += 1;
+        self.admit(Arc::clone(&spec.creation), 0, now, out);
     }
 
     pub(super) fn actor_dependencies_ready(&mut self, actor: ActorId, failed: Option<Error>, out: &mut Vec<Command>) {
         let failed = failed.map(|cause| self.death(actor, "its constructor's argument failed", &cause));
-        out.push(Command::to_head(ToHead::ActorDependenciesReady { actor, inputs: None, failed }));
+        let inputs = self.detached_inputs(actor);
+        out.push(Command::to_head(ToHead::ActorDependenciesReady { actor, inputs, failed }));
+    }
+
+    /// The arguments of a detached actor's constructor, when they are small and refer to nothing: with
+    /// them it can be made again when its owner is gone.
+    pub(super) fn detached_inputs(&self, actor: ActorId) -> Option<Vec<Value>> {
+        if !self.actors.get(&actor)?.spec.detached {
+            return None;
+        }
+        let order = self.creation_order(actor)?;
+        let inputs = order.inputs.iter().map(|input| match input {
+            Input::Inline(value) if value.refs.is_empty() => Some(value.as_ref().clone()),
+            Input::Inline(_) | Input::Stored(_) => None,
+        });
+        inputs
+            .collect::<Option<Vec<Value>>>()
+            .filter(|values| values.iter().map(|value| value.data.len()).sum::<usize>() <= limits::INLINE_BYTES_MAX)
     }
 
     pub(super) fn line_up(&mut self, actor: ActorId, id: TaskId) {
@@ -168,7 +200,6 @@ impl Ownership {
             }
             View::Pending | View::Restarting => return,
         };
-        debug_assert_eq!(node, self.node, "actors on other nodes need a transport");
         let mut lines = std::mem::take(&mut entry.lines);
         let out_of_order = entry.spec.out_of_order;
         let mut sent = Vec::new();
@@ -202,21 +233,32 @@ impl Ownership {
             entry.lines = lines;
         }
         for id in sent {
-            self.send_call(actor, incarnation, id, now, out);
+            self.send_call(actor, node, incarnation, id, now, out);
         }
         if terminate {
-            if let Some(entry) = self.actors.get_mut(&actor) {
-                entry.ending = true;
+            let Some(entry) = self.actors.get_mut(&actor) else { return };
+            entry.ending = true;
+            if node == self.node {
+                return self.release_actor(actor, ASKED_TO_END, out);
             }
-            self.release_actor(actor, "somebody asked for its end", out);
+            // Behind the calls that went the same way.
+            let reason = death_of(entry, ASKED_TO_END);
+            out.push(Command::to_peer(node, ToPeer::EndActor { actor, incarnation, reason }));
         }
     }
 
-    fn send_call(&mut self, actor: ActorId, incarnation: u32, id: TaskId, now: Millis, out: &mut Vec<Command>) {
+    fn send_call(
+        &mut self,
+        actor: ActorId,
+        node: NodeId,
+        incarnation: u32,
+        id: TaskId,
+        now: Millis,
+        out: &mut Vec<Command>,
+    ) {
         let Some(order) = self.tasks.get(&id).and_then(|task| self.order(task)) else {
-            let error =
-                Error::new(ErrorKind::ObjectLost, "an argument of the call has gone although the call refers to it");
-            return self.fail(id, error, now, out);
+            // A node died and took an argument with it.
+            return self.await_again(id, now, out);
         };
         if let Some(task) = self.tasks.get_mut(&id) {
             task.state = TaskState::SubmittedToWorker;
@@ -225,7 +267,12 @@ impl Ownership {
             entry.sent.insert(id);
         }
         self.tally.running += 1;
-        out.push(Command::Call { actor, incarnation, order });
+        if node == self.node {
+            out.push(Command::Call { actor, incarnation, order });
+        } else {
+            let (order, refs) = self.travelling(order, node, out);
+            out.push(Command::to_peer(node, ToPeer::Call { actor, incarnation, order, refs }));
+        }
     }
 
     fn fail_lines(&mut self, actor: ActorId, cause: &Error, now: Millis, out: &mut Vec<Command>) {
@@ -256,7 +303,7 @@ impl Ownership {
         self.pump(actor, now, out);
     }
 
-    fn put_in_front(&mut self, actor: ActorId, id: TaskId) {
+    pub(super) fn put_in_front(&mut self, actor: ActorId, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         task.state = TaskState::PendingNodeAssignment;
         task.worker = None;
@@ -268,7 +315,8 @@ impl Ownership {
     }
 
     /// Calls that the instance had and never began: they wait for the next life, without a charge.
-    pub(super) fn calls_returned(&mut self, actor: ActorId, tasks: Vec<TaskId>) {
+    pub(super) fn calls_returned(&mut self, actor: ActorId, tasks: Vec<TaskId>, out: &mut Vec<Command>) {
+        self.foreign_calls_returned(actor, &tasks, out);
         for id in tasks.into_iter().rev() {
             if self.tasks.get(&id).is_some_and(super::task::Task::is_sent) {
                 self.tally.running = self.tally.running.saturating_sub(1);
@@ -333,7 +381,13 @@ impl Ownership {
 
     pub(super) fn release_actor_if_unused(&mut self, actor: ActorId, out: &mut Vec<Command>) {
         let Some(entry) = self.actors.get(&actor) else { return };
-        if entry.handles + entry.uses + entry.captures > 0 {
+        let is_lent = entry.far.as_ref().is_some_and(|far| far.is_borrowed_by_others());
+        if entry.handles + entry.uses + entry.captures + entry.lineage > 0 || is_lent {
+            return;
+        }
+        if self.is_borrowed_actor(actor) {
+            let entry = self.actors.remove(&actor);
+            self.give_back(RefId::Actor(actor), entry.and_then(|entry| entry.far), out);
             return;
         }
         if matches!(entry.state, View::Dead(_)) {
@@ -346,8 +400,7 @@ impl Ownership {
     fn release_actor(&mut self, actor: ActorId, why: &str, out: &mut Vec<Command>) {
         let Some(entry) = self.actors.get_mut(&actor).filter(|entry| !entry.released) else { return };
         entry.released = true;
-        let message = format!("actor `{}` ({actor}) is dead: {why}", entry.spec.class);
-        let reason = Error::new(ErrorKind::ActorDied, message);
+        let reason = death_of(entry, why);
         out.push(Command::to_head(ToHead::ActorReleased { actor, reason }));
     }
 
@@ -360,8 +413,24 @@ impl Ownership {
             FromHead::SlotsReclaimed { lease, slots, busy_too } => self.slots_reclaimed(lease, slots, busy_too, out),
             FromHead::LeasePending { shape, why } => self.lease_pending(&shape, why),
             FromHead::ActorChanged { actor, change } => self.actor_changed(actor, change, now, out),
+            FromHead::NodeDied { node, why } => self.node_died(node, &why, now, out),
+            FromHead::LeaseRevoked { lease, error } => self.lease_revoked(lease, &error, now, out),
+            FromHead::ShapeFailed { shape, error } => self.shape_failed(&shape, &error, now, out),
+            FromHead::GroupChanged { group, state, nodes, why } => {
+                self.group_changed(group, GroupView { state, nodes, why }, out);
+            }
+            FromHead::JobEnded { job } => self.job_ended(job, now, out),
             // These are for the node itself.
-            _ => {}
+            FromHead::ActorFound { .. }
+            | FromHead::ActorStart { .. }
+            | FromHead::ActorStop { .. }
+            | FromHead::GroupFound { .. }
+            | FromHead::NodeFound { .. }
+            | FromHead::NodeDraining { .. }
+            | FromHead::NodeLeave
+            | FromHead::DriverStart { .. }
+            | FromHead::DriverStop { .. }
+            | FromHead::JobFound { .. } => {}
         }
     }
 
@@ -418,6 +487,12 @@ impl Ownership {
     pub(super) fn is_sent_to(&self, actor: ActorId, id: TaskId) -> bool {
         self.actors.get(&actor).is_some_and(|entry| entry.sent.contains(&id))
     }
+}
+
+const ASKED_TO_END: &str = "somebody asked for its end";
+
+fn death_of(entry: &ActorEntry, why: &str) -> Error {
+    Error::new(ErrorKind::ActorDied, format!("actor `{}` ({}) is dead: {why}", entry.spec.class, entry.spec.id))
 }
 
 fn wrap(kind: ErrorKind, message: String, cause: &Error) -> Error {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{Command, Ownership};
-use crate::{Error, ErrorKind, JobId, Millis, ObjectId, TaskId, TaskKind};
+use crate::message::ToPeer;
+use crate::{Error, ErrorKind, JobId, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind};
 
 impl Ownership {
     pub(super) fn cancel(&mut self, object: ObjectId, recursive: bool, now: Millis, out: &mut Vec<Command>) {
@@ -12,10 +13,30 @@ impl Ownership {
         if object.is_put() {
             return;
         }
+        let owner = self.owner_of(RefId::Object(object));
+        if owner != self.node {
+            return out.push(Command::to_peer(owner, ToPeer::Cancel { object, recursive }));
+        }
         let descendants = if recursive { self.descendants(id) } else { Vec::new() };
         for id in std::iter::once(id).chain(descendants) {
-            self.cancel_one(id, "was cancelled", now, out);
+            self.cancel_one(id, recursive, "was cancelled", now, out);
         }
+    }
+
+    /// Cancels what a task submitted here that another node owns.
+    pub(super) fn cancel_children(&mut self, parent: TaskId, now: Millis, out: &mut Vec<Command>) {
+        for id in self.descendants(parent) {
+            self.cancel_one(id, true, "was cancelled with the task that submitted it", now, out);
+        }
+    }
+
+    /// Has a task stopped where it runs.
+    pub(super) fn stop(&self, task: TaskId, attempt: u32, node: NodeId, recursive: bool, out: &mut Vec<Command>) {
+        out.push(if node == self.node {
+            Command::Stop { task, attempt }
+        } else {
+            Command::to_peer(node, ToPeer::Stop { task, attempt, recursive })
+        });
     }
 
     fn descendants(&self, root: TaskId) -> Vec<TaskId> {
@@ -34,7 +55,7 @@ impl Ownership {
         found
     }
 
-    fn cancel_one(&mut self, id: TaskId, why: &str, now: Millis, out: &mut Vec<Command>) {
+    fn cancel_one(&mut self, id: TaskId, recursive: bool, why: &str, now: Millis, out: &mut Vec<Command>) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let attempt = task.attempt;
         let is_sent = task.is_sent();
@@ -42,12 +63,19 @@ impl Ownership {
         match task.spec.kind {
             TaskKind::Normal if is_sent => {
                 task.cancelled = true;
-                out.push(Command::Stop { task: id, attempt });
+                let lease = task.lease;
+                let node = lease.and_then(|lease| self.leases.get(&lease)).map_or(self.node, |lease| lease.node);
+                self.stop(id, attempt, node, recursive, out);
             }
             TaskKind::ActorCall { actor } if is_sent => {
                 task.cancelled = true;
                 debug_assert!(self.is_sent_to(actor, id), "a call that is sent is in its actor's list");
-                out.push(Command::FlagCancelled { actor, task: id });
+                match self.actor_node(actor) {
+                    Some(node) if node != self.node => {
+                        out.push(Command::to_peer(node, ToPeer::FlagCancelled { actor, task: id, recursive }));
+                    }
+                    _ => out.push(Command::FlagCancelled { actor, task: id }),
+                }
             }
             TaskKind::Normal | TaskKind::ActorCall { .. } => self.fail(id, error, now, out),
             TaskKind::ActorCreation | TaskKind::Driver => {}
@@ -57,8 +85,9 @@ impl Ownership {
     pub(super) fn job_ended(&mut self, job: JobId, now: Millis, out: &mut Vec<Command>) {
         let tasks: Vec<TaskId> = self.tasks.values().filter(|task| task.spec.job == job).map(|t| t.spec.id).collect();
         for id in tasks {
-            self.cancel_one(id, "was cancelled because its job ended", now, out);
+            self.cancel_one(id, true, "was cancelled because its job ended", now, out);
         }
+        self.stop_foreign(|_, of| of == job, now, out);
         self.return_leases_of(job, out);
     }
 }

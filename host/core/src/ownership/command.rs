@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::ToHead;
+use crate::message::{ToHead, ToPeer};
 use crate::ownership::WaiterId;
 use crate::{ActorId, Error, LeaseId, NodeId, ObjectId, TaskId, TaskSpec, Value};
 
@@ -103,6 +103,31 @@ pub enum Command {
         /// The call.
         task: TaskId,
     },
+    /// Put the end of an actor's instance into its mailbox.
+    EndActor {
+        /// The actor.
+        actor: ActorId,
+        /// Which life of it.
+        incarnation: u32,
+        /// Why, for those who call it later.
+        reason: Error,
+    },
+    /// The constructor of an actor that is to be made here, or why there is none.
+    Construct {
+        /// The actor.
+        actor: ActorId,
+        /// Which life of it.
+        incarnation: u32,
+        /// The order.
+        result: Result<Order, Error>,
+    },
+    /// Tell another node.
+    ToPeer {
+        /// Which.
+        node: NodeId,
+        /// What.
+        message: Box<ToPeer>,
+    },
     /// End a wait.
     Wake {
         /// The wait.
@@ -115,6 +140,10 @@ pub enum Command {
 }
 
 impl Command {
+    pub(super) fn to_peer(node: NodeId, message: ToPeer) -> Self {
+        Self::ToPeer { node, message: Box::new(message) }
+    }
+
     pub(super) fn to_head(message: ToHead) -> Self {
         Self::ToHead(Box::new(message))
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::FromHead;
-use crate::{ActorId, ActorSpec, Error, JobId, NodeId, ObjectId, RefId, TaskId, TaskSpec, Value};
+use crate::message::{FromHead, ToPeer};
+use crate::{ActorId, ActorSpec, Error, GroupId, JobId, NodeId, ObjectId, RefId, TaskId, TaskSpec, Value};
 
 /// Names one wait; numbered by the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,13 +81,54 @@ pub enum Event {
     /// A guest created an actor. One reference is counted.
     ActorCreated(Arc<ActorSpec>),
     /// A guest got an actor by its name. One reference is counted.
-    ActorKnown(Arc<ActorSpec>),
+    ActorKnown {
+        /// The actor.
+        spec: Arc<ActorSpec>,
+        /// The node that owns it.
+        owner: NodeId,
+    },
     /// A guest wants the actor to end behind the calls that it submitted so far.
     ActorTerminated {
         /// The actor.
         actor: ActorId,
         /// Who wants it.
         submitter: TaskId,
+    },
+    /// A guest wants an object that is ready when a placement group is created. One reference is counted.
+    GroupReady {
+        /// The group.
+        group: GroupId,
+        /// The object.
+        object: ObjectId,
+    },
+    /// Copies of objects were not where they were said to be, or all of these places are busy.
+    CopiesMissing(Vec<LostCopy>),
+    /// There is a copy of an object here now.
+    Copied {
+        /// The object.
+        object: ObjectId,
+        /// Its owner.
+        owner: NodeId,
+    },
+    /// A call came for a life of an actor that is over here.
+    CallDropped(TaskId),
+    /// This node is to construct an actor whose owner is another one.
+    ConstructWanted {
+        /// The actor.
+        actor: ActorId,
+        /// Which life of it.
+        incarnation: u32,
+        /// Who has the constructor's arguments.
+        owner: NodeId,
+    },
+    /// The constructor of an actor that another node owns has ended here.
+    ConstructEnded(ActorId),
+    /// Another node spoke.
+    FromPeer {
+        /// Which.
+        from: NodeId,
+        /// What it said.
+        message: Box<ToPeer>,
     },
     /// An actor's instance ended before it began these calls, in mailbox order.
     CallsReturned {

@@ -7,10 +7,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::object::Place;
 use super::task::Task;
 use super::{Command, Ownership, WaitResult, WaiterId};
-use crate::message::{Shape, ToHead};
-use crate::{Error, ErrorKind, LeaseId, Millis, NodeId, TaskId, TaskSpec, TaskState, limits};
+use crate::message::{Shape, ToHead, ToPeer};
+use crate::{Arg, Error, LeaseId, Millis, NodeId, TaskId, TaskSpec, TaskState, limits};
 
 /// The tasks of one shape that wait for a slot.
 #[derive(Debug)]
@@ -37,8 +38,17 @@ pub(super) struct Lease {
     parked: u32,
     /// Slots that the head wants back when their tasks end.
     reclaim: u32,
-    resuming: VecDeque<(TaskId, WaiterId, WaitResult)>,
+    resuming: VecDeque<(TaskId, Resumer)>,
     idle_since: Millis,
+}
+
+/// Who is told that a blocked task may go on.
+#[derive(Debug)]
+pub(super) enum Resumer {
+    /// The guest that waits here.
+    Guest { waiter: WaiterId, result: WaitResult },
+    /// The node that runs it.
+    Peer { node: NodeId, attempt: u32 },
 }
 
 impl Ownership {
@@ -47,7 +57,7 @@ impl Ownership {
             job: spec.job,
             resources: Arc::clone(&spec.resources),
             placement: Arc::clone(&spec.placement),
-            near: None,
+            near: self.near(spec),
         };
         if let Some(index) = self.shape_index.get(&shape) {
             return *index;
@@ -61,6 +71,25 @@ impl Ownership {
         });
         self.shape_index.insert(shape, self.shapes.len() - 1);
         self.shapes.len() - 1
+    }
+
+    /// The node that has most of the bytes of a task's large arguments.
+    fn near(&self, spec: &TaskSpec) -> Option<NodeId> {
+        let mut bytes: Vec<(NodeId, u64)> = Vec::new();
+        for argument in &spec.args {
+            let Arg::Object(id) = argument else { continue };
+            let Some(Place::Stored { at, size, .. }) = self.objects.get(id).map(|object| &object.place) else {
+                continue;
+            };
+            for node in at {
+                match bytes.iter_mut().find(|(known, _)| known == node) {
+                    Some((_, sum)) => *sum += size,
+                    None => bytes.push((*node, *size)),
+                }
+            }
+        }
+        // The node that has it for the longest wins a tie, which is where it was made.
+        bytes.iter().rev().max_by_key(|(_, sum)| *sum).map(|(node, _)| *node)
     }
 
     fn is_cpu_only(&self, shape: usize) -> bool {
@@ -106,9 +135,9 @@ impl Ownership {
             }
             let shape = lease.shape;
             if self.shapes[shape].shape.resources.is_cpu_only()
-                && let Some((task, waiter, result)) = lease.resuming.pop_front()
+                && let Some((task, resumer)) = lease.resuming.pop_front()
             {
-                self.go_on(id, task, waiter, result, out);
+                self.go_on(id, task, resumer, out);
             } else if lease.reclaim > 0 {
                 lease.reclaim -= 1;
                 self.return_slots(id, 1, out);
@@ -128,31 +157,42 @@ impl Ownership {
             if task.state != TaskState::PendingNodeAssignment {
                 continue;
             }
-            task.state = TaskState::SubmittedToWorker;
             task.lease = Some(id);
+            let Some(order) = self.tasks.get(&next).and_then(|task| self.order(task)) else {
+                // A node died and took an argument with it.
+                if let Some(task) = self.tasks.get_mut(&next) {
+                    task.lease = None;
+                }
+                self.await_again(next, 0, out);
+                continue;
+            };
+            if let Some(task) = self.tasks.get_mut(&next) {
+                task.state = TaskState::SubmittedToWorker;
+            }
+            let mut node = self.node;
             if let Some(lease) = self.leases.get_mut(&id) {
                 lease.busy += 1;
+                node = lease.node;
             }
             self.tally.running += 1;
-            match self.tasks.get(&next).and_then(|task| self.order(task)) {
-                Some(order) => out.push(Command::Run(order)),
-                None => {
-                    // Its references keep the arguments, so this cannot be; were it so, a clear error beats a hang.
-                    let message = "an argument of the task has gone although the task refers to it";
-                    let error = Error::new(ErrorKind::ObjectLost, message);
-                    self.fail(next, error, 0, out);
-                }
+            if node == self.node {
+                out.push(Command::Run(order));
+            } else {
+                let (order, refs) = self.travelling(order, node, out);
+                out.push(Command::to_peer(node, ToPeer::Run { order, refs }));
             }
             return true;
         }
         false
     }
 
-    fn go_on(&mut self, id: LeaseId, task: TaskId, waiter: WaiterId, result: WaitResult, out: &mut Vec<Command>) {
-        let Some(blocked) = self.tasks.get_mut(&task).filter(|task| task.is_blocked()) else { return };
-        if !self.waiters.contains_key(&waiter) {
+    fn go_on(&mut self, id: LeaseId, task: TaskId, resumer: Resumer, out: &mut Vec<Command>) {
+        if let Resumer::Guest { waiter, .. } = &resumer
+            && !self.waiters.contains_key(waiter)
+        {
             return;
         }
+        let Some(blocked) = self.tasks.get_mut(&task).filter(|task| task.is_blocked()) else { return };
         blocked.state = TaskState::Running;
         if let Some(lease) = self.leases.get_mut(&id) {
             lease.busy += 1;
@@ -163,13 +203,22 @@ impl Ownership {
                 out.push(Command::to_head(ToHead::ParkedEnded { lease: id, parked: 1 }));
             }
         }
-        self.wake(waiter, result, out);
+        self.wake_resumer(task, resumer, out);
+    }
+
+    fn wake_resumer(&mut self, task: TaskId, resumer: Resumer, out: &mut Vec<Command>) {
+        match resumer {
+            Resumer::Guest { waiter, result } => self.wake(waiter, result, out),
+            Resumer::Peer { node, attempt } => out.push(Command::to_peer(node, ToPeer::Resumed { task, attempt })),
+        }
     }
 
     /// Marks a task as blocked and frees its slot, which it must have again to go on. Answers whether
     /// the task is known here: drivers are not.
     pub(super) fn block(&mut self, id: TaskId, state: TaskState, out: &mut Vec<Command>) -> bool {
-        let Some(task) = self.tasks.get_mut(&id).filter(|task| task.is_sent()) else { return false };
+        let Some(task) = self.tasks.get_mut(&id).filter(|task| task.is_sent()) else {
+            return self.foreign_blocked(id, state == TaskState::RunningInRayGet, out);
+        };
         task.state = state;
         let Some(lease_id) = task.lease else { return true };
         let Some(lease) = self.leases.get_mut(&lease_id) else { return true };
@@ -184,20 +233,29 @@ impl Ownership {
     }
 
     /// Lets a blocked task go on as soon as it has a slot.
-    pub(super) fn resume(&mut self, id: TaskId, waiter: WaiterId, result: WaitResult, out: &mut Vec<Command>) {
+    pub(super) fn resume(&mut self, id: TaskId, resumer: Resumer, out: &mut Vec<Command>) {
+        let resumer = match resumer {
+            Resumer::Guest { waiter, result } if self.foreign.contains_key(&id) => {
+                match self.foreign_resumes(id, waiter, result, out) {
+                    Some(result) => Resumer::Guest { waiter, result },
+                    None => return,
+                }
+            }
+            other => other,
+        };
         let lease_id = self.tasks.get(&id).and_then(|task| task.lease);
         let Some((lease_id, lease)) = lease_id.and_then(|id| self.leases.get_mut(&id).map(|lease| (id, lease))) else {
             // Calls of actors hold no slot: they go on at once.
             if let Some(task) = self.tasks.get_mut(&id) {
                 task.state = TaskState::Running;
             }
-            return self.wake(waiter, result, out);
+            return self.wake_resumer(id, resumer, out);
         };
         let is_cpu_only = self.shapes[lease.shape].shape.resources.is_cpu_only();
         if is_cpu_only && lease.busy < lease.slots {
-            return self.go_on(lease_id, id, waiter, result, out);
+            return self.go_on(lease_id, id, resumer, out);
         }
-        lease.resuming.push_back((id, waiter, result));
+        lease.resuming.push_back((id, resumer));
         if !is_cpu_only || lease.slots == 0 {
             out.push(Command::to_head(ToHead::SlotsResumeWanted { lease: lease_id, slots: 1 }));
         }
@@ -246,6 +304,51 @@ impl Ownership {
         }
     }
 
+    /// Forgets a lease that is over without being given back.
+    pub(super) fn remove_lease(&mut self, id: LeaseId) {
+        if let Some(lease) = self.leases.remove(&id) {
+            self.shapes[lease.shape].leases.retain(|known| *known != id);
+        }
+    }
+
+    /// What waits for a shape fails: no node will ever serve it.
+    pub(super) fn shape_failed(&mut self, shape: &Shape, error: &Error, now: Millis, out: &mut Vec<Command>) {
+        let Some(index) = self.shape_index.get(shape).copied() else { return };
+        self.shapes[index].told = 0;
+        for id in std::mem::take(&mut self.shapes[index].queue) {
+            if self.tasks.get(&id).is_some_and(|task| task.state == TaskState::PendingNodeAssignment) {
+                self.fail(id, error.clone(), now, out);
+            }
+        }
+    }
+
+    /// All leases, and all that waits for one, as the head is told after it was away.
+    pub(super) fn report_leases(&mut self) -> Vec<ToHead> {
+        let held = self.leases.iter().map(|(id, lease)| ToHead::LeaseHeld {
+            lease: *id,
+            owner: self.node,
+            shape: self.shapes[lease.shape].shape.clone(),
+            node: lease.node,
+            slots: lease.slots,
+            parked: lease.parked,
+        });
+        let mut report: Vec<ToHead> = held.collect();
+        for (id, lease) in &self.leases {
+            let slots = u32::try_from(lease.resuming.len()).unwrap_or(u32::MAX);
+            if slots > 0 && (lease.slots == 0 || !self.shapes[lease.shape].shape.resources.is_cpu_only()) {
+                report.push(ToHead::SlotsResumeWanted { lease: *id, slots });
+            }
+        }
+        for queue in &mut self.shapes {
+            queue.told = u32::try_from(queue.queue.len()).unwrap_or(u32::MAX);
+            if queue.told > 0 {
+                let shape = queue.shape.clone();
+                report.push(ToHead::LeaseWanted { owner: self.node, shape, backlog: queue.told });
+            }
+        }
+        report
+    }
+
     pub(super) fn slots_granted(
         &mut self,
         id: LeaseId,
@@ -255,7 +358,8 @@ impl Ownership {
         now: Millis,
         out: &mut Vec<Command>,
     ) {
-        let Some(index) = self.shape_index.get(shape).copied() else {
+        let index = self.shape_index.get(shape).copied().filter(|_| !self.dead.contains(&node));
+        let Some(index) = index else {
             return out.push(Command::to_head(ToHead::SlotsReturned { lease: id, slots, parked: 0 }));
         };
         let queue = &mut self.shapes[index];
@@ -290,8 +394,8 @@ impl Ownership {
         lease.parked = lease.parked.saturating_sub(slots);
         for _ in 0..slots {
             let Some(lease) = self.leases.get_mut(&id) else { break };
-            let Some((task, waiter, result)) = lease.resuming.pop_front() else { break };
-            self.go_on(id, task, waiter, result, out);
+            let Some((task, resumer)) = lease.resuming.pop_front() else { break };
+            self.go_on(id, task, resumer, out);
         }
         self.use_slots(id, now, out);
     }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::borrow::Far;
 use super::wait::settled_place;
 use super::{Command, Found, Input, Output, Ownership, Stored, WaiterId};
+use crate::message::ToPeer;
 use crate::{Error, Millis, NodeId, ObjectId, RefId, TaskId, Value};
 
 /// An object and why it is kept.
@@ -16,8 +18,12 @@ pub(super) struct Object {
     pub(super) uses: u32,
     /// Objects whose values contain it.
     pub(super) captures: u32,
+    /// Finished tasks that may have to run again and take it as an argument.
+    pub(super) lineage: u32,
     pub(super) waiters: Vec<WaiterId>,
     pub(super) dependents: Vec<TaskId>,
+    /// What only objects have that more than one node knows.
+    pub(super) far: Option<Box<Far>>,
 }
 
 /// Where an object is.
@@ -29,17 +35,32 @@ pub(super) enum Place {
     Inline(Arc<Value>),
     /// In the store.
     Stored { at: Vec<NodeId>, size: u64, refs: Vec<RefId> },
+    /// Nowhere any more, and nobody has asked for it since: its task can perhaps run again.
+    Lost,
     /// Nowhere: its task failed.
     Failed(Arc<Error>),
 }
 
 impl Object {
-    fn pending() -> Self {
-        Self { place: Place::Pending, handles: 0, uses: 0, captures: 0, waiters: Vec::new(), dependents: Vec::new() }
+    pub(super) fn pending() -> Self {
+        Self {
+            place: Place::Pending,
+            handles: 0,
+            uses: 0,
+            captures: 0,
+            lineage: 0,
+            waiters: Vec::new(),
+            dependents: Vec::new(),
+            far: None,
+        }
     }
 
-    fn is_wanted(&self) -> bool {
-        self.handles + self.uses + self.captures > 0
+    pub(super) fn is_wanted(&self) -> bool {
+        self.handles + self.uses + self.captures > 0 || self.far.as_ref().is_some_and(|far| far.is_borrowed_by_others())
+    }
+
+    pub(super) fn is_borrowed(&self) -> bool {
+        self.far.as_ref().is_some_and(|far| far.owner.is_some())
     }
 
     pub(super) fn is_pending(&self) -> bool {
@@ -48,7 +69,7 @@ impl Object {
 
     pub(super) fn size(&self) -> Option<u64> {
         match &self.place {
-            Place::Pending | Place::Failed(_) => None,
+            Place::Pending | Place::Lost | Place::Failed(_) => None,
             Place::Inline(value) => Some(value.size()),
             Place::Stored { size, .. } => Some(*size),
         }
@@ -61,6 +82,7 @@ pub(super) enum Count {
     Handle,
     Use,
     Capture,
+    Lineage,
 }
 
 impl Ownership {
@@ -120,38 +142,89 @@ impl Ownership {
                     let count = count_of(object, which);
                     debug_assert!(*count > 0, "object {id} was released more often than acquired");
                     *count = count.saturating_sub(1);
-                    if object.is_wanted() || object.is_pending() {
-                        continue;
-                    }
-                    let refs = self.forget(id, out);
-                    work.extend(refs.into_iter().map(|inner| (inner, Count::Capture)));
+                    work.extend(self.forget_if_unused(id, out));
                 }
             }
         }
     }
 
-    /// Drops an object that nobody wants; answers with what its value referred to.
-    fn forget(&mut self, id: ObjectId, out: &mut Vec<Command>) -> Vec<RefId> {
-        let Some(object) = self.objects.remove(&id) else { return Vec::new() };
-        match object.place {
+    /// Drops an object if nobody has a use for it.
+    pub(super) fn let_go(&mut self, id: ObjectId, out: &mut Vec<Command>) {
+        for (inner, count) in self.forget_if_unused(id, out) {
+            self.count_down(inner, count, out);
+        }
+    }
+
+    /// Drops an object that nobody wants; answers with what is referred to less by that.
+    fn forget_if_unused(&mut self, id: ObjectId, out: &mut Vec<Command>) -> Vec<(RefId, Count)> {
+        let Some(object) = self.objects.get_mut(&id) else { return Vec::new() };
+        if object.is_wanted() {
+            return Vec::new();
+        }
+        let is_borrowed = object.is_borrowed();
+        if object.lineage > 0 {
+            // Small values stay for the sake of those who may run again; large ones are made again.
+            return match (&mut object.place, is_borrowed) {
+                (Place::Stored { at, refs, .. }, false) => {
+                    let (at, refs) = (std::mem::take(at), std::mem::take(refs));
+                    object.place = Place::Lost;
+                    self.forget_copies(id, at, out);
+                    refs.into_iter().map(|inner| (inner, Count::Capture)).collect()
+                }
+                _ => Vec::new(),
+            };
+        }
+        if object.is_pending() && !is_borrowed {
+            return Vec::new();
+        }
+        let Some(mut object) = self.objects.remove(&id) else { return Vec::new() };
+        let fetched = object.far.as_ref().is_some_and(|far| far.fetched);
+        let far = object.far.take();
+        let was_borrowed = self.give_back(RefId::Object(id), far, out);
+        let refs = match object.place {
             Place::Inline(value) => value.refs.clone(),
-            Place::Stored { refs, .. } => {
-                out.push(Command::Forget(id));
+            Place::Stored { at, refs, .. } => {
+                if !was_borrowed {
+                    self.forget_copies(id, at, out);
+                } else if fetched {
+                    out.push(Command::Forget(id));
+                }
                 refs
             }
-            Place::Pending | Place::Failed(_) => Vec::new(),
+            Place::Pending | Place::Lost | Place::Failed(_) => Vec::new(),
+        };
+        let mut less: Vec<(RefId, Count)> = refs.into_iter().map(|inner| (inner, Count::Capture)).collect();
+        if !was_borrowed && !id.is_put() {
+            less.extend(self.output_gone(id.task()));
+        }
+        less
+    }
+
+    /// Has all copies of an object of ours dropped.
+    pub(super) fn forget_copies(&self, id: ObjectId, at: Vec<NodeId>, out: &mut Vec<Command>) {
+        for node in at {
+            out.push(if node == self.node {
+                Command::Forget(id)
+            } else {
+                Command::to_peer(node, ToPeer::Forget { object: id })
+            });
         }
     }
 
     /// Gives an object its value, or its failure.
     pub(super) fn settle(&mut self, id: ObjectId, output: Output, out: &mut Vec<Command>) {
         let Some(object) = self.objects.get_mut(&id) else {
-            if matches!(output, Output::Stored { .. }) {
-                out.push(Command::Forget(id));
+            if let Output::Stored { at, .. } = output {
+                self.forget_copies(id, at, out);
             }
             return;
         };
         if !object.is_pending() {
+            // Made again although it was there: one copy is enough.
+            if let (Output::Stored { at, .. }, Place::Stored { at: known, .. }) = (output, &object.place) {
+                let surplus = at.into_iter().filter(|node| !known.contains(node)).collect();
+                self.forget_copies(id, surplus, out);
+            }
             return;
         }
         let refs = match &output {
@@ -160,17 +233,18 @@ impl Ownership {
             Output::Failed(_) => Vec::new(),
         };
         object.place = settled_place(output);
-        let wanted = object.is_wanted();
+        let wanted = object.is_wanted() || object.lineage > 0;
+        let wanted_by = object.far.as_mut().map(|far| std::mem::take(&mut far.wanted_by)).unwrap_or_default();
         for inner in refs {
             self.count_up(inner, Count::Capture);
         }
+        for node in wanted_by {
+            self.tell_settled(id, node, out);
+        }
         if wanted {
             self.settled.push_back(id);
-        } else {
-            for inner in self.forget(id, out) {
-                self.count_down(inner, Count::Capture, out);
-            }
         }
+        self.let_go(id, out);
     }
 
     /// Tells those who wait for settled objects, until nothing new settles.
@@ -185,7 +259,7 @@ impl Ownership {
             let dependents = std::mem::take(&mut object.dependents);
             let failure = match &object.place {
                 Place::Failed(error) => Some(Arc::clone(error)),
-                Place::Pending | Place::Inline(_) | Place::Stored { .. } => None,
+                Place::Pending | Place::Lost | Place::Inline(_) | Place::Stored { .. } => None,
             };
             for waiter in waiters {
                 self.waiter_progressed(waiter, failure.as_deref(), out);
@@ -203,24 +277,27 @@ impl Ownership {
     pub(super) fn input(&self, id: ObjectId) -> Option<Input> {
         match self.found(id)? {
             Found::Inline(value) => Some(Input::Inline(value)),
-            Found::Stored(id) => Some(Input::Stored(id)),
+            Found::Stored(stored) => Some(Input::Stored(stored)),
         }
     }
 
     pub(super) fn found(&self, id: ObjectId) -> Option<Found> {
         match &self.objects.get(&id)?.place {
             Place::Inline(value) => Some(Found::Inline(Arc::clone(value))),
-            Place::Stored { at, size, .. } => {
-                Some(Found::Stored(Stored { object: id, size: *size, owner: self.node, at: at.clone() }))
-            }
-            Place::Pending | Place::Failed(_) => None,
+            Place::Stored { at, size, .. } => Some(Found::Stored(Stored {
+                object: id,
+                size: *size,
+                owner: self.owner_of(RefId::Object(id)),
+                at: at.clone(),
+            })),
+            Place::Pending | Place::Lost | Place::Failed(_) => None,
         }
     }
 
     pub(super) fn failure(&self, id: ObjectId) -> Option<&Error> {
         match &self.objects.get(&id)?.place {
             Place::Failed(error) => Some(error),
-            Place::Pending | Place::Inline(_) | Place::Stored { .. } => None,
+            Place::Pending | Place::Lost | Place::Inline(_) | Place::Stored { .. } => None,
         }
     }
 }
@@ -230,6 +307,7 @@ fn count_of(object: &mut Object, which: Count) -> &mut u32 {
         Count::Handle => &mut object.handles,
         Count::Use => &mut object.uses,
         Count::Capture => &mut object.captures,
+        Count::Lineage => &mut object.lineage,
     }
 }
 

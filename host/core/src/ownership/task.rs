@@ -47,36 +47,22 @@ impl Ownership {
         if let TaskKind::ActorCall { actor } = spec.kind {
             self.count_up(RefId::Actor(actor), Count::Use);
         }
-        self.admit(spec, now, out);
+        self.admit(spec, 0, now, out);
     }
 
     /// Takes a task in: counts what its arguments refer to, and queues it when they are there.
-    pub(super) fn admit(&mut self, spec: Arc<TaskSpec>, now: Millis, out: &mut Vec<Command>) {
+    pub(super) fn admit(&mut self, spec: Arc<TaskSpec>, attempt: u32, now: Millis, out: &mut Vec<Command>) {
         let id = spec.id;
-        let shape = match spec.kind {
-            TaskKind::Normal => self.shape_of(&spec),
-            TaskKind::Driver | TaskKind::ActorCreation | TaskKind::ActorCall { .. } => 0,
-        };
         for used in refs_of(&spec) {
             self.count_up(used, Count::Use);
         }
-        let mut missing = 0;
-        let mut failure = None;
-        for argument in &spec.args {
-            let Arg::Object(object) = argument else { continue };
-            if let Some(error) = self.failure(*object) {
-                failure.get_or_insert_with(|| error.clone());
-            } else if let Some(object) = self.objects.get_mut(object).filter(|object| object.is_pending()) {
-                object.dependents.push(id);
-                missing += 1;
-            }
-        }
+        let (missing, failure) = self.await_arguments(&spec, out);
         let task = Task {
             spec,
             state: TaskState::PendingArgsAvail,
-            attempt: 0,
+            attempt,
             missing,
-            shape,
+            shape: 0,
             lease: None,
             worker: None,
             created: now,
@@ -98,10 +84,54 @@ impl Ownership {
         }
     }
 
+    /// Lines a task up behind its arguments. Answers how many are missing, and the first that failed.
+    fn await_arguments(&mut self, spec: &TaskSpec, out: &mut Vec<Command>) -> (u32, Option<Error>) {
+        let mut missing = 0;
+        let mut failure = None;
+        for argument in &spec.args {
+            let Arg::Object(object) = argument else { continue };
+            self.ensure(*object, out);
+            if let Some(error) = self.failure(*object) {
+                failure.get_or_insert_with(|| error.clone());
+            } else if let Some(object) = self.objects.get_mut(object).filter(|object| object.is_pending()) {
+                object.dependents.push(spec.id);
+                missing += 1;
+            }
+        }
+        (missing, failure)
+    }
+
+    /// Arguments of a task that were there have gone: it waits for them again.
+    pub(super) fn await_again(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.state = TaskState::PendingArgsAvail;
+        task.worker = None;
+        let was_blocked = false;
+        let lease = task.lease.take();
+        let spec = Arc::clone(&task.spec);
+        let (missing, failure) = self.await_arguments(&spec, out);
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.missing = missing;
+        }
+        self.leave_slot(lease, was_blocked, now, out);
+        if let TaskKind::ActorCall { actor } = spec.kind {
+            self.put_in_front(actor, id);
+        }
+        match failure {
+            Some(error) => self.fail(id, error, now, out),
+            None if missing == 0 => self.arguments_ready(id, now, out),
+            None => {}
+        }
+        self.make_again(now, out);
+        if let TaskKind::ActorCall { actor } = spec.kind {
+            self.pump(actor, now, out);
+        }
+    }
+
     pub(super) fn dependency_ready(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         task.missing = task.missing.saturating_sub(1);
-        if task.missing == 0 {
+        if task.missing == 0 && task.state == TaskState::PendingArgsAvail {
             self.arguments_ready(id, now, out);
             if let Some(TaskKind::ActorCall { actor }) = self.tasks.get(&id).map(|task| task.spec.kind.clone()) {
                 self.pump(actor, now, out);
@@ -121,7 +151,11 @@ impl Ownership {
         task.state = TaskState::PendingNodeAssignment;
         match task.spec.kind {
             TaskKind::Normal => {
-                let shape = task.shape;
+                let spec = Arc::clone(&task.spec);
+                let shape = self.shape_of(&spec);
+                if let Some(task) = self.tasks.get_mut(&id) {
+                    task.shape = shape;
+                }
                 self.enqueue(shape, id, now, out);
             }
             TaskKind::ActorCreation => self.actor_dependencies_ready(ActorId::from(id), None, out),
@@ -129,11 +163,14 @@ impl Ownership {
         }
     }
 
-    pub(super) fn started(&mut self, id: TaskId, worker: u64, now: Millis) {
-        if let Some(task) = self.tasks.get_mut(&id) {
-            task.state = TaskState::Running;
-            task.worker = Some(worker);
-            task.started = Some(now);
+    pub(super) fn started(&mut self, id: TaskId, worker: u64, now: Millis, out: &mut Vec<Command>) {
+        match self.tasks.get_mut(&id) {
+            Some(task) => {
+                task.state = TaskState::Running;
+                task.worker = Some(worker);
+                task.started = Some(now);
+            }
+            None => self.foreign_started(id, worker, out),
         }
     }
 
@@ -149,6 +186,9 @@ impl Ownership {
 
     pub(super) fn finished(&mut self, id: TaskId, attempt: u32, outcome: Outcome, now: Millis, out: &mut Vec<Command>) {
         let Some(task) = self.tasks.get(&id).filter(|task| task.attempt == attempt) else {
+            if self.foreign.get(&id).is_some_and(|foreign| foreign.attempt == attempt) {
+                return self.foreign_finished(id, outcome, out);
+            }
             return self.discard(id, outcome, out);
         };
         let spec = Arc::clone(&task.spec);
@@ -181,7 +221,16 @@ impl Ownership {
                 }
             }
             Outcome::ActorCrashed(error) => self.call_crashed(id, *error, now, out),
-            Outcome::ArgumentsLost(_) => {}
+            Outcome::ArgumentsLost(_) if cancelled => {
+                let error = Error::new(ErrorKind::TaskCancelled, format!("task `{}` was cancelled", spec.name));
+                self.fail(id, error, now, out);
+            }
+            Outcome::ArgumentsLost(lost) => {
+                for copy in lost {
+                    self.copy_missing(copy.object, copy.missing_at, out);
+                }
+                self.await_again(id, now, out);
+            }
         }
     }
 
@@ -191,8 +240,10 @@ impl Ownership {
         for (output, index) in outputs.into_iter().zip(0..) {
             let object = id.output(index);
             let is_known = self.objects.get(&object).is_some_and(|object| !object.is_pending());
-            if matches!(output, Output::Stored { .. }) && !is_known {
-                out.push(Command::Forget(object));
+            if let Output::Stored { at, .. } = output
+                && !is_known
+            {
+                self.forget_copies(object, at, out);
             }
         }
     }
@@ -216,8 +267,8 @@ impl Ownership {
         });
         if let Some(error) = failed {
             for (output, index) in outputs.into_iter().zip(0..) {
-                if matches!(output, Output::Stored { .. }) {
-                    out.push(Command::Forget(id.output(index)));
+                if let Output::Stored { at, .. } = output {
+                    self.forget_copies(id.output(index), at, out);
                 }
             }
             return self.fail(id, *error, now, out);
@@ -254,6 +305,9 @@ impl Ownership {
             (_, false) => self.tally.finished += 1,
         }
         self.remember(&task, error.as_ref(), now);
+        if error.is_none() && matches!(task.spec.kind, TaskKind::Normal | TaskKind::ActorCall { .. }) {
+            self.keep_lineage(&task, out);
+        }
         let was_blocked = task.is_blocked();
         self.leave_slot(task.lease, was_blocked, now, out);
         for used in refs_of(&task.spec) {

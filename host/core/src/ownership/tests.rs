@@ -108,6 +108,9 @@ impl World {
                     self.mail.entry(actor).or_default().push(order.spec.id);
                 }
                 Command::FlagCancelled { task, .. } => self.stopped.push(task),
+                command @ (Command::EndActor { .. } | Command::Construct { .. } | Command::ToPeer { .. }) => {
+                    unreachable!("there is one node only, and yet: {command:?}")
+                }
             }
         }
         letters

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::lease::Resumer;
 use super::object::Place;
 use super::{Command, Output, Ownership, WaitFor, WaitResult, WaiterId};
 use crate::{Error, ObjectId, TaskId, TaskState};
@@ -28,6 +29,10 @@ impl Ownership {
         poll: bool,
         out: &mut Vec<Command>,
     ) {
+        for object in &objects {
+            self.ensure(*object, out);
+        }
+        self.make_again(0, out);
         if wait == WaitFor::Values
             && let Some(error) = objects.iter().find_map(|object| self.failure(*object))
         {
@@ -102,7 +107,7 @@ impl Ownership {
         let caller = waiter.caller;
         self.leave(id, &objects);
         match caller {
-            Some(task) => self.resume(task, id, result, out),
+            Some(task) => self.resume(task, Resumer::Guest { waiter: id, result }, out),
             None => self.wake(id, result, out),
         }
     }

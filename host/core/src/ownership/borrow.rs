@@ -1,0 +1,238 @@
+//! References across nodes: tokens given, tokens got (`message/peer.rs` says how they are counted).
+
+use std::sync::Arc;
+
+use super::actor::ActorEntry;
+use super::object::{Object, Place};
+use super::{Command, Ownership};
+use crate::message::{RefOwner, ToHead, ToPeer};
+use crate::{ActorSpec, Error, ErrorKind, NodeId, ObjectId, RefId, TaskSpec, Value};
+
+/// What only those objects and actors have that more than one node knows.
+#[derive(Debug, Default)]
+pub(super) struct Far {
+    /// The owner, for what is borrowed.
+    pub(super) owner: Option<NodeId>,
+    /// Borrowed: tokens got from anybody.
+    tokens: u32,
+    /// Owned: tokens given, less those that came back, by borrower. No zeros.
+    borrowers: Vec<(NodeId, i64)>,
+    /// Owned: borrowers that want to know how it ends.
+    pub(super) wanted_by: Vec<NodeId>,
+    /// Borrowed: the owner was asked how it ends.
+    pub(super) asked: bool,
+    /// Borrowed: a copy was fetched, which goes when the reference goes.
+    pub(super) fetched: bool,
+}
+
+impl Far {
+    pub(super) fn is_borrowed_by_others(&self) -> bool {
+        !self.borrowers.is_empty()
+    }
+
+    fn borrowed_from(owner: NodeId) -> Box<Self> {
+        Box::new(Self { owner: Some(owner), ..Self::default() })
+    }
+
+    fn change(&mut self, borrower: NodeId, tokens: i64) {
+        let index = self.borrowers.iter().position(|(node, _)| *node == borrower).unwrap_or_else(|| {
+            self.borrowers.push((borrower, 0));
+            self.borrowers.len() - 1
+        });
+        self.borrowers[index].1 += tokens;
+        if self.borrowers[index].1 == 0 {
+            self.borrowers.swap_remove(index);
+        }
+    }
+
+    /// A node is dead: its tokens are void.
+    pub(super) fn forget_borrower(&mut self, node: NodeId) {
+        self.borrowers.retain(|(borrower, _)| *borrower != node);
+        self.wanted_by.retain(|borrower| *borrower != node);
+    }
+}
+
+impl Ownership {
+    pub(super) fn owner_of(&self, id: RefId) -> NodeId {
+        let far = match id {
+            RefId::Object(id) => self.objects.get(&id).and_then(|object| object.far.as_ref()),
+            RefId::Actor(id) => self.actors.get(&id).and_then(|actor| actor.far.as_ref()),
+        };
+        far.and_then(|far| far.owner).unwrap_or(self.node)
+    }
+
+    fn far_of(&mut self, id: RefId) -> Option<&mut Box<Far>> {
+        match id {
+            RefId::Object(id) => Some(self.objects.get_mut(&id)?.far.get_or_insert_default()),
+            RefId::Actor(id) => Some(self.actors.get_mut(&id)?.far.get_or_insert_default()),
+        }
+    }
+
+    /// Hands the references of these values to another node: one token for each distinct one.
+    pub(super) fn lend<'a>(
+        &mut self,
+        values: impl IntoIterator<Item = &'a Value>,
+        to: NodeId,
+        out: &mut Vec<Command>,
+    ) -> Vec<RefOwner> {
+        let refs: Vec<RefId> = values.into_iter().flat_map(|value| value.refs.iter().copied()).collect();
+        self.lend_refs(refs, to, out)
+    }
+
+    pub(super) fn lend_refs(&mut self, refs: Vec<RefId>, to: NodeId, out: &mut Vec<Command>) -> Vec<RefOwner> {
+        if refs.is_empty() {
+            return Vec::new();
+        }
+        let mut seen = std::collections::HashSet::new();
+        let mut lent = Vec::new();
+        for id in refs.into_iter().filter(|id| seen.insert(*id)) {
+            let owner = self.owner_of(id);
+            let what = match id {
+                RefId::Object(id) => RefOwner::Object { id, owner },
+                RefId::Actor(actor) => match self.actors.get(&actor) {
+                    Some(entry) => RefOwner::Actor { spec: without_args(entry.spec()), owner },
+                    // Nobody here knows it any more: whoever gets it finds it dead.
+                    None => continue,
+                },
+            };
+            lent.push(what);
+            if owner == self.node {
+                if !self.dead.contains(&to)
+                    && let Some(far) = self.far_of(id)
+                {
+                    far.change(to, 1);
+                }
+            } else if owner != to {
+                out.push(Command::to_peer(owner, ToPeer::Lent { id, to }));
+            }
+        }
+        lent
+    }
+
+    /// Takes references in that came with a message. They are counted by whoever holds them next;
+    /// [`Self::drop_unused`] gives back what nobody does.
+    pub(super) fn borrow(&mut self, refs: &[RefOwner], out: &mut Vec<Command>) -> Vec<RefId> {
+        let mut taken = Vec::with_capacity(refs.len());
+        for reference in refs {
+            let (id, owner) = match reference {
+                RefOwner::Object { id, owner } => (RefId::Object(*id), *owner),
+                RefOwner::Actor { spec, owner } => (RefId::Actor(spec.id), *owner),
+            };
+            taken.push(id);
+            if owner == self.node {
+                continue;
+            }
+            match reference {
+                RefOwner::Object { id, .. } => {
+                    let gone = self.dead.contains(&owner);
+                    let object = self.objects.entry(*id).or_insert_with(|| borrowed(*id, owner, gone));
+                    if let Some(far) = &mut object.far {
+                        far.tokens += 1;
+                    }
+                }
+                RefOwner::Actor { spec, .. } => {
+                    self.meet_actor(spec, owner, out);
+                    if let Some(far) = self.actors.get_mut(&spec.id).and_then(|actor| actor.far.as_mut()) {
+                        far.tokens += 1;
+                    }
+                }
+            }
+        }
+        taken
+    }
+
+    /// Makes an entry for an actor of another node, and asks the head to tell of it.
+    fn meet_actor(&mut self, spec: &Arc<ActorSpec>, owner: NodeId, out: &mut Vec<Command>) {
+        if self.actors.contains_key(&spec.id) {
+            return;
+        }
+        let mut entry = ActorEntry::new(Arc::clone(spec));
+        entry.far = Some(Far::borrowed_from(owner));
+        self.actors.insert(spec.id, entry);
+        out.push(Command::to_head(ToHead::ActorWatch { node: self.node, actor: spec.id }));
+    }
+
+    /// A guest got an actor by its name: the owner is told that it is borrowed.
+    pub(super) fn actor_known(&mut self, spec: Arc<ActorSpec>, owner: NodeId, out: &mut Vec<Command>) {
+        let id = spec.id;
+        if owner != self.node {
+            self.meet_actor(&spec, owner, out);
+            if !spec.detached
+                && let Some(far) = self.actors.get_mut(&id).and_then(|actor| actor.far.as_mut())
+                && far.owner == Some(owner)
+            {
+                far.tokens += 1;
+                out.push(Command::to_peer(owner, ToPeer::Lent { id: RefId::Actor(id), to: self.node }));
+            }
+        }
+        self.actors.entry(id).or_insert_with(|| ActorEntry::new(spec)).handles += 1;
+    }
+
+    /// Gives back what came and nobody holds.
+    pub(super) fn drop_unused(&mut self, refs: Vec<RefId>, out: &mut Vec<Command>) {
+        for id in refs {
+            match id {
+                RefId::Object(id) => self.let_go(id, out),
+                RefId::Actor(id) => self.release_actor_if_unused(id, out),
+            }
+        }
+    }
+
+    /// A borrowed reference that nobody here holds goes back to its owner. Answers whether it is borrowed.
+    pub(super) fn give_back(&mut self, id: RefId, far: Option<Box<Far>>, out: &mut Vec<Command>) -> bool {
+        let Some((owner, tokens)) = far.and_then(|far| far.owner.map(|owner| (owner, far.tokens))) else {
+            return false;
+        };
+        if tokens > 0 && !self.dead.contains(&owner) {
+            out.push(Command::to_peer(owner, ToPeer::Returned { id, tokens }));
+        }
+        true
+    }
+
+    /// Somebody passed a reference to something of ours on.
+    pub(super) fn lent(&mut self, id: RefId, to: NodeId) {
+        if to != self.node
+            && !self.dead.contains(&to)
+            && let Some(far) = self.far_of(id)
+        {
+            far.change(to, 1);
+        }
+    }
+
+    /// A borrower has no use for something of ours any more.
+    pub(super) fn returned(&mut self, id: RefId, from: NodeId, tokens: u32, out: &mut Vec<Command>) {
+        if let Some(far) = self.far_of(id) {
+            far.change(from, -i64::from(tokens));
+            self.drop_unused(vec![id], out);
+        }
+    }
+
+    /// Marks an actor as borrowed from the node that owns it, for those that were created by a name
+    /// that somebody else had.
+    pub(super) fn is_borrowed_actor(&self, id: crate::ActorId) -> bool {
+        self.owner_of(RefId::Actor(id)) != self.node
+    }
+}
+
+/// An object of another node.
+fn borrowed(id: ObjectId, owner: NodeId, gone: bool) -> Object {
+    let place = if gone { Place::Failed(Arc::new(owner_died(id, owner))) } else { Place::Pending };
+    Object { place, far: Some(Far::borrowed_from(owner)), ..Object::pending() }
+}
+
+pub(super) fn owner_died(id: ObjectId, owner: NodeId) -> Error {
+    let message = format!(
+        "object `{id}` is lost because node {owner}, which owned it, is gone: have the object owned by a node that \
+         lives longer, such as the driver's"
+    );
+    Error::new(ErrorKind::OwnerDied, message)
+}
+
+/// What others need to know of an actor: its constructor's arguments stay with the owner.
+fn without_args(spec: &Arc<ActorSpec>) -> Arc<ActorSpec> {
+    if spec.creation.args.is_empty() {
+        return Arc::clone(spec);
+    }
+    let creation = TaskSpec { args: Vec::new(), ..spec.creation.as_ref().clone() };
+    Arc::new(ActorSpec { creation: Arc::new(creation), ..spec.as_ref().clone() })
+}

@@ -1,0 +1,176 @@
+//! Work that other nodes own and this one runs: for each task who wants to know how it ends.
+
+use std::sync::Arc;
+
+use super::object::Count;
+use super::{Command, Order, Outcome, Output, Ownership, WaitResult, WaiterId};
+use crate::message::{RefOwner, ToPeer};
+use crate::{ActorId, IdMap, JobId, Millis, NodeId, RefId, TaskId, TaskKind, TaskSpec, Value};
+
+/// A task of another node.
+#[derive(Debug)]
+pub(super) struct Foreign {
+    pub(super) owner: NodeId,
+    pub(super) spec: Arc<TaskSpec>,
+    pub(super) attempt: u32,
+    /// The references in its inputs, counted as used.
+    refs: Vec<RefId>,
+    /// It waits, and its owner knows.
+    is_blocked: bool,
+    /// It could go on when its owner has a slot for it.
+    resuming: Option<(WaiterId, WaitResult)>,
+}
+
+impl Ownership {
+    /// Takes an order of another node in.
+    pub(super) fn foreign_order(&mut self, order: &Order, refs: &[RefOwner], out: &mut Vec<Command>) {
+        let taken = self.borrow(refs, out);
+        for id in &taken {
+            self.count_up(*id, Count::Use);
+        }
+        let foreign = Foreign {
+            owner: order.owner,
+            spec: Arc::clone(&order.spec),
+            attempt: order.attempt,
+            refs: taken,
+            is_blocked: false,
+            resuming: None,
+        };
+        if let Some(before) = self.foreign.insert(order.spec.id, foreign) {
+            self.release_uses(before.refs, out);
+        }
+    }
+
+    fn release_uses(&mut self, refs: Vec<RefId>, out: &mut Vec<Command>) {
+        for id in refs {
+            self.count_down(id, Count::Use, out);
+        }
+    }
+
+    pub(super) fn forget_foreign(&mut self, id: TaskId, out: &mut Vec<Command>) {
+        if let Some(foreign) = self.foreign.remove(&id) {
+            self.release_uses(foreign.refs, out);
+        }
+    }
+
+    /// An attempt that ran here for another node ended: that node is told.
+    pub(super) fn foreign_finished(&mut self, id: TaskId, outcome: Outcome, out: &mut Vec<Command>) {
+        let Some(foreign) = self.foreign.remove(&id) else { return };
+        let refs = match &outcome {
+            Outcome::Returned(outputs) => outputs.iter().flat_map(refs_in).collect(),
+            Outcome::Failed(_) | Outcome::ActorCrashed(_) | Outcome::ArgumentsLost(_) => Vec::new(),
+        };
+        let refs = self.lend_refs(refs, foreign.owner, out);
+        let message = ToPeer::Finished { task: id, attempt: foreign.attempt, outcome, refs };
+        out.push(Command::to_peer(foreign.owner, message));
+        self.release_uses(foreign.refs, out);
+    }
+
+    pub(super) fn foreign_started(&self, id: TaskId, worker: u64, out: &mut Vec<Command>) {
+        if let Some(foreign) = self.foreign.get(&id) {
+            let message = ToPeer::Started { task: id, attempt: foreign.attempt, worker };
+            out.push(Command::to_peer(foreign.owner, message));
+        }
+    }
+
+    /// A task of another node waits. Answers whether it needs a slot of its owner's to go on.
+    pub(super) fn foreign_blocked(&mut self, id: TaskId, in_get: bool, out: &mut Vec<Command>) -> bool {
+        let Some(foreign) = self.foreign.get_mut(&id).filter(|foreign| foreign.spec.kind == TaskKind::Normal) else {
+            return false;
+        };
+        foreign.is_blocked = true;
+        let message = ToPeer::Blocked { task: id, attempt: foreign.attempt, in_get };
+        out.push(Command::to_peer(foreign.owner, message));
+        true
+    }
+
+    /// What a task of another node waited for is there. Answers with the result if it can go on at once.
+    pub(super) fn foreign_resumes(
+        &mut self,
+        id: TaskId,
+        waiter: WaiterId,
+        result: WaitResult,
+        out: &mut Vec<Command>,
+    ) -> Option<WaitResult> {
+        match self.foreign.get_mut(&id).filter(|foreign| foreign.is_blocked) {
+            Some(foreign) => {
+                foreign.resuming = Some((waiter, result));
+                let message = ToPeer::ResumeWanted { task: id, attempt: foreign.attempt };
+                out.push(Command::to_peer(foreign.owner, message));
+                None
+            }
+            None => Some(result),
+        }
+    }
+
+    /// The owner has a slot again for a task that runs here.
+    pub(super) fn foreign_resumed(&mut self, id: TaskId, attempt: u32, out: &mut Vec<Command>) {
+        let Some(foreign) = self.foreign.get_mut(&id).filter(|foreign| foreign.attempt == attempt) else { return };
+        foreign.is_blocked = false;
+        if let Some((waiter, result)) = foreign.resuming.take() {
+            self.wake(waiter, result, out);
+        }
+    }
+
+    /// Calls of other nodes that an instance here never began.
+    pub(super) fn foreign_calls_returned(&mut self, actor: ActorId, tasks: &[TaskId], out: &mut Vec<Command>) {
+        let mut by_owner: IdMap<NodeId, Vec<TaskId>> = IdMap::default();
+        for id in tasks {
+            if let Some(foreign) = self.foreign.get(id) {
+                by_owner.entry(foreign.owner).or_default().push(*id);
+            }
+        }
+        for (owner, tasks) in by_owner {
+            tasks.iter().for_each(|id| self.forget_foreign(*id, out));
+            out.push(Command::to_peer(owner, ToPeer::CallsReturned { actor, tasks }));
+        }
+    }
+
+    /// Ends all work here that a node wanted which is gone, or that belongs to a job which is over.
+    pub(super) fn stop_foreign(&mut self, of: impl Fn(NodeId, JobId) -> bool, now: Millis, out: &mut Vec<Command>) {
+        let ids: Vec<(TaskId, u32, bool)> = self
+            .foreign
+            .iter()
+            .filter(|(_, foreign)| of(foreign.owner, foreign.spec.job))
+            .map(|(id, foreign)| (*id, foreign.attempt, foreign.spec.kind == TaskKind::Normal))
+            .collect();
+        for (task, attempt, is_task) in ids {
+            if is_task {
+                out.push(Command::Stop { task, attempt });
+                self.cancel_children(task, now, out);
+            }
+            self.forget_foreign(task, out);
+        }
+    }
+
+    /// An order as another node gets it: its arguments are the inputs.
+    pub(super) fn travelling(
+        &mut self,
+        mut order: Order,
+        to: NodeId,
+        out: &mut Vec<Command>,
+    ) -> (Order, Vec<RefOwner>) {
+        let values: Vec<Arc<Value>> = order
+            .inputs
+            .iter()
+            .filter_map(|input| match input {
+                super::Input::Inline(value) if !value.refs.is_empty() => Some(Arc::clone(value)),
+                super::Input::Inline(_) | super::Input::Stored(_) => None,
+            })
+            .collect();
+        let refs = self.lend(values.iter().map(AsRef::as_ref), to, out);
+        if !order.spec.args.is_empty() {
+            order.spec = Arc::new(TaskSpec { args: Vec::new(), ..order.spec.as_ref().clone() });
+        }
+        (order, refs)
+    }
+}
+
+/// The references in a value that was made.
+pub(super) fn refs_in(output: &Output) -> Vec<RefId> {
+    match output {
+        Output::Inline(value) => value.refs.clone(),
+        Output::Stored { refs, .. } => refs.clone(),
+        Output::Failed(_) => Vec::new(),
+    }
+}

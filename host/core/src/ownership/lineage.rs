@@ -1,0 +1,216 @@
+//! Lineage: what is kept of finished tasks so that their objects can be made again.
+//!
+//! Only tasks with an object in a store are kept: what is small is with its
+//! owner and cannot be lost alone. A kept task counts its arguments
+//! ([`Count::Lineage`]); their large values may go all the same, because they
+//! can be made again in turn.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::object::{Count, Place};
+use super::task::{Task, refs_of};
+use super::{Command, LostCopy, Output, Ownership};
+use crate::message::ToPeer;
+use crate::{Arg, Error, ErrorKind, IdMap, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskSpec, limits};
+
+/// Finished tasks that may run again.
+#[derive(Debug, Default)]
+pub(super) struct Lineage {
+    tasks: IdMap<TaskId, Kept>,
+    bytes: u64,
+    order: VecDeque<TaskId>,
+    /// Objects that were lost and are to be made again.
+    pub(super) lost: VecDeque<ObjectId>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    spec: Arc<TaskSpec>,
+    attempt: u32,
+    /// Its objects that still are.
+    outputs: u32,
+    bytes: u64,
+}
+
+/// What a kept task takes beside the bytes of its arguments.
+const KEPT_BYTES: u64 = 512;
+
+impl Ownership {
+    /// Keeps what is needed to run a task again whose outputs went to a store.
+    pub(super) fn keep_lineage(&mut self, task: &Task, out: &mut Vec<Command>) {
+        let spec = &task.spec;
+        if let Some(kept) = self.lineage.tasks.get_mut(&spec.id) {
+            kept.attempt = task.attempt;
+            return;
+        }
+        let stored = (0..spec.num_returns).filter(|index| {
+            let object = self.objects.get(&spec.id.output(*index));
+            object.is_some_and(|object| matches!(object.place, Place::Stored { .. }))
+        });
+        let outputs = u32::try_from(stored.count()).unwrap_or(u32::MAX);
+        if outputs == 0 || !spec.max_retries.allows(0) {
+            return;
+        }
+        let inline = spec.args.iter().map(|argument| match argument {
+            Arg::Value(value) => value.size(),
+            Arg::Object(_) => 0,
+        });
+        let bytes = KEPT_BYTES + inline.sum::<u64>();
+        for used in refs_of(spec) {
+            self.count_up(used, Count::Lineage);
+        }
+        let kept = Kept { spec: Arc::clone(spec), attempt: task.attempt, outputs, bytes };
+        self.lineage.tasks.insert(spec.id, kept);
+        self.lineage.order.push_back(spec.id);
+        self.lineage.bytes += bytes;
+        while self.lineage.bytes > limits::LINEAGE_BYTES_MAX
+            && let Some(oldest) = self.lineage.order.pop_front()
+        {
+            for (used, count) in self.forget_lineage(oldest) {
+                self.count_down(used, count, out);
+            }
+        }
+    }
+
+    /// One of a task's objects has gone for good. Answers with what its lineage referred to, when that goes too.
+    pub(super) fn output_gone(&mut self, id: TaskId) -> Vec<(RefId, Count)> {
+        let Some(kept) = self.lineage.tasks.get_mut(&id) else { return Vec::new() };
+        kept.outputs = kept.outputs.saturating_sub(1);
+        if kept.outputs > 0 { Vec::new() } else { self.forget_lineage(id) }
+    }
+
+    fn forget_lineage(&mut self, id: TaskId) -> Vec<(RefId, Count)> {
+        let Some(kept) = self.lineage.tasks.remove(&id) else { return Vec::new() };
+        self.lineage.bytes -= kept.bytes;
+        if self.lineage.order.len() > 2 * self.lineage.tasks.len() + 64 {
+            let tasks = &self.lineage.tasks;
+            self.lineage.order.retain(|id| tasks.contains_key(id));
+        }
+        refs_of(&kept.spec).into_iter().map(|used| (used, Count::Lineage)).collect()
+    }
+
+    /// Sees to it that an object is there some day: asks its owner, or has its task run again.
+    pub(super) fn ensure(&mut self, id: ObjectId, out: &mut Vec<Command>) {
+        let Some(object) = self.objects.get_mut(&id) else { return };
+        match &object.place {
+            Place::Lost => {
+                object.place = Place::Pending;
+                self.lineage.lost.push_back(id);
+            }
+            Place::Pending => {
+                if let Some(far) = object.far.as_mut()
+                    && let Some(owner) = far.owner
+                    && !std::mem::replace(&mut far.asked, true)
+                {
+                    out.push(Command::to_peer(owner, ToPeer::Wanted { object: id, missing_at: Vec::new() }));
+                }
+            }
+            Place::Inline(_) | Place::Stored { .. } | Place::Failed(_) => {}
+        }
+    }
+
+    /// Has the tasks of lost objects run again, and those of their arguments.
+    pub(super) fn make_again(&mut self, now: Millis, out: &mut Vec<Command>) {
+        // A queue and no recursion: a chain of lost objects can be long.
+        while let Some(id) = self.lineage.lost.pop_front() {
+            let task = id.task();
+            if self.tasks.contains_key(&task) {
+                continue;
+            }
+            if let Err(why) = self.run_again(task, now, out) {
+                let message = if id.is_put() {
+                    format!(
+                        "object `{id}` is lost with its node and was put, so no task can make it again: put it again"
+                    )
+                } else {
+                    format!("object `{id}` is lost with its node and cannot be made again: {why}")
+                };
+                self.settle(id, Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message))), out);
+            }
+        }
+    }
+
+    fn run_again(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) -> Result<(), &'static str> {
+        let kept = self.lineage.tasks.get_mut(&id);
+        let kept = kept.ok_or("its task may not be run again, or too much was remembered (`LINEAGE_BYTES_MAX`)")?;
+        if !kept.spec.max_retries.allows(kept.attempt) {
+            return Err("its task has used up its retries (`max_retries`, for actors `max_task_retries`)");
+        }
+        kept.attempt += 1;
+        let (spec, attempt) = (Arc::clone(&kept.spec), kept.attempt);
+        if let TaskKind::ActorCall { actor } = spec.kind {
+            self.count_up(RefId::Actor(actor), Count::Use);
+        }
+        self.admit(spec, attempt, now, out);
+        Ok(())
+    }
+
+    /// Copies were not where they were said to be.
+    pub(super) fn copies_missing(&mut self, lost: Vec<LostCopy>, now: Millis, out: &mut Vec<Command>) {
+        for copy in lost {
+            self.copy_missing(copy.object, copy.missing_at, out);
+        }
+        self.make_again(now, out);
+    }
+
+    pub(super) fn copy_missing(&mut self, id: ObjectId, missing_at: Vec<NodeId>, out: &mut Vec<Command>) {
+        let Some(object) = self.objects.get_mut(&id) else { return };
+        let Place::Stored { at, .. } = &mut object.place else { return };
+        at.retain(|node| !missing_at.contains(node));
+        let is_lost = at.is_empty();
+        if let Some(owner) = object.far.as_mut().and_then(|far| {
+            far.asked = far.owner.is_some();
+            far.owner
+        }) {
+            self.lose(id, Place::Pending, out);
+            out.push(Command::to_peer(owner, ToPeer::Wanted { object: id, missing_at }));
+        } else if is_lost {
+            self.lose(id, Place::Lost, out);
+        }
+    }
+
+    /// Forgets where an object is, and what it contained.
+    pub(super) fn lose(&mut self, id: ObjectId, place: Place, out: &mut Vec<Command>) {
+        let Some(object) = self.objects.get_mut(&id) else { return };
+        if let Place::Stored { refs, .. } = std::mem::replace(&mut object.place, place) {
+            for inner in refs {
+                self.count_down(inner, Count::Capture, out);
+            }
+        }
+    }
+
+    /// There is a copy here now.
+    pub(super) fn copied(&mut self, id: ObjectId, owner: NodeId, out: &mut Vec<Command>) {
+        let node = self.node;
+        if owner != node {
+            out.push(Command::to_peer(owner, ToPeer::Copied { object: id }));
+        }
+        match self.objects.get_mut(&id) {
+            Some(object) => {
+                if let Place::Stored { at, .. } = &mut object.place
+                    && !at.contains(&node)
+                {
+                    at.push(node);
+                    if let Some(far) = object.far.as_mut().filter(|far| far.owner.is_some()) {
+                        far.fetched = true;
+                    }
+                }
+            }
+            None if owner == node => out.push(Command::Forget(id)),
+            None => {}
+        }
+    }
+
+    /// Another node has a copy of an object of ours.
+    pub(super) fn copied_to(&mut self, id: ObjectId, node: NodeId, out: &mut Vec<Command>) {
+        match self.objects.get_mut(&id).map(|object| &mut object.place) {
+            Some(Place::Stored { at, .. }) => {
+                if !at.contains(&node) {
+                    at.push(node);
+                }
+            }
+            _ => out.push(Command::to_peer(node, ToPeer::Forget { object: id })),
+        }
+    }
+}

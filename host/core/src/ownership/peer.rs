@@ -1,0 +1,156 @@
+//! What other nodes say.
+
+use std::sync::Arc;
+
+use super::foreign::refs_in;
+use super::lease::Resumer;
+use super::object::Place;
+use super::{Command, Order, Output, Ownership};
+use crate::message::{RefOwner, ToPeer};
+use crate::{ActorId, Error, ErrorKind, Millis, NodeId, ObjectId, TaskId, TaskState};
+
+impl Ownership {
+    pub(super) fn peer_said(&mut self, from: NodeId, message: ToPeer, now: Millis, out: &mut Vec<Command>) {
+        // Its work was given to others already.
+        if self.dead.contains(&from) {
+            return;
+        }
+        match message {
+            ToPeer::Run { order, refs } => {
+                self.foreign_order(&order, &refs, out);
+                out.push(Command::Run(order));
+            }
+            ToPeer::Stop { task, attempt, recursive } => {
+                if recursive {
+                    self.cancel_children(task, now, out);
+                }
+                if self.foreign.contains_key(&task) {
+                    out.push(Command::Stop { task, attempt });
+                }
+            }
+            ToPeer::Call { actor, incarnation, order, refs } => {
+                self.foreign_order(&order, &refs, out);
+                out.push(Command::Call { actor, incarnation, order });
+            }
+            ToPeer::FlagCancelled { actor, task, recursive } => {
+                if recursive {
+                    self.cancel_children(task, now, out);
+                }
+                out.push(Command::FlagCancelled { actor, task });
+            }
+            ToPeer::EndActor { actor, incarnation, reason } => {
+                out.push(Command::EndActor { actor, incarnation, reason });
+            }
+            ToPeer::Started { task, attempt, worker } => {
+                if self.tasks.get(&task).is_some_and(|known| known.attempt == attempt) {
+                    self.started(task, worker, now, out);
+                }
+            }
+            ToPeer::Finished { task, attempt, outcome, refs } => {
+                let taken = self.borrow(&refs, out);
+                self.finished(task, attempt, outcome, now, out);
+                self.settle_all(now, out);
+                self.drop_unused(taken, out);
+            }
+            ToPeer::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, out),
+            ToPeer::Blocked { task, attempt, in_get } => {
+                let state = if in_get { TaskState::RunningInRayGet } else { TaskState::RunningInRayWait };
+                if self.is_attempt(task, attempt) {
+                    self.block(task, state, out);
+                }
+            }
+            ToPeer::ResumeWanted { task, attempt } => {
+                if self.is_attempt(task, attempt) {
+                    self.resume(task, Resumer::Peer { node: from, attempt }, out);
+                }
+            }
+            ToPeer::Resumed { task, attempt } => self.foreign_resumed(task, attempt, out),
+            ToPeer::Wanted { object, missing_at } => self.wanted(object, from, missing_at, now, out),
+            ToPeer::Settled { object, output, refs } => self.settled_elsewhere(object, output, &refs, now, out),
+            ToPeer::Copied { object } => self.copied_to(object, from, out),
+            ToPeer::Forget { object } => out.push(Command::Forget(object)),
+            ToPeer::Lent { id, to } => self.lent(id, to),
+            ToPeer::Returned { id, tokens } => self.returned(id, from, tokens, out),
+            ToPeer::Cancel { object, recursive } => self.cancel(object, recursive, now, out),
+            ToPeer::ConstructWanted { actor, incarnation } => self.construct_wanted(actor, incarnation, from, out),
+            ToPeer::Construct { actor, incarnation, result, refs } => {
+                if let Ok(order) = &result {
+                    self.foreign_order(order, &refs, out);
+                }
+                out.push(Command::Construct { actor, incarnation, result });
+            }
+        }
+    }
+
+    fn is_attempt(&self, id: TaskId, attempt: u32) -> bool {
+        self.tasks.get(&id).is_some_and(|task| task.attempt == attempt)
+    }
+
+    /// A borrower wants to know how an object of ours ends.
+    fn wanted(&mut self, id: ObjectId, by: NodeId, missing_at: Vec<NodeId>, now: Millis, out: &mut Vec<Command>) {
+        let Some(_) = self.objects.get(&id) else {
+            let message = format!("object `{id}` is lost: its owner does not know it any more");
+            let output = Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message)));
+            return out.push(Command::to_peer(by, ToPeer::Settled { object: id, output, refs: Vec::new() }));
+        };
+        self.copy_missing(id, missing_at, out);
+        self.ensure(id, out);
+        self.make_again(now, out);
+        match self.objects.get_mut(&id) {
+            Some(object) if object.is_pending() => {
+                let far = object.far.get_or_insert_default();
+                if !far.wanted_by.contains(&by) {
+                    far.wanted_by.push(by);
+                }
+            }
+            Some(_) | None => self.tell_settled(id, by, out),
+        }
+    }
+
+    /// Tells a borrower how an object of ours ended.
+    pub(super) fn tell_settled(&mut self, id: ObjectId, to: NodeId, out: &mut Vec<Command>) {
+        let output = match self.objects.get(&id).map(|object| &object.place) {
+            Some(Place::Inline(value)) => Output::Inline(Arc::clone(value)),
+            Some(Place::Stored { at, size, refs }) => {
+                Output::Stored { at: at.clone(), size: *size, refs: refs.clone() }
+            }
+            Some(Place::Failed(error)) => Output::Failed(Box::new(error.as_ref().clone())),
+            Some(Place::Pending | Place::Lost) | None => return,
+        };
+        let refs = self.lend_refs(refs_in(&output), to, out);
+        out.push(Command::to_peer(to, ToPeer::Settled { object: id, output, refs }));
+    }
+
+    /// The owner of a borrowed object says how it ended, or where its copies are now.
+    fn settled_elsewhere(
+        &mut self,
+        id: ObjectId,
+        output: Output,
+        refs: &[RefOwner],
+        now: Millis,
+        out: &mut Vec<Command>,
+    ) {
+        let taken = self.borrow(refs, out);
+        if self.objects.get(&id).is_some_and(|object| object.is_borrowed()) {
+            self.settle(id, output, out);
+            self.settle_all(now, out);
+        }
+        self.drop_unused(taken, out);
+    }
+
+    fn construct_wanted(&mut self, actor: ActorId, incarnation: u32, by: NodeId, out: &mut Vec<Command>) {
+        let order = self.creation_order(actor);
+        let result = order.ok_or_else(|| {
+            let message = format!("the arguments of the constructor of actor `{actor}` are gone with its owner's task");
+            Error::new(ErrorKind::ObjectLost, message)
+        });
+        let (result, refs): (Result<Order, Error>, Vec<RefOwner>) = match result {
+            Ok(order) => {
+                let (order, refs) = self.travelling(order, by, out);
+                (Ok(order), refs)
+            }
+            Err(error) => (Err(error), Vec::new()),
+        };
+        out.push(Command::to_peer(by, ToPeer::Construct { actor, incarnation, result, refs }));
+    }
+}

@@ -1,0 +1,36 @@
+//! What a node says when it joins again: all that the head must know of its owner.
+
+use super::Ownership;
+use crate::TaskId;
+use crate::message::ToHead;
+
+impl Ownership {
+    /// Leases, wishes, actors and groups, to be said after `NodeJoined`. What was said before and not
+    /// heard is in it.
+    #[must_use]
+    pub fn report(&mut self) -> Vec<ToHead> {
+        let mut report = self.report_leases();
+        for (id, actor) in &self.actors {
+            if actor.is_dead() {
+                continue;
+            }
+            if self.is_borrowed_actor(*id) {
+                report.push(ToHead::ActorWatch { node: self.node, actor: *id });
+                continue;
+            }
+            let spec = actor.spec();
+            report.push(ToHead::ActorRegister {
+                owner: self.node,
+                request: None,
+                spec: std::sync::Arc::clone(spec),
+                get_if_exists: true,
+            });
+            if self.tasks.get(&TaskId::from(*id)).is_some_and(|creation| creation.missing == 0) {
+                let inputs = self.detached_inputs(*id);
+                report.push(ToHead::ActorDependenciesReady { actor: *id, inputs, failed: None });
+            }
+        }
+        report.extend(self.watched_groups().map(|group| ToHead::GroupWatch { node: self.node, group }));
+        report
+    }
+}
