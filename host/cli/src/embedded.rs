@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use rayw_core::{Amount, Error, ErrorKind, NodeId, limits, resources_of};
+use rayw_core::message::NodeAddress;
+use rayw_core::{Amount, Error, ErrorKind, Labels, NodeId, limits, resources_of};
 use rayw_head::Head;
-use rayw_node::{DirGrant, Engine, EngineSettings, Grants, Node, NodeSettings, Store, StoreSettings};
+use rayw_node::{Alone, DirGrant, Engine, EngineSettings, Grants, Node, NodeSettings, Store, StoreSettings};
 use rayw_proto::StateSource;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -124,17 +125,21 @@ impl Cluster {
         let node = Node::new(
             NodeSettings {
                 id,
-                total: total.clone(),
+                total,
                 engine,
                 store,
                 guests: guests.handle().clone(),
                 control: control.handle().clone(),
                 output: settings.output,
                 cluster: seed,
+                at: NodeAddress { name: "local".to_owned(), is_head_node: true, ..NodeAddress::default() },
+                labels: Labels::new(),
+                network: Arc::new(Alone),
             },
             head.clone(),
         );
-        head.attach(id, "local".to_owned(), total, node.link());
+        head.attach(id, node.link(), node.state());
+        node.join();
         let shutdown = CancellationToken::new();
         let clocks = TaskTracker::new();
         clocks.spawn_on(Arc::clone(&head).keep_time(shutdown.clone()), control.handle());

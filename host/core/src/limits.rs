@@ -120,3 +120,6 @@ pub const FETCH_BYTES_MAX: u64 = 2 << 30;
 
 /// How long an object may take to come before those who wait get an error; Ray's `fetch_fail_timeout`.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// How long one node may take to tell its tasks or objects to somebody who lists those of all nodes.
+pub const STATE_OF_NODE_TIMEOUT: Duration = Duration::from_secs(3);

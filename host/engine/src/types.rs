@@ -249,6 +249,9 @@ impl From<TaskOptions> for rayw_core::TaskOptions {
             retry_exceptions: options.retry_exceptions.map(Into::into),
             max_calls: options.max_calls,
             timeout_ms: options.timeout_ms,
+            // The guest contract does not speak of these yet.
+            strategy: None,
+            label_selector: Vec::new(),
         }
     }
 }
@@ -289,6 +292,8 @@ impl From<ActorOptions> for rayw_core::ActorOptions {
             max_task_retries: options.max_task_retries,
             max_pending_calls: options.max_pending_calls,
             allow_out_of_order_execution: options.allow_out_of_order_execution,
+            strategy: None,
+            label_selector: Vec::new(),
         }
     }
 }

@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{HeadLink, NodeLink, ToHead};
 use rayw_core::scheduler::{Outbox, Scheduler};
-use rayw_core::{IdMap, JobId, Millis, NodeId, Resources, limits};
+use rayw_core::{IdMap, JobId, Millis, NodeId, limits};
+use rayw_proto::StateSource;
 use tokio_util::sync::CancellationToken;
 
 /// The head of a cluster.
@@ -19,8 +20,15 @@ use tokio_util::sync::CancellationToken;
 pub struct Head {
     inbox: Mutex<VecDeque<ToHead>>,
     machine: Mutex<Scheduler>,
-    nodes: RwLock<IdMap<NodeId, Arc<dyn NodeLink>>>,
+    nodes: RwLock<IdMap<NodeId, Attached>>,
     jobs: AtomicU32,
+}
+
+/// A node as the head reaches it.
+#[derive(Clone)]
+struct Attached {
+    link: Arc<dyn NodeLink>,
+    state: Arc<dyn StateSource>,
 }
 
 impl std::fmt::Debug for Head {
@@ -37,10 +45,10 @@ impl Head {
     }
 
     /// Takes a node in.
-    pub fn attach(&self, node: NodeId, name: String, total: Resources, link: Arc<dyn NodeLink>) {
-        self.nodes.write().unwrap_or_else(PoisonError::into_inner).insert(node, link);
-        self.send(ToHead::NodeJoined { node, name, total });
-        self.flush();
+    ///
+    /// What it has comes as a message of its own ([`ToHead::NodeJoined`]).
+    pub fn attach(&self, node: NodeId, link: Arc<dyn NodeLink>, state: Arc<dyn StateSource>) {
+        self.nodes.write().unwrap_or_else(PoisonError::into_inner).insert(node, Attached { link, state });
     }
 
     /// Lets all nodes go; what they still send is taken in and answered by nobody.
@@ -73,8 +81,9 @@ impl Head {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn links(&self) -> Vec<Arc<dyn NodeLink>> {
-        self.nodes.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    pub(crate) fn states(&self) -> Vec<Arc<dyn StateSource>> {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        nodes.values().map(|node| Arc::clone(&node.state)).collect()
     }
 
     fn take_inbox(&self) -> VecDeque<ToHead> {
@@ -85,8 +94,8 @@ impl Head {
     fn deliver(&self, out: Outbox) {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         for (to, message) in out {
-            if let Some(link) = nodes.get(&to) {
-                link.deliver(message);
+            if let Some(node) = nodes.get(&to) {
+                node.link.deliver(message);
             }
         }
     }

@@ -2,44 +2,77 @@
 
 use std::collections::BTreeMap;
 use std::future::ready;
+use std::sync::Arc;
 
-use rayw_core::view::{Answer, Query, Resource, Rows, TaskSummaryRow};
+use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummaryRow};
 use rayw_core::{Error, limits};
 use rayw_proto::{BoxFuture, StateSource};
+use tokio::task::JoinSet;
 
 use crate::Head;
 
 impl Head {
-    fn rows(&self, resource: Resource) -> Rows {
+    /// Rows of the head's own; `None` for what the nodes know.
+    fn own_rows(&self, resource: Resource) -> Option<Rows> {
         match resource {
-            Resource::Actors => Rows::Actors(self.machine().actor_rows()),
-            Resource::Nodes => Rows::Nodes(self.machine().node_rows()),
-            Resource::Jobs => Rows::Jobs(self.machine().job_rows()),
-            Resource::Tasks => {
-                let mut rows = Vec::new();
-                for link in self.links() {
-                    if let Rows::Tasks(of_node) = link.rows(resource) {
-                        rows.extend(of_node);
-                    }
-                }
-                Rows::Tasks(rows)
-            }
-            Resource::Objects => {
-                let mut rows = Vec::new();
-                for link in self.links() {
-                    if let Rows::Objects(of_node) = link.rows(resource) {
-                        rows.extend(of_node);
-                    }
-                }
-                Rows::Objects(rows)
-            }
+            Resource::Actors => Some(Rows::Actors(self.machine().actor_rows())),
+            Resource::Nodes => Some(Rows::Nodes(self.machine().node_rows())),
+            Resource::Jobs => Some(Rows::Jobs(self.machine().job_rows())),
+            Resource::Tasks | Resource::Objects => None,
         }
     }
+
+    fn answer(&self, query: Query) -> BoxFuture<Result<Answer, Error>> {
+        if let Some(rows) = self.own_rows(query.resource) {
+            return Box::pin(ready(Answer::of(rows, &query)));
+        }
+        let states = self.states();
+        Box::pin(of_all(states, query))
+    }
+}
+
+/// Asks all nodes at once. One that does not answer in time is left out, with a word in the log.
+async fn from_each<T: Send + 'static>(answers: impl Iterator<Item = BoxFuture<Result<T, Error>>>) -> Vec<T> {
+    let mut asked = JoinSet::new();
+    for answer in answers {
+        asked.spawn(tokio::time::timeout(limits::STATE_OF_NODE_TIMEOUT, answer));
+    }
+    let mut got = Vec::new();
+    while let Some(answer) = asked.join_next().await {
+        match answer {
+            Ok(Ok(Ok(answer))) => got.push(answer),
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "a node did not tell its state"),
+            Ok(Err(_)) => tracing::warn!("a node did not tell its state in {:?}", limits::STATE_OF_NODE_TIMEOUT),
+            Err(error) => tracing::warn!(%error, "asking a node for its state broke down"),
+        }
+    }
+    got
+}
+
+/// Filters are applied by each node, so that only rows travel which somebody will see.
+async fn of_all(states: Vec<Arc<dyn StateSource>>, query: Query) -> Result<Answer, Error> {
+    let nothing = if query.resource == Resource::Objects { Rows::Objects(Vec::new()) } else { Rows::Tasks(Vec::new()) };
+    let mut all = Answer::of(nothing, &query)?;
+    for answer in from_each(states.iter().map(|state| state.list(query.clone()))).await {
+        all.total += answer.total;
+        all.filtered += answer.filtered;
+        match (&mut all.rows, answer.rows) {
+            (Rows::Tasks(rows), Rows::Tasks(more)) => rows.extend(more),
+            (Rows::Objects(rows), Rows::Objects(more)) => rows.extend(more),
+            _ => {}
+        }
+    }
+    match &mut all.rows {
+        Rows::Tasks(rows) => rows.truncate(query.limit),
+        Rows::Objects(rows) => rows.truncate(query.limit),
+        Rows::Actors(_) | Rows::Nodes(_) | Rows::Jobs(_) => {}
+    }
+    Ok(all)
 }
 
 impl StateSource for Head {
     fn list(&self, query: Query) -> BoxFuture<Result<Answer, Error>> {
-        Box::pin(ready(Answer::of(self.rows(query.resource), &query)))
+        self.answer(query)
     }
 
     fn get(&self, resource: Resource, id: String) -> BoxFuture<Result<Option<Rows>, Error>> {
@@ -50,25 +83,27 @@ impl StateSource for Head {
             Resource::Nodes => "node_id",
             Resource::Jobs => "job_id",
         };
-        let filter = rayw_core::view::Filter { key: key.to_owned(), negated: false, value: id };
-        let query = Query { resource, filters: vec![filter], limit: limits::LIST_ROWS_MAX };
-        let answer = Answer::of(self.rows(resource), &query);
-        Box::pin(ready(answer.map(|answer| (answer.filtered > 0).then_some(answer.rows))))
+        let filter = Filter { key: key.to_owned(), negated: false, value: id };
+        let answer = self.answer(Query { resource, filters: vec![filter], limit: limits::LIST_ROWS_MAX });
+        Box::pin(async move { answer.await.map(|answer| (answer.filtered > 0).then_some(answer.rows)) })
     }
 
     fn summary(&self) -> BoxFuture<Result<Vec<TaskSummaryRow>, Error>> {
-        let mut counts: BTreeMap<(String, String), BTreeMap<String, u64>> = BTreeMap::new();
-        for row in self.links().iter().flat_map(|link| link.summary()) {
-            let states = counts.entry((row.func_or_class_name, row.r#type)).or_default();
-            for (state, count) in row.state_counts {
-                *states.entry(state).or_default() += count;
+        let states = self.states();
+        Box::pin(async move {
+            let mut counts: BTreeMap<(String, String), BTreeMap<String, u64>> = BTreeMap::new();
+            for row in from_each(states.iter().map(|state| state.summary())).await.into_iter().flatten() {
+                let states = counts.entry((row.func_or_class_name, row.r#type)).or_default();
+                for (state, count) in row.state_counts {
+                    *states.entry(state).or_default() += count;
+                }
             }
-        }
-        let rows = counts.into_iter().map(|((func_or_class_name, r#type), states)| TaskSummaryRow {
-            func_or_class_name,
-            r#type,
-            state_counts: states.into_iter().collect(),
-        });
-        Box::pin(ready(Ok(rows.collect())))
+            let rows = counts.into_iter().map(|((func_or_class_name, r#type), states)| TaskSummaryRow {
+                func_or_class_name,
+                r#type,
+                state_counts: states.into_iter().collect(),
+            });
+            Ok(rows.collect())
+        })
     }
 }

@@ -11,12 +11,13 @@ use std::sync::atomic::Ordering;
 
 use rayw_core::message::{ActorEnd, ToHead};
 use rayw_core::ownership::{Event, Order, Outcome};
-use rayw_core::{ActorId, ActorSpec, Error, ErrorKind, IdSet, TaskId};
+use rayw_core::{ActorId, ActorSpec, Error, ErrorKind, IdSet, JobId, NodeId, TaskId, Value};
 use rayw_engine::{Caller, Instance, Sandbox};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::Node;
 use crate::caller::Attempt;
+use crate::fetch::Missing;
 use crate::job::JobRun;
 use crate::node::{After, State};
 use crate::worker::{Ended, Stopper, cancelled, timed_out};
@@ -24,12 +25,15 @@ use crate::worker::{Ended, Stopper, cancelled, timed_out};
 /// What a living actor has to do, and how its life is reached.
 pub(crate) struct Mailbox {
     incarnation: u32,
+    job: JobId,
     letters: VecDeque<Letter>,
     /// Tells the life that there are letters.
     arrived: Arc<Notify>,
     stopper: Arc<Stopper>,
     /// Why it is stopped, and whether it may live again.
     stop: Option<(Error, bool)>,
+    /// Its constructor has run.
+    is_ready: bool,
     /// Calls that are not wanted any more.
     unwanted: IdSet<TaskId>,
     /// The call that runs.
@@ -44,9 +48,19 @@ enum Letter {
 
 impl State {
     /// Puts a call into a mailbox. One for another life goes nowhere: its owner is told of the end of that life.
-    pub(crate) fn post(&mut self, actor: ActorId, incarnation: u32, order: Order) {
+    /// Answers with the call then.
+    pub(crate) fn post(&mut self, actor: ActorId, incarnation: u32, order: Order) -> Option<TaskId> {
+        let mailbox = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
+        let Some(mailbox) = mailbox else { return Some(order.spec.id) };
+        mailbox.letters.push_back(Letter::Call(order));
+        mailbox.arrived.notify_one();
+        None
+    }
+
+    /// Puts the end of an actor behind the calls in its mailbox.
+    pub(crate) fn post_end(&mut self, actor: ActorId, incarnation: u32, reason: Error) {
         if let Some(mailbox) = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation) {
-            mailbox.letters.push_back(Letter::Call(order));
+            mailbox.letters.push_back(Letter::Stop(reason));
             mailbox.arrived.notify_one();
         }
     }
@@ -68,35 +82,39 @@ struct Life {
     node: Arc<Node>,
     spec: Arc<ActorSpec>,
     incarnation: u32,
-    job: Arc<JobRun>,
+    /// The node that has the constructor's arguments.
+    owner: NodeId,
+    /// The arguments themselves, for a detached actor.
+    inputs: Option<Vec<Value>>,
     arrived: Arc<Notify>,
     stopper: Arc<Stopper>,
     worker: u64,
 }
 
 impl Node {
-    pub(crate) fn start_actor(self: &Arc<Self>, spec: Arc<ActorSpec>, incarnation: u32) {
-        let job = match self.job(spec.creation.job) {
-            Ok(job) => job,
-            Err(error) => {
-                let end = ActorEnd::ConstructorFailed(error);
-                return self.tell_head(ToHead::ActorEnded { actor: spec.id, incarnation, end });
-            }
-        };
+    pub(crate) fn start_actor(
+        self: &Arc<Self>,
+        spec: Arc<ActorSpec>,
+        owner: NodeId,
+        incarnation: u32,
+        inputs: Option<Vec<Value>>,
+    ) {
         let arrived = Arc::new(Notify::new());
         let stopper = Arc::new(Stopper::default());
         let mailbox = Mailbox {
             incarnation,
+            job: spec.creation.job,
             letters: VecDeque::new(),
             arrived: Arc::clone(&arrived),
             stopper: Arc::clone(&stopper),
             stop: None,
+            is_ready: false,
             unwanted: IdSet::default(),
             current: None,
         };
         self.lock().mailboxes.insert(spec.id, mailbox);
         let worker = self.engine.next_worker();
-        let life = Life { node: Arc::clone(self), spec, incarnation, job, arrived, stopper, worker };
+        let life = Life { node: Arc::clone(self), spec, incarnation, owner, inputs, arrived, stopper, worker };
         self.tracker.spawn_on(life.live(), &self.guests);
     }
 
@@ -109,12 +127,11 @@ impl Node {
         restart: bool,
     ) {
         let mut state = self.lock();
-        let mailbox = state.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
-        let Some(mailbox) = mailbox else { return };
         if graceful {
-            mailbox.letters.push_back(Letter::Stop(reason));
-            mailbox.arrived.notify_one();
-        } else {
+            return state.post_end(actor, incarnation, reason);
+        }
+        let mailbox = state.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
+        if let Some(mailbox) = mailbox {
             mailbox.stop.get_or_insert((reason, restart));
             mailbox.stopper.stop();
         }
@@ -129,6 +146,22 @@ impl Node {
         }
     }
 
+    /// The actors that live here, as the head is told after it was away.
+    pub(crate) fn actor_lives(&self) -> Vec<ToHead> {
+        let state = self.lock();
+        let lives = state.mailboxes.iter().map(|(actor, mailbox)| ToHead::ActorLives {
+            actor: *actor,
+            incarnation: mailbox.incarnation,
+            node: self.id,
+            is_ready: mailbox.is_ready,
+        });
+        lives.collect()
+    }
+
+    pub(crate) fn has_actor_of(&self, job: JobId) -> bool {
+        self.lock().mailboxes.values().any(|mailbox| mailbox.job == job)
+    }
+
     fn tell_head(&self, message: ToHead) {
         self.head.send(message);
         self.head.flush();
@@ -138,10 +171,13 @@ impl Node {
 impl Life {
     async fn live(self) {
         let end = match self.construct().await {
-            Ok(instance) => {
+            Ok((instance, job)) => {
                 let (actor, incarnation) = (self.spec.id, self.incarnation);
+                if let Some(mailbox) = self.node.lock().mailboxes.get_mut(&actor) {
+                    mailbox.is_ready = true;
+                }
                 self.node.tell_head(ToHead::ActorReady { actor, incarnation });
-                self.serve(instance).await
+                self.serve(instance, &job).await
             }
             Err(end) => end,
         };
@@ -151,28 +187,48 @@ impl Life {
         self.node.tell_head(ToHead::ActorEnded { actor, incarnation, end });
     }
 
-    async fn construct(&self) -> Result<Instance, ActorEnd> {
+    /// The constructor's arguments: from the head for a detached actor, otherwise from its owner.
+    async fn arguments(&self) -> Result<Vec<Arc<Value>>, Error> {
+        if let Some(values) = &self.inputs {
+            return Ok(values.iter().cloned().map(Arc::new).collect());
+        }
+        let gone = || Error::new(ErrorKind::ObjectLost, "an argument of the actor's constructor is gone");
+        let order = if self.owner == self.node.id {
+            self.node.lock().ownership.creation_order(self.spec.id).ok_or_else(gone)?
+        } else {
+            let (actor, incarnation, owner) = (self.spec.id, self.incarnation, self.owner);
+            let (sender, receiver) = oneshot::channel();
+            self.node.lock().constructors.insert((actor, incarnation), sender);
+            self.node.handle(Event::ConstructWanted { actor, incarnation, owner });
+            receiver.await.unwrap_or_else(|_| Err(gone()))?
+        };
+        match self.node.inputs(&order.inputs).await {
+            Ok(values) => Ok(values),
+            Err(Missing::Failed(error)) => Err(error),
+            Err(Missing::Lost(_)) => Err(gone()),
+        }
+    }
+
+    async fn construct(&self) -> Result<(Instance, Arc<JobRun>), ActorEnd> {
         let creation = &self.spec.creation;
         self.node.handle(Event::Started { task: creation.id, worker: self.worker });
         let constructing = async {
-            let order = self.node.lock().ownership.creation_order(self.spec.id);
-            let order = order
-                .ok_or_else(|| Error::new(ErrorKind::ObjectLost, "an argument of the actor's constructor is gone"))?;
-            let inputs = self.node.fetch(&order.inputs)?;
-            let caller = self.caller(creation.as_ref(), 0);
-            let sandbox = Sandbox {
-                memory_bytes_max: creation.memory_cap(),
-                grants: Arc::clone(&self.job.grants),
-                args: Vec::new(),
-            };
-            let services = Arc::clone(&self.job.services);
+            let job = self.node.job_here(creation.job).await?;
+            let inputs = self.arguments().await?;
+            let caller = self.caller(creation.as_ref(), 0, &job);
+            let sandbox =
+                Sandbox { memory_bytes_max: creation.memory_cap(), grants: Arc::clone(&job.grants), args: Vec::new() };
+            let services = Arc::clone(&job.services);
             let engine = &self.node.engine;
-            let mut instance = engine.start(&self.job.program, services, Arc::clone(&caller), &sandbox).await?;
+            let mut instance = engine.start(&job.program, services, Arc::clone(&caller), &sandbox).await?;
             instance.construct(caller, &self.spec.class, &inputs).await?;
-            Ok::<Instance, Error>(instance)
+            Ok::<_, Error>((instance, job))
         };
-        match self.node.until_stopped(&self.stopper, creation.timeout, constructing).await {
-            Ended::Done(Ok(instance)) => Ok(instance),
+        let ended = self.node.until_stopped(&self.stopper, creation.timeout, constructing).await;
+        self.node.lock().constructors.remove(&(self.spec.id, self.incarnation));
+        self.node.handle(Event::ConstructEnded(self.spec.id));
+        match ended {
+            Ended::Done(Ok(constructed)) => Ok(constructed),
             Ended::Done(Err(error)) => {
                 let error = error.from_task(&creation.name, creation.id);
                 let message = format!("actor `{}` ({}) is dead: its constructor failed", self.spec.class, self.spec.id);
@@ -186,7 +242,7 @@ impl Life {
         }
     }
 
-    async fn serve(&self, mut instance: Instance) -> ActorEnd {
+    async fn serve(&self, mut instance: Instance, job: &JobRun) -> ActorEnd {
         loop {
             let letter = match self.next_letter() {
                 Some(letter) => letter,
@@ -199,25 +255,25 @@ impl Life {
                 Letter::Call(order) => order,
                 Letter::Stop(reason) => return ActorEnd::Intended(reason),
             };
-            if let Some(end) = self.call(&mut instance, order).await {
+            if let Some(end) = self.call(&mut instance, order, job).await {
                 return end;
             }
         }
     }
 
     /// Runs one call; answers with the end of the actor when it ended by it.
-    async fn call(&self, instance: &mut Instance, order: Order) -> Option<ActorEnd> {
+    async fn call(&self, instance: &mut Instance, order: Order, job: &JobRun) -> Option<ActorEnd> {
         let spec = Arc::clone(&order.spec);
-        let caller = self.caller(&spec, order.attempt);
+        let caller = self.caller(&spec, order.attempt, job);
         if !self.begin(&spec.id, &caller) {
             let outcome = Outcome::Failed(Box::new(cancelled(&spec)));
             self.node.handle(Event::Finished { task: spec.id, attempt: order.attempt, outcome });
             return None;
         }
         let calling = async {
-            let inputs = self.node.fetch(&order.inputs)?;
+            let inputs = self.node.inputs(&order.inputs).await?;
             let method = spec.function.rsplit('.').next().unwrap_or(&spec.function);
-            instance.call(Arc::clone(&caller), method, &inputs, spec.num_returns).await
+            instance.call(Arc::clone(&caller), method, &inputs, spec.num_returns).await.map_err(Missing::Failed)
         };
         let ended = self.node.until_stopped(&self.stopper, spec.timeout, calling).await;
         let (outcome, handles, end) = match ended {
@@ -226,7 +282,8 @@ impl Life {
                 let end = instance.exit_requested().then(|| self.exited());
                 (Outcome::Returned(outputs), Some(returned.handles), end)
             }
-            Ended::Done(Err(error)) => {
+            Ended::Done(Err(Missing::Lost(copies))) => (Outcome::ArgumentsLost(copies), None, None),
+            Ended::Done(Err(Missing::Failed(error))) => {
                 let error = error.from_task(&spec.name, spec.id);
                 if instance.is_usable() {
                     let end = instance.exit_requested().then(|| self.exited());
@@ -264,7 +321,7 @@ impl Life {
                 mailbox.current = None;
             }
             let event = Event::Finished { task: spec.id, attempt: order.attempt, outcome };
-            state.apply(event, &*self.node.head, None, &mut after);
+            state.apply(event, &self.node, None, &mut after);
         }
         drop(handles);
         let woke = after.woke;
@@ -285,7 +342,7 @@ impl Life {
         }
         mailbox.current = Some(Arc::clone(caller));
         let event = Event::Started { task: *task, worker: self.worker };
-        state.apply(event, &*self.node.head, None, &mut after);
+        state.apply(event, &self.node, None, &mut after);
         drop(state);
         self.node.finish_up(after);
         true
@@ -326,8 +383,8 @@ impl Life {
         ActorEnd::Intended(Error::new(ErrorKind::ActorDied, message))
     }
 
-    fn caller(&self, spec: &rayw_core::TaskSpec, attempt: u32) -> Arc<Caller> {
+    fn caller(&self, spec: &rayw_core::TaskSpec, attempt: u32, job: &JobRun) -> Arc<Caller> {
         let attempt = Attempt { number: attempt, worker: self.worker, restarts: self.incarnation };
-        self.node.caller(spec, &self.job, attempt)
+        self.node.caller(spec, job, attempt)
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rayw_core::{
-    ActorClass, Amount, CallOptions, Description, Error, ErrorKind, Parameter, Resources, Retries, RetryExceptions,
-    TaskOptions, limits, resources_of, unknown,
+    ActorClass, Amount, CallOptions, Description, Error, ErrorKind, LabelSelector, Parameter, Placement, Resources,
+    Retries, RetryExceptions, Strategy, TaskOptions, limits, resources_of, unknown,
 };
 
 /// All that a component offers, ready to be submitted.
@@ -49,6 +49,7 @@ pub(crate) struct MethodEntry {
 pub(crate) struct TaskTemplate {
     pub(crate) name: Arc<str>,
     pub(crate) resources: Arc<Resources>,
+    pub(crate) placement: Arc<Placement>,
     pub(crate) num_returns: u32,
     pub(crate) max_retries: Retries,
     pub(crate) retry_exceptions: RetryExceptions,
@@ -131,6 +132,7 @@ impl TaskTemplate {
         Ok(Self {
             name: options.name.as_deref().map_or_else(|| Arc::clone(function), Arc::from),
             resources: Arc::new(resources),
+            placement: Arc::new(placement_of(options.strategy.clone(), &options.label_selector)?),
             num_returns: check_returns(options.num_returns.unwrap_or(1))?,
             max_retries: Retries::from_count(options.max_retries.unwrap_or(default_retries), "max_retries")?,
             retry_exceptions: options.retry_exceptions.clone().unwrap_or_default(),
@@ -138,6 +140,12 @@ impl TaskTemplate {
             timeout: options.timeout_ms.map(Duration::from_millis),
         })
     }
+}
+
+/// Where work may run that has these options.
+pub(crate) fn placement_of(strategy: Option<Strategy>, selector: &[(String, String)]) -> Result<Placement, Error> {
+    let pairs = selector.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    Ok(Placement { strategy: strategy.unwrap_or_default(), selector: LabelSelector::parse(pairs)? })
 }
 
 pub(crate) fn check_returns(num_returns: u32) -> Result<u32, Error> {

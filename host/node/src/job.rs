@@ -1,5 +1,7 @@
 //! Jobs on this node: what a job may do, and running its driver.
 
+mod arrival;
+
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, PoisonError};
 
@@ -9,6 +11,8 @@ use rayw_core::{Error, ErrorKind, JobId, JobSpec, JobState, RefId, Resources, Ta
 use rayw_engine::{Caller, Grants, Program, Sandbox, Services};
 use tokio::sync::oneshot;
 
+pub(crate) use arrival::JobArrivals;
+
 use crate::Node;
 use crate::catalog::Catalog;
 use crate::services::NodeServices;
@@ -16,7 +20,7 @@ use crate::worker::{Ended, Stopper};
 
 /// A job that runs here.
 pub(crate) struct JobRun {
-    pub(crate) spec: JobSpec,
+    pub(crate) spec: Arc<JobSpec>,
     pub(crate) program: Arc<Program>,
     pub(crate) catalog: Catalog,
     pub(crate) grants: Arc<Grants>,
@@ -59,17 +63,53 @@ struct JobGuard {
     node: Arc<Node>,
     job: JobId,
     stopper: Arc<Stopper>,
+    end: JobEnd,
+}
+
+/// How a job ended.
+struct JobEnd {
     state: JobState,
+    exit_code: Option<u8>,
+    message: String,
+}
+
+impl JobEnd {
+    fn of(result: &Result<u8, Error>) -> Self {
+        match result {
+            Ok(0) => Self { state: JobState::Succeeded, exit_code: Some(0), message: String::new() },
+            Ok(code) => Self {
+                state: JobState::Failed,
+                exit_code: Some(*code),
+                message: format!("the driver ended with exit code {code}"),
+            },
+            Err(error) => Self { state: JobState::Failed, exit_code: None, message: error.to_string() },
+        }
+    }
+
+    fn stopped() -> Self {
+        Self { state: JobState::Stopped, exit_code: None, message: "somebody stopped the job".to_owned() }
+    }
 }
 
 impl Drop for JobGuard {
     fn drop(&mut self) {
         self.stopper.stop();
         self.node.handle(Event::JobEnded(self.job));
-        self.node.head.send(ToHead::JobEnded { job: self.job, state: self.state });
+        let JobEnd { state, exit_code, message } = std::mem::replace(
+            &mut self.end,
+            JobEnd { state: JobState::Stopped, exit_code: None, message: String::new() },
+        );
+        self.node.head.send(ToHead::JobEnded { job: self.job, state, exit_code, message });
         self.node.head.flush();
         self.node.reuse.drop_job(self.job);
     }
+}
+
+fn no_driver(entrypoint: &str) -> Error {
+    let message = format!(
+        "`{entrypoint}` has no driver to run: write a `#[rayw::main]`, or call one of its functions with `--call`"
+    );
+    Error::new(ErrorKind::InvalidArgument, message)
 }
 
 impl Node {
@@ -87,19 +127,57 @@ impl Node {
     /// When the component has no driver, its grants cannot be given, or the driver breaks down.
     pub async fn run_job(self: &Arc<Self>, request: JobRequest) -> Result<u8, Error> {
         if !request.program.has_driver() {
-            let message = format!(
-                "`{}` has no driver to run: write a `#[rayw::main]`, or call one of its functions with `--call`",
-                request.entrypoint
-            );
-            return Err(Error::new(ErrorKind::InvalidArgument, message));
+            return Err(no_driver(&request.entrypoint));
         }
         let (job, mut guard) =
             self.open_job(request.id, request.program, &request.entrypoint, request.grants, request.namespace)?;
         let args = std::iter::once(request.entrypoint).chain(request.args).collect();
+        let result = self.drive(job, Arc::clone(&guard.stopper), args).await;
+        guard.end = JobEnd::of(&result);
+        result
+    }
+
+    /// Runs the driver of a job that was submitted to the cluster, and tells the head how it ended.
+    pub(crate) fn start_driver(self: &Arc<Self>, spec: Arc<JobSpec>) {
+        let stopper = Arc::new(Stopper::default());
+        let job = spec.id;
+        {
+            let mut drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+            if drivers.contains_key(&job) {
+                return;
+            }
+            drivers.insert(job, (Arc::clone(&spec), Arc::clone(&stopper)));
+        }
+        let node = Arc::clone(self);
+        let driving = async move {
+            let result = match node.arrive(Arc::clone(&spec)).await {
+                Ok(run) if run.program.has_driver() => {
+                    node.head.send(ToHead::JobStarted { spec: Arc::clone(&spec), node: node.id });
+                    node.head.flush();
+                    let args = std::iter::once(spec.entrypoint.to_string()).chain(spec.args.iter().cloned()).collect();
+                    node.drive(run, Arc::clone(&stopper), args).await
+                }
+                Ok(_) => Err(no_driver(&spec.entrypoint)),
+                Err(error) => Err(error),
+            };
+            let end = if stopper.is_stopped() { JobEnd::stopped() } else { JobEnd::of(&result) };
+            node.drivers.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
+            drop(JobGuard { node, job, stopper, end });
+        };
+        self.tracker.spawn_on(driving, &self.control);
+    }
+
+    /// Stops the driver of a job that runs here, if it does.
+    pub(crate) fn stop_driver(&self, job: JobId) {
+        if let Some((_, stopper)) = self.drivers.lock().unwrap_or_else(PoisonError::into_inner).get(&job) {
+            stopper.stop();
+        }
+    }
+
+    async fn drive(self: &Arc<Self>, job: Arc<JobRun>, stopper: Arc<Stopper>, args: Vec<String>) -> Result<u8, Error> {
         let sandbox =
             Sandbox { memory_bytes_max: limits::INSTANCE_MEMORY_BYTES_DEFAULT, grants: Arc::clone(&job.grants), args };
         let node = Arc::clone(self);
-        let stopper = Arc::clone(&guard.stopper);
         let (sender, receiver) = oneshot::channel();
         let drive = async move {
             let caller = node.driver_caller(&job, node.engine.next_worker());
@@ -116,10 +194,7 @@ impl Node {
             let _ = sender.send(result);
         };
         self.tracker.spawn_on(drive, &self.guests);
-        let result =
-            receiver.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::System, "the driver's thread broke down")));
-        guard.state = if matches!(result, Ok(0)) { JobState::Succeeded } else { JobState::Failed };
-        result
+        receiver.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::System, "the driver's thread broke down")))
     }
 
     /// Runs one function as a task and answers with its value as text.
@@ -131,7 +206,7 @@ impl Node {
         let program = Arc::clone(&request.program);
         let (job, mut guard) = self.open_job(request.id, request.program, &request.text, request.grants, None)?;
         let result = self.call_and_wait(&job, &function, values).await;
-        guard.state = if result.is_ok() { JobState::Succeeded } else { JobState::Failed };
+        guard.end = JobEnd::of(&result.as_ref().map(|_| 0).map_err(Clone::clone));
         result.map(|value| program.display(&value))
     }
 
@@ -162,30 +237,42 @@ impl Node {
         namespace: Option<String>,
     ) -> Result<(Arc<JobRun>, JobGuard), Error> {
         grants.check()?;
-        let spec = JobSpec {
-            id,
-            component: *program.digest(),
-            entrypoint: Arc::from(entrypoint),
-            namespace: namespace.map_or_else(|| Arc::from(format!("job-{id}")), Arc::from),
-        };
+        let namespace = namespace.unwrap_or_else(|| format!("job-{id}"));
+        let spec = Arc::new(JobSpec::new(id, *program.digest(), entrypoint, &namespace));
+        let job = self.take_in(Arc::clone(&spec), program, grants)?;
+        self.head.send(ToHead::JobStarted { spec, node: self.id });
+        self.head.flush();
+        let stopper = Arc::new(Stopper::default());
+        let guard = JobGuard { node: Arc::clone(self), job: id, stopper, end: JobEnd::stopped() };
+        Ok((job, guard))
+    }
+
+    /// Makes a job known here, so that its tasks can run.
+    fn take_in(
+        self: &Arc<Self>,
+        spec: Arc<JobSpec>,
+        program: Arc<Program>,
+        grants: Grants,
+    ) -> Result<Arc<JobRun>, Error> {
         let catalog = Catalog::new(program.description())?;
+        let id = spec.id;
         let job = Arc::new(JobRun {
-            spec: spec.clone(),
+            spec,
             program,
             catalog,
             grants: Arc::new(grants),
             services: Arc::new(NodeServices(Arc::clone(self))),
         });
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&job));
-        self.head.send(ToHead::JobStarted { spec });
-        self.head.flush();
-        let guard = JobGuard {
-            node: Arc::clone(self),
-            job: id,
-            stopper: Arc::new(Stopper::default()),
-            state: JobState::Stopped,
-        };
-        Ok((job, guard))
+        Ok(job)
+    }
+
+    /// Lets a job go that is over, unless a detached actor of it lives here.
+    pub(crate) fn forget_job(&self, id: JobId) {
+        self.reuse.drop_job(id);
+        if !self.has_actor_of(id) {
+            self.jobs.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        }
     }
 
     fn driver_caller(&self, job: &JobRun, worker: u64) -> Arc<Caller> {

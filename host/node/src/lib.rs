@@ -13,15 +13,19 @@
 mod actor;
 mod caller;
 mod catalog;
+mod fetch;
 mod job;
 mod link;
+mod network;
 mod node;
 mod output;
 mod reuse;
 mod services;
+mod state;
 mod worker;
 
 pub use job::{CallRequest, JobRequest};
+pub use network::{Alone, FetchError, Network};
 pub use node::{Node, NodeSettings};
 pub use output::{Line, OutputSink};
 pub use rayw_core::ownership::Tally;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use rayw_core::message::{FromHead, NodeLink};
-use rayw_core::view::{Resource, Rows, TaskSummaryRow};
 
 use crate::Node;
 
@@ -22,19 +21,5 @@ impl Node {
 impl NodeLink for LocalLink {
     fn deliver(&self, message: FromHead) {
         self.0.deliver_message(message);
-    }
-
-    fn rows(&self, resource: Resource) -> Rows {
-        match resource {
-            Resource::Objects => Rows::Objects(self.0.lock().ownership.object_rows(std::process::id(), "127.0.0.1")),
-            Resource::Tasks | Resource::Actors | Resource::Nodes | Resource::Jobs => {
-                let snapshot = self.0.lock().ownership.task_snapshot();
-                Rows::Tasks(snapshot.into_rows())
-            }
-        }
-    }
-
-    fn summary(&self) -> Vec<TaskSummaryRow> {
-        self.0.lock().ownership.summary()
     }
 }

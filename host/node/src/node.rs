@@ -5,9 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rayw_core::message::{FromHead, HeadLink, RequestId};
+use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
 use rayw_core::ownership::{Command, Event, Order, Ownership, Tally, WaitResult, WaiterId};
-use rayw_core::{ActorId, ActorSpec, Error, IdMap, JobId, Millis, NodeId, Resources, TaskId, limits};
+use rayw_core::{
+    ActorId, ActorSpec, Error, GroupSpec, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId,
+    limits,
+};
 use rayw_engine::Engine;
 use rayw_store::Store;
 use tokio::runtime::Handle;
@@ -16,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::Mailbox;
-use crate::job::JobRun;
+use crate::fetch::Fetches;
+use crate::job::{JobArrivals, JobRun};
+use crate::network::Network;
 use crate::output::OutputSink;
 use crate::reuse::ReusePool;
 use crate::worker::Stopper;
@@ -39,6 +44,12 @@ pub struct NodeSettings {
     pub output: OutputSink,
     /// Makes the ids of this cluster's tasks differ from those of other clusters.
     pub cluster: u64,
+    /// How others reach it.
+    pub at: NodeAddress,
+    /// Its labels.
+    pub labels: Labels,
+    /// How it reaches others.
+    pub network: Arc<dyn Network>,
 }
 
 /// A running node.
@@ -56,6 +67,15 @@ pub struct Node {
     pub(crate) jobs: RwLock<IdMap<JobId, Arc<JobRun>>>,
     pub(crate) reuse: ReusePool,
     pub(crate) requests: AtomicU64,
+    pub(crate) at: NodeAddress,
+    pub(crate) labels: Labels,
+    pub(crate) network: Arc<dyn Network>,
+    pub(crate) fetches: Fetches,
+    pub(crate) arrivals: JobArrivals,
+    /// Drivers that run here.
+    pub(crate) drivers: Mutex<IdMap<JobId, (Arc<JobSpec>, Arc<Stopper>)>>,
+    /// Nodes that will never be heard again.
+    pub(crate) dead: RwLock<IdSet<NodeId>>,
     /// Everything that runs guests; nothing outlives it.
     pub(crate) tracker: TaskTracker,
 }
@@ -70,7 +90,18 @@ pub(crate) struct State {
     /// Tasks that a worker has.
     pub(crate) running: IdMap<TaskId, Run>,
     pub(crate) mailboxes: IdMap<ActorId, Mailbox>,
-    pub(crate) found: HashMap<RequestId, oneshot::Sender<Result<Arc<ActorSpec>, Error>>>,
+    /// Questions to the head that are open; said again to a head that is new.
+    pub(crate) asked: HashMap<RequestId, (ToHead, Asker)>,
+    /// Constructors that another node was asked for.
+    pub(crate) constructors: HashMap<(ActorId, u32), oneshot::Sender<Result<Order, Error>>>,
+    /// Calls of other nodes that came too late for a life of an actor.
+    dropped: Vec<TaskId>,
+}
+
+/// Who waits for an answer of the head.
+pub(crate) enum Asker {
+    Actor(oneshot::Sender<Result<(Arc<ActorSpec>, NodeId), Error>>),
+    Group(oneshot::Sender<Result<Arc<GroupSpec>, Error>>),
 }
 
 /// A task that a worker has.
@@ -116,11 +147,20 @@ impl Node {
                 next_waiter: 0,
                 running: IdMap::default(),
                 mailboxes: IdMap::default(),
-                found: HashMap::new(),
+                asked: HashMap::new(),
+                constructors: HashMap::new(),
+                dropped: Vec::new(),
             }),
             jobs: RwLock::default(),
             reuse: ReusePool::default(),
             requests: AtomicU64::new(0),
+            at: settings.at,
+            labels: settings.labels,
+            network: settings.network,
+            fetches: Fetches::default(),
+            arrivals: JobArrivals::default(),
+            drivers: Mutex::default(),
+            dead: RwLock::default(),
             tracker: TaskTracker::new(),
         })
     }
@@ -202,7 +242,7 @@ impl Node {
         {
             let mut state = self.lock();
             for event in events {
-                state.apply(event, &*self.head, None, &mut after);
+                state.apply(event, self, None, &mut after);
             }
         }
         self.finish_up(after);
@@ -244,7 +284,7 @@ impl Node {
             let waiter = WaiterId(state.next_waiter);
             let poll = timeout == Some(Duration::ZERO);
             let event = Event::WaitStarted { waiter, objects, wait, caller, poll };
-            state.apply(event, &*self.head, Some(waiter), &mut after);
+            state.apply(event, self, Some(waiter), &mut after);
             let receiver = after.result.is_none().then(|| {
                 let (sender, receiver) = oneshot::channel();
                 state.waiters.insert(waiter, sender);
@@ -280,18 +320,90 @@ impl Node {
 
     pub(crate) fn deliver_message(self: &Arc<Self>, message: FromHead) {
         match message {
+            // Nobody may be waiting any more; then the answer is not needed.
             FromHead::ActorFound { request, result } => {
-                if let Some(asker) = self.lock().found.remove(&request) {
-                    // Nobody may be waiting any more; then the answer is not needed.
+                if let Some((_, Asker::Actor(asker))) = self.lock().asked.remove(&request) {
                     let _ = asker.send(result);
                 }
             }
-            FromHead::ActorStart { spec, incarnation } => self.start_actor(spec, incarnation),
+            FromHead::GroupFound { request, result } => {
+                if let Some((_, Asker::Group(asker))) = self.lock().asked.remove(&request) {
+                    let _ = asker.send(result);
+                }
+            }
+            FromHead::ActorStart { spec, owner, incarnation, inputs } => {
+                self.start_actor(spec, owner, incarnation, inputs);
+            }
+            FromHead::NodeFound { node, at } => self.network.found(node, &at),
+            FromHead::NodeDied { node, why } => {
+                self.dead.write().unwrap_or_else(PoisonError::into_inner).insert(node);
+                self.network.died(node);
+                self.handle(Event::FromHead(Box::new(FromHead::NodeDied { node, why })));
+            }
+            FromHead::NodeDraining { node } => tracing::info!(%node, "a node drains"),
+            FromHead::NodeLeave => self.network.leave(),
+            FromHead::DriverStart { spec } => self.start_driver(spec),
+            FromHead::DriverStop { job } => self.stop_driver(job),
+            FromHead::JobFound { job, result } => self.job_found(job, result),
+            FromHead::JobEnded { job } => {
+                self.stop_driver(job);
+                self.handle(Event::FromHead(Box::new(FromHead::JobEnded { job })));
+                self.forget_job(job);
+            }
             FromHead::ActorStop { actor, incarnation, graceful, reason, restart } => {
                 self.stop_actor(actor, incarnation, graceful, reason, restart);
             }
             other => self.handle(Event::FromHead(Box::new(other))),
         }
+    }
+
+    /// Takes what another node said.
+    pub fn peer_said(self: &Arc<Self>, from: NodeId, message: ToPeer) {
+        self.handle(Event::FromPeer { from, message: Box::new(message) });
+    }
+
+    /// Takes what the head said.
+    pub fn head_said(self: &Arc<Self>, message: FromHead) {
+        self.deliver_message(message);
+    }
+
+    /// Tells the head that the node is there, and all that it holds: at the start, and whenever the head
+    /// is a new one.
+    pub fn join(self: &Arc<Self>) {
+        let lives = self.actor_lives();
+        {
+            let mut state = self.lock();
+            self.head.send(ToHead::NodeJoined {
+                node: self.id,
+                at: self.at.clone(),
+                total: self.total.clone(),
+                labels: self.labels.clone(),
+            });
+            let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+            for (spec, _) in drivers.values() {
+                self.head.send(ToHead::JobStarted { spec: Arc::clone(spec), node: self.id });
+            }
+            for message in state.ownership.report().into_iter().chain(lives) {
+                self.head.send(message);
+            }
+            for question in self.jobs_asked() {
+                self.head.send(question);
+            }
+            for (question, _) in state.asked.values() {
+                self.head.send(question.clone());
+            }
+            self.head.send(ToHead::ReportEnded { node: self.id });
+        }
+        self.head.flush();
+    }
+
+    pub(crate) fn is_dead(&self, node: NodeId) -> bool {
+        self.dead.read().unwrap_or_else(PoisonError::into_inner).contains(&node)
+    }
+
+    /// The host part of its address.
+    pub(crate) fn ip(&self) -> String {
+        self.at.address.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host).to_owned()
     }
 
     /// Sleeps by the clock of the control runtime: a busy guest never holds it up.
@@ -307,13 +419,20 @@ impl Node {
 
 impl State {
     /// Tells the machine what happened and carries out its commands.
-    pub(crate) fn apply(&mut self, event: Event, head: &dyn HeadLink, asking: Option<WaiterId>, after: &mut After) {
+    pub(crate) fn apply(&mut self, event: Event, node: &Node, asking: Option<WaiterId>, after: &mut After) {
+        self.apply_one(event, node, asking, after);
+        while let Some(task) = self.dropped.pop() {
+            self.apply_one(Event::CallDropped(task), node, None, after);
+        }
+    }
+
+    fn apply_one(&mut self, event: Event, node: &Node, asking: Option<WaiterId>, after: &mut After) {
         let mut commands = std::mem::take(&mut self.commands);
         self.ownership.handle(event, now(), &mut commands);
         for command in commands.drain(..) {
             match command {
                 Command::ToHead(message) => {
-                    head.send(*message);
+                    node.head.send(*message);
                     after.has_mail = true;
                 }
                 Command::Run(order) => {
@@ -325,7 +444,19 @@ impl State {
                     Some(queued @ (Run::Queued | Run::Unwanted)) => *queued = Run::Unwanted,
                     None => {}
                 },
-                Command::Call { actor, incarnation, order } => self.post(actor, incarnation, order),
+                Command::Call { actor, incarnation, order } => {
+                    if let Some(task) = self.post(actor, incarnation, order) {
+                        self.dropped.push(task);
+                    }
+                }
+                Command::EndActor { actor, incarnation, reason } => self.post_end(actor, incarnation, reason),
+                Command::Construct { actor, incarnation, result } => {
+                    if let Some(life) = self.constructors.remove(&(actor, incarnation)) {
+                        // The life may have been stopped meanwhile.
+                        let _ = life.send(result);
+                    }
+                }
+                Command::ToPeer { node: to, message } => node.network.send(to, *message),
                 Command::FlagCancelled { actor, task } => self.flag(actor, task),
                 Command::Wake { waiter, result } => {
                     if Some(waiter) == asking {

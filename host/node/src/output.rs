@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rayw_core::{ActorId, NodeId, TaskId};
+use rayw_core::{ActorId, JobId, NodeId, TaskId};
 
 /// A line of a guest's output.
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub struct Line {
     pub stderr: bool,
     /// Whether the job's driver wrote it.
     pub driver: bool,
+    /// The job.
+    pub job: JobId,
     /// Name of the task.
     pub name: Arc<str>,
     /// The task.

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rayw_core::message::ToHead;
 use rayw_core::ownership::{Event, Found, Output as Made, WaitFor, WaitResult};
 use rayw_core::{
-    ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, ObjectId, RefId, Resources, Retries,
+    ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, NodeId, ObjectId, RefId, Retries,
     TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, limits,
 };
 use rayw_engine::{Answer, Caller, Output, Services};
 use tokio::sync::oneshot;
 
 use crate::Node;
-use crate::catalog::{actor_resources, check_returns};
-use crate::node::After;
+use crate::catalog::{actor_resources, check_returns, placement_of};
+use crate::fetch::Missing;
+use crate::node::{After, Asker};
 use crate::output::Line;
 
 /// The services of a node.
@@ -77,17 +78,25 @@ impl NodeServices {
             if let TaskKind::ActorCall { actor } = spec.kind {
                 state.ownership.admit_call(actor)?;
             }
-            let head = &*self.0.head;
             for put in puts {
-                state.apply(put, head, None, &mut after);
+                state.apply(put, &self.0, None, &mut after);
             }
-            state.apply(Event::Submitted(Arc::new(spec)), head, None, &mut after);
+            state.apply(Event::Submitted(Arc::new(spec)), &self.0, None, &mut after);
             if !carried.is_empty() {
-                state.apply(Event::Released(carried), head, None, &mut after);
+                state.apply(Event::Released(carried), &self.0, None, &mut after);
             }
         }
         self.0.finish_up(after);
         Ok(ids)
+    }
+
+    /// Takes a reference to an actor that was found by its name.
+    async fn know(&self, spec: Arc<ActorSpec>, owner: NodeId) -> Result<ActorId, Error> {
+        // Its methods are looked up in its own job's component.
+        self.0.job_here(spec.creation.job).await?;
+        let id = spec.id;
+        self.0.handle(Event::ActorKnown { spec, owner });
+        Ok(id)
     }
 
     fn actor_spec(&self, actor: ActorId) -> Result<Arc<ActorSpec>, Error> {
@@ -99,23 +108,43 @@ impl NodeServices {
             .ok_or_else(|| Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node")))
     }
 
-    fn values(&self, found: Vec<Found>) -> Result<Vec<Arc<Value>>, Error> {
-        let values = found.into_iter().map(|found| match found {
-            Found::Inline(value) => Ok(value),
-            Found::Stored(object) => self.0.load(object),
-        });
-        values.collect()
+    /// Brings ready objects to this node. What cannot be brought stays where it is: a `get` says why.
+    async fn bring_here(&self, objects: &[ObjectId], ready: &[u32], timeout: Option<Duration>) {
+        let is_far = |object: &ObjectId| !self.0.store.contains(*object);
+        let wanted = ready.iter().filter_map(|index| objects.get(*index as usize)).filter(|object| is_far(object));
+        let found: Vec<Found> = {
+            let state = self.0.lock();
+            wanted.filter_map(|object| state.ownership.found(*object)).collect()
+        };
+        let stored: Vec<&Found> = found.iter().filter(|found| matches!(found, Found::Stored(_))).collect();
+        if stored.is_empty() {
+            return;
+        }
+        let bringing = async {
+            for found in stored {
+                if let Found::Stored(stored) = found {
+                    // Lost or not, the object has been made, which is what was asked.
+                    let _ = self.0.bring(stored).await;
+                }
+            }
+        };
+        let limit = timeout.unwrap_or(limits::FETCH_TIMEOUT);
+        tokio::select! {
+            () = bringing => {}
+            () = self.0.sleep(limit) => {}
+        }
     }
 
     /// Asks the head about a name.
     async fn ask(
         &self,
         question: impl FnOnce(rayw_core::message::RequestId) -> ToHead,
-    ) -> Result<Arc<ActorSpec>, Error> {
+    ) -> Result<(Arc<ActorSpec>, NodeId), Error> {
         let request = self.0.next_request();
         let (sender, receiver) = oneshot::channel();
-        self.0.lock().found.insert(request, sender);
-        self.0.head.send(question(request));
+        let question = question(request);
+        self.0.lock().asked.insert(request, (question.clone(), Asker::Actor(sender)));
+        self.0.head.send(question);
         self.0.head.flush();
         receiver.await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::System, "the head went away before it answered: is the cluster shutting down?"))
@@ -160,6 +189,7 @@ impl Services for NodeServices {
             args,
             num_returns: template.num_returns,
             resources: template.resources,
+            placement: template.placement,
             max_retries: template.max_retries,
             retry_exceptions: template.retry_exceptions,
             max_calls: template.max_calls,
@@ -185,15 +215,26 @@ impl Services for NodeServices {
         timeout: Option<Duration>,
     ) -> Answer<'_, Vec<Arc<Value>>> {
         Box::pin(async move {
-            match self.0.wait(objects, WaitFor::Values, Some(caller.task), timeout).await {
-                WaitResult::Values(found) => self.values(found),
-                WaitResult::Failed(error) => Err(*error),
-                WaitResult::TimedOut { ready, of } => {
-                    let asked = timeout.unwrap_or_default();
-                    let message = format!("{ready} of {of} objects were ready after {asked:?}: wait longer");
-                    Err(Error::new(ErrorKind::GetTimeout, message))
+            let since = timeout.map(|timeout| (timeout, Instant::now()));
+            // Again whenever a copy was not where it was said to be: its owner says where it is now.
+            loop {
+                let left = since.map(|(timeout, since)| timeout.saturating_sub(since.elapsed()));
+                match self.0.wait(objects.clone(), WaitFor::Values, Some(caller.task), left).await {
+                    WaitResult::Values(found) => match self.0.found(&found).await {
+                        Ok(values) => return Ok(values),
+                        Err(Missing::Failed(error)) => return Err(error),
+                        Err(Missing::Lost(copies)) => self.0.handle(Event::CopiesMissing(copies)),
+                    },
+                    WaitResult::Failed(error) => return Err(*error),
+                    WaitResult::TimedOut { ready, of } => {
+                        let asked = timeout.unwrap_or_default();
+                        let message = format!("{ready} of {of} objects were ready after {asked:?}: wait longer");
+                        return Err(Error::new(ErrorKind::GetTimeout, message));
+                    }
+                    WaitResult::Ready(_) => {
+                        return Err(Error::new(ErrorKind::System, "a `get` was answered like a `wait`"));
+                    }
                 }
-                WaitResult::Ready(_) => Err(Error::new(ErrorKind::System, "a `get` was answered like a `wait`")),
             }
         })
     }
@@ -204,7 +245,7 @@ impl Services for NodeServices {
         objects: Vec<ObjectId>,
         num_ready: u32,
         timeout: Option<Duration>,
-        _fetch_local: bool,
+        fetch_local: bool,
     ) -> Answer<'_, Vec<u32>> {
         Box::pin(async move {
             let mut seen = IdSet::with_capacity_and_hasher(objects.len(), std::hash::BuildHasherDefault::default());
@@ -217,8 +258,14 @@ impl Services for NodeServices {
                     format!("`num_ready` is {num_ready}, it must be 1 to {}, the number of refs", objects.len());
                 return Err(Error::new(ErrorKind::InvalidArgument, message));
             }
+            let asked = fetch_local.then(|| objects.clone());
             match self.0.wait(objects, WaitFor::Ready(num_ready), Some(caller.task), timeout).await {
-                WaitResult::Ready(ready) => Ok(ready),
+                WaitResult::Ready(ready) => {
+                    if let Some(asked) = asked {
+                        self.bring_here(&asked, &ready, timeout).await;
+                    }
+                    Ok(ready)
+                }
                 WaitResult::TimedOut { .. } => Ok(Vec::new()),
                 WaitResult::Failed(error) => Err(*error),
                 WaitResult::Values(_) => Err(Error::new(ErrorKind::System, "a `wait` was answered like a `get`")),
@@ -265,6 +312,7 @@ impl Services for NodeServices {
                 args,
                 num_returns: 0,
                 resources: Arc::new(lifetime.clone()),
+                placement: Arc::new(placement_of(options.strategy.clone(), &options.label_selector)?),
                 max_retries: Retries::AtMost(0),
                 retry_exceptions: rayw_core::RetryExceptions::No,
                 max_calls: 1,
@@ -299,14 +347,17 @@ impl Services for NodeServices {
                 });
                 found.await
             } else {
-                Ok(Arc::clone(&spec))
+                Ok((Arc::clone(&spec), self.0.id))
             };
-            let result = found.map(|found| {
-                let id = found.id;
-                let is_new = id == spec.id;
-                self.0.handle(if is_new { Event::ActorCreated(found) } else { Event::ActorKnown(found) });
-                id
-            });
+            let result = match found {
+                Ok((found, owner)) if found.id != spec.id => self.know(found, owner).await,
+                Ok(_) => {
+                    let id = spec.id;
+                    self.0.handle(Event::ActorCreated(spec));
+                    Ok(id)
+                }
+                Err(error) => Err(error),
+            };
             self.0.handle(Event::Released(carried));
             result
         })
@@ -342,7 +393,8 @@ impl Services for NodeServices {
             name: options.name.as_deref().map_or_else(|| Arc::clone(&entry.name), Arc::from),
             args,
             num_returns: check_returns(options.num_returns.unwrap_or(1))?,
-            resources: Arc::new(Resources::default()),
+            resources: Arc::default(),
+            placement: Arc::default(),
             max_retries,
             retry_exceptions: options.retry_exceptions.unwrap_or_default(),
             max_calls: 0,
@@ -355,10 +407,8 @@ impl Services for NodeServices {
         Box::pin(async move {
             let owner = self.0.id;
             let namespace = namespace.unwrap_or_else(|| caller.namespace.to_string());
-            let found = self.ask(|request| ToHead::ActorLookup { owner, request, name, namespace }).await?;
-            let id = found.id;
-            self.0.handle(Event::ActorKnown(found));
-            Ok(id)
+            let (found, owner) = self.ask(|request| ToHead::ActorLookup { owner, request, name, namespace }).await?;
+            self.know(found, owner).await
         })
     }
 
@@ -392,6 +442,7 @@ impl Services for NodeServices {
             stderr: output == Output::Stderr,
             driver: caller.is_driver,
             name: Arc::clone(&caller.name),
+            job: caller.job,
             task: caller.task,
             actor: caller.actor,
             node: caller.node,

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rayw_core::ownership::{Event, Input, Order, Outcome, Output};
+use rayw_core::ownership::{Event, Order, Outcome, Output};
 use rayw_core::{Error, ErrorKind, ObjectId, TaskSpec, Value, limits};
 use rayw_engine::{Handles, Returned, Sandbox};
 use tokio::sync::Notify;
 
 use crate::Node;
 use crate::caller::Attempt;
+use crate::fetch::Missing;
 use crate::node::{After, Run};
 use crate::reuse::Reused;
 
@@ -37,7 +38,7 @@ impl Stopper {
         }
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
     }
 }
@@ -70,13 +71,14 @@ impl Node {
         let (spec, attempt) = (Arc::clone(&order.spec), order.attempt);
         let (outcome, handles) = match self.run_order(order).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
-            Err(error) => (Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id))), None),
+            Err(Missing::Failed(error)) => (Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id))), None),
+            Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
         };
         let mut after = After::default();
         {
             let mut state = self.lock();
             state.running.remove(&spec.id);
-            state.apply(Event::Finished { task: spec.id, attempt, outcome }, &*self.head, None, &mut after);
+            state.apply(Event::Finished { task: spec.id, attempt, outcome }, self, None, &mut after);
         }
         // The outputs are counted now, so the guest's own references can go.
         drop(handles);
@@ -89,7 +91,7 @@ impl Node {
         next
     }
 
-    async fn run_order(self: &Arc<Self>, order: Order) -> Result<(Vec<Output>, Handles), Error> {
+    async fn run_order(self: &Arc<Self>, order: Order) -> Result<(Vec<Output>, Handles), Missing> {
         let spec = &order.spec;
         let stopper = Arc::new(Stopper::default());
         let worker = self.engine.next_worker();
@@ -100,8 +102,8 @@ impl Node {
                 let returned = result?;
                 Ok((self.outputs(spec, returned.values), returned.handles))
             }
-            Ended::Stopped => Err(cancelled(spec)),
-            Ended::TimedOut(timeout) => Err(timed_out(spec, timeout)),
+            Ended::Stopped => Err(cancelled(spec).into()),
+            Ended::TimedOut(timeout) => Err(timed_out(spec, timeout).into()),
         }
     }
 
@@ -113,17 +115,17 @@ impl Node {
             if let Some(Run::Unwanted) = state.running.insert(spec.id, Run::Begun(stopper)) {
                 return Err(cancelled(spec));
             }
-            state.apply(Event::Started { task: spec.id, worker }, &*self.head, None, &mut after);
+            state.apply(Event::Started { task: spec.id, worker }, self, None, &mut after);
         }
         self.finish_up(after);
         Ok(())
     }
 
     /// Runs the task's function in an instance of its own, or in one that may serve again.
-    async fn invoke(self: &Arc<Self>, order: &Order, worker: u64) -> Result<Returned, Error> {
+    async fn invoke(self: &Arc<Self>, order: &Order, worker: u64) -> Result<Returned, Missing> {
         let spec = &order.spec;
-        let job = self.job(spec.job)?;
-        let inputs = self.fetch(&order.inputs)?;
+        let job = self.job_here(spec.job).await?;
+        let inputs = self.inputs(&order.inputs).await?;
         let reused = self.reuse.take(spec);
         let worker = reused.as_ref().map_or(worker, |reused| reused.worker);
         let caller = self.caller(spec, &job, Attempt { number: order.attempt, worker, restarts: 0 });
@@ -142,16 +144,7 @@ impl Node {
             reused.calls += 1;
             self.reuse.keep(spec, reused);
         }
-        result
-    }
-
-    /// Arguments as values; those in the store are read, from a file if they were spilled.
-    pub(crate) fn fetch(&self, inputs: &[Input]) -> Result<Vec<Arc<Value>>, Error> {
-        let values = inputs.iter().map(|input| match input {
-            Input::Inline(value) => Ok(Arc::clone(value)),
-            Input::Stored(object) => self.load(*object),
-        });
-        values.collect()
+        result.map_err(Missing::Failed)
     }
 
     pub(crate) fn load(&self, object: ObjectId) -> Result<Arc<Value>, Error> {
@@ -176,7 +169,7 @@ impl Node {
             tokio::task::block_in_place(|| self.store.put(object, value))
         };
         match stored {
-            Ok(()) => Output::Stored { size, refs },
+            Ok(()) => Output::Stored { at: vec![self.id], size, refs },
             Err(error) => Output::Failed(Box::new(error)),
         }
     }

@@ -53,6 +53,8 @@ struct Stored {
     place: Place,
     size: u64,
     used: u64,
+    /// Others have it too: it is dropped rather than written to a file.
+    is_copy: bool,
 }
 
 #[derive(Debug)]
@@ -77,6 +79,24 @@ impl Store {
     /// `ObjectStoreFull` when there is no room and nothing can be spilled,
     /// `OutOfDisk` when what should go to disk does not fit there.
     pub fn put(&self, id: ObjectId, value: Value) -> Result<(), Error> {
+        self.insert(id, value, false)
+    }
+
+    /// Stores a copy of an object that another store has too. Where room is short it is dropped.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn put_copy(&self, id: ObjectId, value: Value) -> Result<(), Error> {
+        self.insert(id, value, true)
+    }
+
+    /// Whether the object is here, in memory or on disk.
+    #[must_use]
+    pub fn contains(&self, id: ObjectId) -> bool {
+        self.lock().objects.contains_key(&id)
+    }
+
+    fn insert(&self, id: ObjectId, value: Value, is_copy: bool) -> Result<(), Error> {
         let size = value.size();
         let mut table = self.lock();
         if table.objects.contains_key(&id) {
@@ -106,7 +126,7 @@ impl Store {
         table.memory_bytes += size;
         table.uses += 1;
         let used = table.uses;
-        table.objects.insert(id, Stored { place: Place::Memory(Arc::new(value)), size, used });
+        table.objects.insert(id, Stored { place: Place::Memory(Arc::new(value)), size, used, is_copy });
         Ok(())
     }
 
@@ -195,6 +215,11 @@ impl Table {
         for id in victims(unread.collect(), bytes) {
             let Some(stored) = self.objects.get_mut(&id) else { continue };
             let Place::Memory(value) = &stored.place else { continue };
+            if stored.is_copy {
+                self.memory_bytes -= stored.size;
+                self.objects.remove(&id);
+                continue;
+            }
             spill.write(id, &value.data)?;
             let place = Place::Disk { codec: value.codec, refs: value.refs.clone(), data_bytes: value.data.len() };
             stored.place = place;

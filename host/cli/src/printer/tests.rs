@@ -31,7 +31,17 @@ impl Write for Screen {
 fn line(text: &str) -> Line {
     let task = JobId::numbered(1).driver(7);
     let node = NodeId([0xab; 16]);
-    Line { stderr: false, driver: false, name: "square".into(), task, actor: None, node, text: text.into(), ends: true }
+    Line {
+        stderr: false,
+        driver: false,
+        job: JobId::numbered(1),
+        name: "square".into(),
+        task,
+        actor: None,
+        node,
+        text: text.into(),
+        ends: true,
+    }
 }
 
 /// Runs `say` against a printer whose two streams are one screen, and gives what it shows.

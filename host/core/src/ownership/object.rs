@@ -281,7 +281,9 @@ impl Ownership {
         }
     }
 
-    pub(super) fn found(&self, id: ObjectId) -> Option<Found> {
+    /// The value of an object, or where it is; `None` while it is not made, or when it failed.
+    #[must_use]
+    pub fn found(&self, id: ObjectId) -> Option<Found> {
         match &self.objects.get(&id)?.place {
             Place::Inline(value) => Some(Found::Inline(Arc::clone(value))),
             Place::Stored { at, size, .. } => Some(Found::Stored(Stored {
