@@ -18,14 +18,15 @@ enum May {
 }
 
 /// One line per member of the workspace. Tests of a crate (`dev-dependencies`) are free.
-const ARROWS: [(&str, May); 11] = [
+const ARROWS: [(&str, May); 12] = [
     ("rayw-core", May::Use(&[])),
     ("rayw-proto", May::Use(&["rayw-core"])),
     ("rayw-store", May::Use(&["rayw-core"])),
     ("rayw-engine", May::Use(&["rayw-core"])),
-    ("rayw-node", May::Use(&["rayw-core", "rayw-proto", "rayw-store", "rayw-engine"])),
-    ("rayw-head", May::Use(&["rayw-core", "rayw-proto"])),
-    ("rayw-cli", May::Use(&["rayw-core", "rayw-proto", "rayw-node", "rayw-head"])),
+    ("rayw-wire", May::Use(&["rayw-core", "rayw-proto"])),
+    ("rayw-node", May::Use(&["rayw-core", "rayw-proto", "rayw-store", "rayw-engine", "rayw-wire"])),
+    ("rayw-head", May::Use(&["rayw-core", "rayw-proto", "rayw-wire"])),
+    ("rayw-cli", May::Use(&["rayw-core", "rayw-proto", "rayw-node", "rayw-head", "rayw-wire"])),
     ("rayw", May::Use(&["rayw-macros"])),
     ("rayw-macros", May::Use(&[])),
     ("rayw-tests", May::UseAll),

@@ -123,3 +123,40 @@ pub const FETCH_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// How long one node may take to tell its tasks or objects to somebody who lists those of all nodes.
 pub const STATE_OF_NODE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Bytes of messages to one process that it has not confirmed yet. At 200 MB/s this is what comes
+/// together until a silent node is declared dead; beyond it the other side is taken for lost.
+pub const LINK_BYTES_MAX: usize = 512 << 20;
+
+/// Bytes of messages in one packet: enough that a packet's own cost does not show, little enough that
+/// the first message in it does not wait for the last.
+pub const LINK_BATCH_BYTES: usize = 1 << 20;
+
+/// Packets that may wait for the network beside the ones it carries.
+pub const LINK_PACKETS_QUEUED: usize = 4;
+
+/// How long a link waits before it dials again: the first time, and at most. The first is below what a
+/// person notices, the last keeps a cluster that waits for its head from hammering it.
+pub const LINK_RETRY_MIN: Duration = Duration::from_millis(10);
+/// See [`LINK_RETRY_MIN`].
+pub const LINK_RETRY_MAX: Duration = Duration::from_millis(500);
+
+/// How long dialling another process and its greeting may take each. Half of what a node has before it
+/// is declared dead, so that one lost packet costs a second try and not the node.
+pub const LINK_CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How often an idle connection is tried, and how long the answer may take: a cable that was pulled
+/// breaks a connection within the time that declares a node dead.
+pub const LINK_KEEPALIVE: Duration = Duration::from_secs(1);
+/// See [`LINK_KEEPALIVE`].
+pub const LINK_KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Nodes that one node may send to before it knows their addresses, and dead ones that it remembers.
+pub const PEERS_MAX: usize = 10_000;
+
+/// Connections that one process accepts at once: a link from each of a thousand nodes and as many
+/// transfers, below the usual limit of open files.
+pub const CONNECTIONS_MAX: usize = 4_096;
+
+/// How long a transfer of an object may stand still before it is given up.
+pub const FETCH_STALL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,329 @@
+//! A process of a cluster: the head with a node beside it, or a node.
+//!
+//! ```text
+//!   rayw start --head                          rayw start --address HEAD:PORT
+//!   ┌──────────────────────────────┐           ┌──────────────────────────┐
+//!   │ Head ◀─ function calls ─ Node│◀─ links ─▶│ Node                     │
+//!   │   ▲ state, control           │           │                          │
+//!   └───┴── Endpoint: one port ────┘           └── Endpoint: one port ────┘
+//! ```
+//!
+//! A node that the head took for dead is not taken back: its work runs elsewhere by then. It lets go of
+//! everything and joins as a new node.
+
+mod network;
+mod printed;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rayw_core::message::{FromHead, HeadLink, NodeAddress, NodeLink, ToHead, ToPeer};
+use rayw_core::{Error, ErrorKind, Labels, NodeId, ObjectId, Value, limits};
+use rayw_head::Head;
+use rayw_node::{Network, Node, NodeSettings};
+use rayw_proto::{BoxFuture, ControlClient, ControlSource, StateClient, StateSource};
+use rayw_wire::{Endpoint, HeadInbox, HealthTiming, NodeInbox, ObjectSource};
+use tokio::runtime::{Handle, Runtime};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::machine;
+use network::ClusterNetwork;
+use printed::Printed;
+
+/// What a process of a cluster is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// The head, with a node beside it.
+    Head,
+    /// A node of the cluster whose head is at this `host:port`.
+    Node(String),
+}
+
+/// How a process of a cluster is set up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServeSettings {
+    /// What it is.
+    pub role: Role,
+    /// Where it listens; port 0 for any.
+    pub listen: SocketAddr,
+    /// What others dial, where that differs.
+    pub advertise: Option<String>,
+    /// The node's name, for people.
+    pub name: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// What it offers.
+    pub offer: machine::Offer,
+    /// Where compiled components are kept; nowhere when absent.
+    pub cache_dir: Option<PathBuf>,
+    /// What it keeps on disk: spilled objects, working directories, at the head components and logs.
+    pub dir: PathBuf,
+    /// How often nodes say that they are there.
+    pub heartbeat_period: Duration,
+    /// After how long without a word a node is dead.
+    pub node_timeout: Duration,
+}
+
+/// A process that is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// `host:port` that others dial.
+    pub address: String,
+    /// Its node.
+    pub node: NodeId,
+}
+
+/// Why a process of a cluster ended.
+enum End {
+    /// It was asked to.
+    Asked,
+    /// The head took its node for dead.
+    Fenced(String),
+}
+
+/// Serves until `stop` is cancelled or the head lets the node go.
+///
+/// # Errors
+/// When the port cannot be had, a directory cannot be used, or an option is wrong.
+pub fn serve(settings: &ServeSettings, stop: &CancellationToken, ready: impl Fn(&Ready)) -> Result<(), Error> {
+    loop {
+        match life(settings, stop, &ready)? {
+            End::Asked => return Ok(()),
+            End::Fenced(why) => {
+                tracing::error!(why, "the head took this node for dead: it joins again as a new one");
+            }
+        }
+    }
+}
+
+fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Ready)) -> Result<End, Error> {
+    let parts = machine::Parts::new(&settings.offer, settings.cache_dir.clone(), &settings.dir)?;
+    let control = parts.control.handle().clone();
+    let shutdown = CancellationToken::new();
+    let endpoint = Endpoint::bind(settings.listen, settings.advertise.clone(), control.clone())?;
+    let id = machine::node_id(parts.seed);
+    let at = NodeAddress {
+        address: endpoint.address().to_owned(),
+        name: settings.name.clone(),
+        is_head_node: settings.role == Role::Head,
+    };
+    let leave = CancellationToken::new();
+    let fenced = Arc::new(Mutex::new(None));
+    let clocks = TaskTracker::new();
+    // The node's end of the links is made before the node, which needs the links: it is filled in below.
+    let inbox = Arc::new(NodeEnd { node: Mutex::new(None), fenced: Arc::clone(&fenced), leave: leave.clone() });
+    endpoint.serve_node(id, inbox.clone(), inbox.clone());
+
+    let head = match &settings.role {
+        Role::Head => {
+            let head = Head::open(settings.dir.join("head"))?;
+            let timing = HealthTiming { period: settings.heartbeat_period, timeout: settings.node_timeout };
+            let end = HeadEnd { head: Arc::clone(&head), runtime: control.clone() };
+            endpoint.serve_head(parts.seed.max(1), Arc::new(end), timing);
+            clocks.spawn_on(Arc::clone(&head).keep_time(shutdown.clone()), &control);
+            Some(head)
+        }
+        Role::Node(_) => None,
+    };
+    let (link, head_address): (Arc<dyn HeadLink>, String) = match (&settings.role, &head) {
+        (Role::Node(address), _) => (endpoint.connect_head(id, at.clone(), address), address.clone()),
+        (Role::Head, Some(head)) => (head.clone(), endpoint.address().to_owned()),
+        (Role::Head, None) => return Err(Error::new(ErrorKind::System, "the head did not come up")),
+    };
+    let printed = Printed::new(link);
+    clocks.spawn_on(Arc::clone(&printed).keep_flushing(shutdown.clone()), &control);
+    let network = Arc::new(ClusterNetwork {
+        endpoint: Arc::clone(&endpoint),
+        addresses: Mutex::default(),
+        head: head_address,
+        head_here: head.clone().map(|head| head as Arc<dyn ControlSource>),
+        working_dirs: settings.dir.join("working"),
+        leave: leave.clone(),
+    });
+    let node = Node::new(
+        NodeSettings {
+            id,
+            total: parts.total.clone(),
+            engine: Arc::clone(&parts.engine),
+            store: parts.store,
+            guests: parts.guests.handle().clone(),
+            control: control.clone(),
+            output: printed.sink(),
+            cluster: parts.seed,
+            at,
+            labels: settings.labels.clone(),
+            network: network as Arc<dyn Network>,
+        },
+        printed.clone(),
+    );
+    *inbox.node.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&node));
+    clocks.spawn_on(Arc::clone(&node).keep_time(shutdown.clone()), &control);
+    clocks.close();
+    let state: Arc<dyn StateSource> = match &head {
+        Some(head) => {
+            head.attach(id, node.link(), node.state());
+            head.clone()
+        }
+        None => node.state(),
+    };
+    endpoint.start(rayw_proto::routes(state, head.clone().map(|head| head as Arc<dyn ControlSource>)), shutdown.clone());
+    node.join();
+    ready(&Ready { address: endpoint.address().to_owned(), node: id });
+
+    parts.control.block_on(async {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = leave.cancelled() => {}
+        }
+    });
+    end_life(&node, &endpoint, &shutdown, &clocks, parts.guests, parts.control);
+    inbox.node.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let why = fenced.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Ok(match why {
+        Some(why) if !stop.is_cancelled() => End::Fenced(why),
+        Some(_) | None => End::Asked,
+    })
+}
+
+fn end_life(
+    node: &Arc<Node>,
+    endpoint: &Arc<Endpoint>,
+    shutdown: &CancellationToken,
+    clocks: &TaskTracker,
+    guests: Runtime,
+    control: Runtime,
+) {
+    control.block_on(async {
+        if !node.drain().await {
+            tracing::warn!("some guests did not end in {:?} and are dropped", limits::SHUTDOWN_GRACE);
+        }
+        shutdown.cancel();
+        clocks.wait().await;
+        if tokio::time::timeout(limits::SHUTDOWN_GRACE, endpoint.stopped()).await.is_err() {
+            tracing::warn!("some connections did not end in {:?} and are dropped", limits::SHUTDOWN_GRACE);
+        }
+    });
+    guests.shutdown_timeout(limits::SHUTDOWN_GRACE);
+    control.shutdown_background();
+}
+
+/// What comes in over the network for the node.
+struct NodeEnd {
+    node: Mutex<Option<Arc<Node>>>,
+    fenced: Arc<Mutex<Option<String>>>,
+    leave: CancellationToken,
+}
+
+impl NodeEnd {
+    fn node(&self) -> Option<Arc<Node>> {
+        self.node.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl NodeInbox for NodeEnd {
+    fn from_head(&self, message: FromHead) {
+        if let Some(node) = self.node() {
+            node.head_said(message);
+        }
+    }
+
+    fn from_peer(&self, from: NodeId, message: ToPeer) {
+        if let Some(node) = self.node() {
+            node.peer_said(from, message);
+        }
+    }
+
+    fn head_is_new(&self) {
+        if let Some(node) = self.node() {
+            node.join();
+        }
+    }
+
+    fn fenced(&self, why: &str) {
+        *self.fenced.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_owned());
+        self.leave.cancel();
+    }
+}
+
+impl ObjectSource for NodeEnd {
+    fn open(&self, object: ObjectId) -> BoxFuture<Option<Arc<Value>>> {
+        let node = self.node();
+        Box::pin(async move { node?.open(object).await })
+    }
+}
+
+/// What comes in over the network for the head.
+struct HeadEnd {
+    head: Arc<Head>,
+    runtime: Handle,
+}
+
+impl HeadInbox for HeadEnd {
+    fn message(&self, message: ToHead) {
+        self.head.send(message);
+    }
+
+    fn flush(&self) {
+        HeadLink::flush(self.head.as_ref());
+    }
+
+    fn joined(&self, node: NodeId, at: NodeAddress, link: Arc<dyn NodeLink>) {
+        let state = FarState { address: at.address, runtime: self.runtime.clone() };
+        self.head.attach(node, link, Arc::new(state));
+    }
+
+    fn is_dead(&self, node: NodeId) -> bool {
+        self.head.is_dead(node)
+    }
+
+    fn lost(&self, node: NodeId, why: String) {
+        self.head.send(ToHead::NodeLost { node, why });
+        HeadLink::flush(self.head.as_ref());
+    }
+}
+
+/// The state of a node in another process. Asked rarely, so that a connection each time costs nothing.
+struct FarState {
+    address: String,
+    runtime: Handle,
+}
+
+impl FarState {
+    fn ask<T, F>(&self, question: impl FnOnce(StateClient) -> F + Send + 'static) -> BoxFuture<Result<T, Error>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send,
+    {
+        let address = self.address.clone();
+        let asking = self.runtime.spawn(async move { question(StateClient::connect_tcp(&address).await?).await });
+        Box::pin(async move {
+            asking.await.map_err(|error| Error::new(ErrorKind::System, "asking a node broke down").caused_by(error))?
+        })
+    }
+}
+
+impl StateSource for FarState {
+    fn list(&self, query: rayw_core::view::Query) -> BoxFuture<Result<rayw_core::view::Answer, Error>> {
+        self.ask(|client| async move { client.list(query).await })
+    }
+
+    fn get(
+        &self,
+        resource: rayw_core::view::Resource,
+        id: String,
+    ) -> BoxFuture<Result<Option<rayw_core::view::Rows>, Error>> {
+        self.ask(move |client| async move { client.get(resource, id).await })
+    }
+
+    fn summary(&self) -> BoxFuture<Result<Vec<rayw_core::view::TaskSummaryRow>, Error>> {
+        self.ask(|client| async move { client.summary().await })
+    }
+}
+
+/// A client of the head at that address.
+pub(crate) async fn head_at(address: &str) -> Result<ControlClient, Error> {
+    ControlClient::connect(address).await
+}

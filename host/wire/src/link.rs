@@ -1,0 +1,153 @@
+//! The pure half of a link: what was sent is kept until it is confirmed, and taken once, in order.
+//!
+//! ```text
+//!  push ─▶ Outbound [4 5 6 7]  ──batch(first, payloads)──▶  Inbound(last 3) ─▶ 4 5 6 7
+//!              ▲      confirmed(3)  ◀────────── last ──────────┘
+//!              └ reconnected(last): what is confirmed goes, the rest is sent again
+//! ```
+//!
+//! There is no IO and no clock here. Whatever a channel does to batches and
+//! confirmations, losing, doubling and swapping them, what comes out of an
+//! [`Inbound`] is what went into its [`Outbound`]; a gap is refused, and the
+//! caller answers it by connecting again.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+/// Messages on their way out, numbered from 1.
+#[derive(Debug)]
+pub(crate) struct Outbound<T> {
+    /// The number of the first message in `kept`.
+    first: u64,
+    /// What is not confirmed, with its size.
+    kept: VecDeque<(T, usize)>,
+    /// How many of `kept` the present connection was given.
+    sent: usize,
+    /// The sizes in `kept`.
+    bytes: usize,
+}
+
+/// Messages to be sent together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Batch<T> {
+    /// The number of the first one.
+    pub(crate) first: u64,
+    /// The messages.
+    pub(crate) payloads: Vec<T>,
+}
+
+/// The receiver confirms what was never sent, or has forgotten what it confirmed: it is not the one
+/// that this link was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the receiver has messages up to {confirmed}, but should have {from} to {to}: it is not the one it was")]
+pub(crate) struct Mismatch {
+    confirmed: u64,
+    from: u64,
+    to: u64,
+}
+
+impl<T> Default for Outbound<T> {
+    fn default() -> Self {
+        Self { first: 1, kept: VecDeque::new(), sent: 0, bytes: 0 }
+    }
+}
+
+impl<T: Clone> Outbound<T> {
+    /// Takes a message behind the others.
+    pub(crate) fn push(&mut self, payload: T, bytes: usize) {
+        self.bytes += bytes;
+        self.kept.push_back((payload, bytes));
+    }
+
+    /// Bytes that are not confirmed.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether there is something that the present connection was not given.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.sent < self.kept.len()
+    }
+
+    /// The next messages for the present connection: at least one where there is one, and no more than
+    /// `bytes_max` allow.
+    pub(crate) fn batch(&mut self, bytes_max: usize) -> Option<Batch<T>> {
+        let first = self.first + self.sent as u64;
+        let mut bytes = 0;
+        let mut payloads = Vec::new();
+        for (payload, size) in self.kept.range(self.sent..) {
+            bytes += size;
+            if bytes > bytes_max && !payloads.is_empty() {
+                break;
+            }
+            payloads.push(payload.clone());
+        }
+        self.sent += payloads.len();
+        (!payloads.is_empty()).then_some(Batch { first, payloads })
+    }
+
+    /// The receiver has everything up to `last`.
+    pub(crate) fn confirmed(&mut self, last: u64) -> Result<(), Mismatch> {
+        let sent_last = self.first - 1 + self.sent as u64;
+        if last > sent_last {
+            return Err(Mismatch { confirmed: last, from: self.first - 1, to: sent_last });
+        }
+        self.let_go(last);
+        Ok(())
+    }
+
+    /// A new connection to a receiver that has everything up to `last`: the rest is sent again.
+    pub(crate) fn reconnected(&mut self, last: u64) -> Result<(), Mismatch> {
+        let (from, to) = (self.first - 1, self.first - 1 + self.kept.len() as u64);
+        if last < from || last > to {
+            return Err(Mismatch { confirmed: last, from, to });
+        }
+        self.sent = 0;
+        self.let_go(last);
+        Ok(())
+    }
+
+    /// Drops what is confirmed. An old confirmation, overtaken by a newer one, changes nothing.
+    fn let_go(&mut self, last: u64) {
+        while self.first <= last {
+            let Some((_, bytes)) = self.kept.pop_front() else { return };
+            self.first += 1;
+            self.bytes -= bytes;
+            self.sent = self.sent.saturating_sub(1);
+        }
+    }
+}
+
+/// What has come in.
+#[derive(Debug, Default)]
+pub(crate) struct Inbound {
+    last: u64,
+}
+
+/// Messages are missing before these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("message {found} came where {expected} was next; the sender is to connect again")]
+pub(crate) struct Gap {
+    expected: u64,
+    found: u64,
+}
+
+impl Inbound {
+    /// The number of the last message that was taken.
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Takes messages numbered from `first` on. Says how many of them, from the start, were taken before.
+    pub(crate) fn take(&mut self, first: u64, count: usize) -> Result<usize, Gap> {
+        let expected = self.last + 1;
+        if first == 0 || first > expected {
+            return Err(Gap { expected, found: first });
+        }
+        let known = usize::try_from(expected - first).unwrap_or(usize::MAX).min(count);
+        self.last += (count - known) as u64;
+        Ok(known)
+    }
+}

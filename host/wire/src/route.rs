@@ -1,0 +1,181 @@
+//! The three ways that messages go: node to head, head to node, node to node.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use rayw_core::NodeId;
+use rayw_core::message::{FromHead, HeadLink, NodeAddress, NodeLink, ToHead};
+use rayw_proto::wire;
+use rayw_proto::wire::hello::From;
+use tokio_util::sync::CancellationToken;
+
+use crate::ends::{Ends, LocalHead, VERSION};
+use crate::queue::Queue;
+use crate::sender::Route;
+
+/// The head, seen from a node in another process.
+///
+/// Dropping it ends the link.
+#[derive(Debug)]
+pub struct RemoteHead {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl RemoteHead {
+    /// Drops what waits. In [`crate::NodeInbox::head_is_new`] a node can call it under its lock, before it
+    /// joins again: then nothing that it said to the former head goes ahead of that.
+    pub fn discard(&self) {
+        self.queue.discard();
+    }
+}
+
+impl HeadLink for RemoteHead {
+    fn send(&self, message: ToHead) {
+        self.queue.push(&message);
+    }
+
+    fn flush(&self) {}
+}
+
+impl Drop for RemoteHead {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// A node, seen from the head in another process. Dropping it ends the link.
+#[derive(Debug)]
+pub(crate) struct RemoteNode {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl NodeLink for RemoteNode {
+    fn deliver(&self, message: FromHead) {
+        self.queue.push(&message);
+    }
+}
+
+impl Drop for RemoteNode {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// From a node to the head.
+pub(crate) struct ToHeadRoute {
+    pub(crate) ends: Arc<Ends>,
+    pub(crate) node: NodeId,
+    pub(crate) at: NodeAddress,
+    pub(crate) address: String,
+    /// The head's session, once known.
+    pub(crate) session: Mutex<Option<u64>>,
+}
+
+impl Route for ToHeadRoute {
+    fn name(&self) -> String {
+        "the head".to_owned()
+    }
+
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn hello(&self) -> Option<wire::Hello> {
+        // Answers of the head need somebody to give them to.
+        self.ends.node().filter(|local| local.id == self.node)?;
+        let NodeAddress { address, name, is_head_node } = self.at.clone();
+        Some(wire::Hello {
+            version: VERSION.to_owned(),
+            from: Some(From::Node(self.node.0.to_vec())),
+            to: Vec::new(),
+            session: self.session.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(0),
+            at: Some(wire::LinkAddress { address, name, is_head_node }),
+        })
+    }
+
+    fn welcomed(&self, session: u64, queue: &Queue) {
+        let before = self.session.lock().unwrap_or_else(PoisonError::into_inner).replace(session);
+        let Some(local) = self.ends.node().filter(|local| local.id == self.node) else { return };
+        if before.is_some_and(|before| before != session) {
+            queue.discard();
+            local.inbox.head_is_new();
+        }
+        // Only now: what the new head says must not come before the word that it is new.
+        local.set_head_session(session);
+    }
+
+    fn ended(&self, why: &str) {
+        if let Some(local) = self.ends.node().filter(|local| local.id == self.node) {
+            local.inbox.fenced(why);
+        }
+    }
+}
+
+/// From the head to a node.
+pub(crate) struct ToNodeRoute {
+    pub(crate) head: Weak<LocalHead>,
+    pub(crate) session: u64,
+    pub(crate) node: NodeId,
+    pub(crate) address: String,
+}
+
+impl Route for ToNodeRoute {
+    fn name(&self) -> String {
+        format!("node {}", self.node)
+    }
+
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn hello(&self) -> Option<wire::Hello> {
+        Some(wire::Hello {
+            version: VERSION.to_owned(),
+            from: Some(From::Head(self.session)),
+            to: self.node.0.to_vec(),
+            session: 0,
+            at: None,
+        })
+    }
+
+    fn welcomed(&self, _: u64, _: &Queue) {}
+
+    fn ended(&self, why: &str) {
+        if let Some(head) = self.head.upgrade() {
+            head.lose(self.node, format!("the link to it is broken: {why}"));
+        }
+    }
+}
+
+/// From a node to another.
+pub(crate) struct ToPeerRoute {
+    pub(crate) ends: Arc<Ends>,
+    pub(crate) node: NodeId,
+    pub(crate) address: String,
+}
+
+impl Route for ToPeerRoute {
+    fn name(&self) -> String {
+        format!("node {}", self.node)
+    }
+
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn hello(&self) -> Option<wire::Hello> {
+        let own = self.ends.node()?.id;
+        Some(wire::Hello {
+            version: VERSION.to_owned(),
+            from: Some(From::Node(own.0.to_vec())),
+            to: self.node.0.to_vec(),
+            session: 0,
+            at: None,
+        })
+    }
+
+    fn welcomed(&self, _: u64, _: &Queue) {}
+
+    fn ended(&self, _: &str) {}
+}
