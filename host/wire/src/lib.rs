@@ -39,5 +39,6 @@ mod source;
 
 pub use endpoint::Endpoint;
 pub use inbox::{BoxFuture, HeadInbox, HealthTiming, NodeInbox, ObjectSource};
+pub use object::FetchError;
 pub use peers::Peers;
 pub use route::RemoteHead;

@@ -3,4 +3,5 @@
 
 mod faults;
 mod messages;
+mod objects;
 mod support;

@@ -20,7 +20,7 @@ use tonic::service::Routes;
 /// Something that came in.
 pub(crate) enum News {
     Message(ToHead),
-    Joined(NodeId, NodeAddress, Arc<dyn NodeLink>),
+    Joined(NodeId, Arc<dyn NodeLink>),
     Lost(NodeId, String),
     FromHead(FromHead),
     FromPeer(NodeId, ToPeer),
@@ -51,7 +51,7 @@ impl End {
 
     pub(crate) async fn joined(&mut self) -> (NodeId, Arc<dyn NodeLink>) {
         match self.next().await {
-            News::Joined(node, _, link) => (node, link),
+            News::Joined(node, link) => (node, link),
             _ => panic!("a node joins first"),
         }
     }
@@ -73,8 +73,8 @@ impl HeadInbox for Notes {
         self.put(News::Message(message));
     }
     fn flush(&self) {}
-    fn joined(&self, node: NodeId, at: NodeAddress, link: Arc<dyn NodeLink>) {
-        self.put(News::Joined(node, at, link));
+    fn joined(&self, node: NodeId, _: NodeAddress, link: Arc<dyn NodeLink>) {
+        self.put(News::Joined(node, link));
     }
     fn is_dead(&self, _: NodeId) -> bool {
         self.dead.load(Ordering::Relaxed)
