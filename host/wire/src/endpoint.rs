@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayw_core::message::{NodeAddress, NodeLink};
-use rayw_core::{Error, ErrorKind, NodeId};
+use rayw_core::{Error, ErrorKind, NodeId, ObjectId, Value};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -12,6 +12,7 @@ use tonic::service::Routes;
 use crate::accept;
 use crate::ends::Ends;
 use crate::inbox::{HeadInbox, HealthTiming, NodeInbox, ObjectSource};
+use crate::object::{FetchError, Fetching};
 use crate::peers::Peers;
 use crate::queue::Queue;
 use crate::route::{RemoteHead, ToHeadRoute};
@@ -20,6 +21,7 @@ use crate::route::{RemoteHead, ToHeadRoute};
 pub struct Endpoint {
     pub(crate) ends: Arc<Ends>,
     peers: Arc<Peers>,
+    fetching: Fetching,
     address: String,
     listening: SocketAddr,
     /// Until it is started.
@@ -49,7 +51,14 @@ impl Endpoint {
         };
         let ends = Arc::new(Ends::new(runtime));
         let peers = Arc::new(Peers::new(ends.clone()));
-        Ok(Arc::new(Self { ends, peers, address, listening: bound, listener: Mutex::new(Some(listener)) }))
+        Ok(Arc::new(Self {
+            ends,
+            peers,
+            fetching: Fetching::default(),
+            address,
+            listening: bound,
+            listener: Mutex::new(Some(listener)),
+        }))
     }
 
     /// `host:port` that others dial.
@@ -121,6 +130,15 @@ impl Endpoint {
     #[must_use]
     pub fn node_link(&self, node: NodeId, address: &str) -> Arc<dyn NodeLink> {
         Arc::new(self.ends.link_to_node(self.ends.head().as_ref(), node, address))
+    }
+
+    /// Gets an object from one of the nodes that have it, tried one after another. It can be dropped at any
+    /// time; it has no time limit of its own but for one that stands still.
+    ///
+    /// # Errors
+    /// What became of the sources, when none of them helped.
+    pub async fn fetch(&self, sources: Vec<(NodeId, String)>, object: ObjectId) -> Result<Value, FetchError> {
+        self.fetching.fetch(sources, object).await
     }
 }
 

@@ -12,6 +12,7 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What a node does with what comes in. Called on the runtime of the network, one sender's messages in
 /// order; must not wait for long.
+#[expect(clippy::wrong_self_convention, reason = "`from` says who speaks, nothing is converted")]
 pub trait NodeInbox: Send + Sync {
     /// The head says something.
     fn from_head(&self, message: FromHead);

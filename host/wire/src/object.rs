@@ -1,14 +1,62 @@
 //! Large objects, from store to store, over streams of their own.
+//!
+//! ```text
+//!  fetcher                                             source
+//!     │ magic, node, object ──────────────────────────▶  │  is it here, is a place free?
+//!     │ ◀────── not here | busy | header(codec, refs, total)
+//!     │ ◀────── blake3(chunk) chunk, … ──────────────────│  the next hash while a chunk is on its way
+//!     └ each chunk checked while the next one comes, in one buffer
+//! ```
 
-use std::sync::Arc;
+mod fetch;
+mod serve;
 
-use tokio::net::TcpStream;
+use bytes::BytesMut;
+use rayw_core::{Codec, RefId, limits};
+use serde::{Deserialize, Serialize};
 
-use crate::ends::Ends;
+pub use fetch::FetchError;
+pub(crate) use fetch::Fetching;
+pub(crate) use serve::{Serving, serve};
 
+/// How an object stream begins. gRPC's first byte is a `P`.
 pub(crate) const MAGIC: [u8; 8] = *b"rayw-obj";
 
-#[derive(Default)]
-pub(crate) struct Serving;
+/// The magic, the node meant and the object wanted.
+const REQUEST_BYTES: usize = 8 + 16 + 20;
 
-pub(crate) async fn serve(_ends: &Ends, _stream: TcpStream, _serving: &Arc<Serving>) {}
+/// The first byte of an answer: there is no such object here.
+const NOT_HERE: u8 = 0;
+/// The first byte of an answer: others are being served; they will have it soon.
+const BUSY: u8 = 1;
+/// The first byte of an answer: a header follows.
+const HEADER: u8 = 2;
+
+/// The longest header: a reference takes 22 bytes at most.
+const HEADER_BYTES_MAX: usize = 64 + 22 * limits::VALUE_REFS_MAX;
+
+/// Chunks below this are hashed at once: it takes less than handing them to another thread and back.
+const HASHED_AT_ONCE_BYTES: usize = 128 << 10;
+
+/// What is known about an object before its bytes come.
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    codec: Codec,
+    refs: Vec<RefId>,
+    total: u64,
+}
+
+/// Hashes bytes and gives them back, on a thread that may be busy when they are many.
+async fn hash<B: AsRef<[u8]> + Send + 'static>(bytes: B) -> std::io::Result<(blake3::Hash, B)> {
+    let digest = |bytes: B| (blake3::hash(bytes.as_ref()), bytes);
+    if bytes.as_ref().len() <= HASHED_AT_ONCE_BYTES {
+        return Ok(digest(bytes));
+    }
+    Ok(tokio::task::spawn_blocking(move || digest(bytes)).await?)
+}
+
+/// Puts two neighbouring pieces of one buffer together; nothing is copied.
+fn joined(mut front: BytesMut, back: BytesMut) -> BytesMut {
+    front.unsplit(back);
+    front
+}

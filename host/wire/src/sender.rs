@@ -195,3 +195,53 @@ async fn greet(channel: Channel, hello: wire::Hello) -> Result<Greeted, End> {
         Err(status) => Err(End::refused(&status, false)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A route to nobody, which writes down how it ended.
+    #[derive(Default)]
+    struct Nowhere {
+        ended: Mutex<Vec<String>>,
+    }
+
+    impl Route for Nowhere {
+        fn name(&self) -> String {
+            "nobody".to_owned()
+        }
+        fn address(&self) -> &str {
+            "127.0.0.1:1"
+        }
+        fn hello(&self) -> Option<wire::Hello> {
+            None
+        }
+        fn welcomed(&self, _: u64, _: &Queue) {}
+        fn ended(&self, why: &str) {
+            self.ended.lock().unwrap().push(why.to_owned());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn too_much_unconfirmed_breaks_a_link_once() {
+        let (route, queue) = (Arc::new(Nowhere::default()), Arc::new(Queue::with_limit(8)));
+        queue.push(&"1234567");
+        assert_eq!(queue.broken(), None);
+        queue.push(&"8");
+        run(route.clone(), queue.clone(), CancellationToken::new()).await;
+        queue.push(&"9");
+        assert!(!queue.has_unsent());
+        let ended = route.ended.lock().unwrap();
+        assert!(ended.len() == 1 && ended[0].contains("not confirmed"), "{ended:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stopped_link_ends_in_silence() {
+        let (route, stop) = (Arc::new(Nowhere::default()), CancellationToken::new());
+        stop.cancel();
+        run(route.clone(), Arc::default(), stop).await;
+        assert!(route.ended.lock().unwrap().is_empty());
+    }
+}

@@ -1,8 +1,8 @@
 //! A head and nodes that write down what they get, and a proxy that cuts connections.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rayw_core::message::{FromHead, NodeAddress, NodeLink, ToHead, ToPeer};
@@ -20,7 +20,7 @@ use tonic::service::Routes;
 /// Something that came in.
 pub(crate) enum News {
     Message(ToHead),
-    Joined(NodeId, NodeAddress, Arc<dyn NodeLink>),
+    Joined(NodeId, Arc<dyn NodeLink>),
     Lost(NodeId, String),
     FromHead(FromHead),
     FromPeer(NodeId, ToPeer),
@@ -51,7 +51,7 @@ impl End {
 
     pub(crate) async fn joined(&mut self) -> (NodeId, Arc<dyn NodeLink>) {
         match self.next().await {
-            News::Joined(node, _, link) => (node, link),
+            News::Joined(node, link) => (node, link),
             _ => panic!("a node joins first"),
         }
     }
@@ -64,7 +64,7 @@ struct Notes {
 
 impl Notes {
     fn put(&self, news: News) {
-        self.news.try_send(news).ok().expect("there is room");
+        assert!(self.news.try_send(news).is_ok(), "there is room");
     }
 }
 
@@ -73,8 +73,8 @@ impl HeadInbox for Notes {
         self.put(News::Message(message));
     }
     fn flush(&self) {}
-    fn joined(&self, node: NodeId, at: NodeAddress, link: Arc<dyn NodeLink>) {
-        self.put(News::Joined(node, at, link));
+    fn joined(&self, node: NodeId, _: NodeAddress, link: Arc<dyn NodeLink>) {
+        self.put(News::Joined(node, link));
     }
     fn is_dead(&self, _: NodeId) -> bool {
         self.dead.load(Ordering::Relaxed)
@@ -165,25 +165,31 @@ pub(crate) fn to_peer(number: u32) -> ToPeer {
     ToPeer::Copied { object: ObjectId(object) }
 }
 
+/// A proxy that cuts connections, until it is dropped.
+pub(crate) struct Proxy {
+    pub(crate) address: String,
+    /// Connections that it had.
+    pub(crate) connections: Arc<AtomicUsize>,
+    _tasks: JoinSet<()>,
+}
+
 /// A proxy before `target` that cuts the first `cuts` connections after a number of bytes each.
-pub(crate) async fn cutting_proxy(
-    target: Arc<std::sync::OnceLock<String>>,
-    cuts: usize,
-    bytes: usize,
-) -> (String, JoinSet<()>) {
+pub(crate) async fn cutting_proxy(target: Arc<OnceLock<String>>, cuts: usize, bytes: usize) -> Proxy {
     let listener = TcpListener::bind(ANY).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
+    let connections = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
+    let counted = connections.clone();
     tasks.spawn(async move {
         let mut pipes = JoinSet::new();
-        for number in 0.. {
+        loop {
             let (from, _) = listener.accept().await.unwrap();
             let to = TcpStream::connect(target.get().unwrap()).await.unwrap();
-            let limit = if number < cuts { bytes } else { usize::MAX };
-            pipes.spawn(pipe(from, to, limit));
+            let number = counted.fetch_add(1, Ordering::Relaxed);
+            pipes.spawn(pipe(from, to, if number < cuts { bytes } else { usize::MAX }));
         }
     });
-    (address, tasks)
+    Proxy { address, connections, _tasks: tasks }
 }
 
 /// Carries bytes both ways until the way forth has carried `limit`.

@@ -1,0 +1,216 @@
+//! The fetching end: tries those who have the object, checks what comes.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::{BufMut as _, BytesMut};
+use rayw_core::{NodeId, ObjectId, Value, limits};
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::{BUSY, HEADER, HEADER_BYTES_MAX, Header, MAGIC, NOT_HERE, hash, joined};
+
+/// Why an object could not be fetched from any of its sources.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// Some sources have no copy (any more): the owner should know.
+    #[error("{} of the nodes asked have no copy", at.len())]
+    NotHere {
+        /// Those.
+        at: Vec<NodeId>,
+    },
+    /// A source serves others. They will have copies soon: ask the owner where, then try again.
+    #[error("those who have it serve others at the moment; try again")]
+    Busy,
+    /// No source could be reached, or it ended halfway.
+    #[error("no node that has it could be reached: {why}")]
+    Unreachable {
+        /// What happened to the last one.
+        why: String,
+    },
+    /// What came is not what was sent.
+    #[error("what came does not match its checksum")]
+    Corrupt,
+}
+
+/// What all transfers to this process share.
+pub(crate) struct Fetching {
+    /// One permit for each KiB that may come at once.
+    room: Arc<Semaphore>,
+    /// Rotates the sources, so that they share the load.
+    turn: AtomicUsize,
+}
+
+/// Why one source did not help.
+enum Failure {
+    NotHere,
+    Busy,
+    Unreachable(String),
+    Corrupt,
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Unreachable(error.to_string())
+    }
+}
+
+impl From<tokio::time::error::Elapsed> for Failure {
+    fn from(_: tokio::time::error::Elapsed) -> Self {
+        Self::Unreachable("it did not go on in time".to_owned())
+    }
+}
+
+impl Default for Fetching {
+    fn default() -> Self {
+        let room = Arc::new(Semaphore::new(usize::try_from(limits::FETCH_BYTES_MAX >> 10).unwrap_or(usize::MAX >> 4)));
+        Self { room, turn: AtomicUsize::new(0) }
+    }
+}
+
+impl Fetching {
+    /// Tries the sources one after another.
+    pub(crate) async fn fetch(
+        &self,
+        mut sources: Vec<(NodeId, String)>,
+        object: ObjectId,
+    ) -> Result<Value, FetchError> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        if let Some(first) = turn.checked_rem(sources.len()) {
+            sources.rotate_left(first);
+        }
+        let (mut missing_at, mut busy, mut corrupt, mut unreachable) = (Vec::new(), false, false, None);
+        for (node, address) in sources {
+            match self.fetch_from(node, &address, object).await {
+                Ok(value) => return Ok(value),
+                Err(Failure::NotHere) => missing_at.push(node),
+                Err(Failure::Busy) => busy = true,
+                Err(Failure::Corrupt) => {
+                    tracing::warn!(%node, address, "object {object} came with a wrong checksum");
+                    corrupt = true;
+                }
+                Err(Failure::Unreachable(why)) => unreachable = Some(format!("node {node} at `{address}`: {why}")),
+            }
+        }
+        Err(match unreachable {
+            _ if busy => FetchError::Busy,
+            // Told before the rest: the owner then sends us to the others only.
+            _ if !missing_at.is_empty() => FetchError::NotHere { at: missing_at },
+            _ if corrupt => FetchError::Corrupt,
+            Some(why) => FetchError::Unreachable { why },
+            None => FetchError::NotHere { at: Vec::new() },
+        })
+    }
+
+    async fn fetch_from(&self, node: NodeId, address: &str, object: ObjectId) -> Result<Value, Failure> {
+        let (mut stream, mut header) = ask(node, address, object).await?;
+        let room = match self.room.clone().try_acquire_many_owned(kib(header.total)) {
+            Ok(room) => room,
+            Err(_) => {
+                // Whoever waits holds no connection: the source could serve others meanwhile.
+                drop(stream);
+                let room = self.room_for(header.total).await?;
+                let announced = header.total;
+                (stream, header) = ask(node, address, object).await?;
+                if header.total != announced {
+                    return Err(Failure::Corrupt);
+                }
+                room
+            }
+        };
+        let data = receive(&mut stream, header.total).await?;
+        drop(room);
+        Ok(Value { codec: header.codec, data: data.freeze(), refs: header.refs })
+    }
+
+    async fn room_for(&self, total: u64) -> Result<OwnedSemaphorePermit, Failure> {
+        let room = self.room.clone().acquire_many_owned(kib(total)).await;
+        room.map_err(|_| Failure::Unreachable("this process ends".to_owned()))
+    }
+}
+
+fn kib(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX)
+}
+
+/// Asks one source and reads its answer up to the first chunk.
+async fn ask(node: NodeId, address: &str, object: ObjectId) -> Result<(TcpStream, Header), Failure> {
+    let mut stream = timeout(limits::LINK_CONNECT_TIMEOUT, TcpStream::connect(address)).await??;
+    stream.set_nodelay(true)?;
+    let request = [&MAGIC[..], &node.0[..], &object.0[..]].concat();
+    timeout(limits::LINK_CONNECT_TIMEOUT, stream.write_all(&request)).await??;
+    // The source may have to read it from a file first.
+    match timeout(limits::FETCH_STALL_TIMEOUT, stream.read_u8()).await?? {
+        NOT_HERE => Err(Failure::NotHere),
+        BUSY => Err(Failure::Busy),
+        HEADER => {
+            let header = timeout(limits::FETCH_STALL_TIMEOUT, header(&mut stream)).await??;
+            Ok((stream, header))
+        }
+        _ => Err(Failure::Corrupt),
+    }
+}
+
+async fn header(stream: &mut TcpStream) -> Result<Header, Failure> {
+    let length = stream.read_u32().await? as usize;
+    if length > HEADER_BYTES_MAX {
+        return Err(Failure::Corrupt);
+    }
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await?;
+    let header: Header = postcard::from_bytes(&bytes).map_err(|_| Failure::Corrupt)?;
+    let fits = header.total <= limits::VALUE_BYTES_MAX as u64 && header.refs.len() <= limits::VALUE_REFS_MAX;
+    if fits { Ok(header) } else { Err(Failure::Corrupt) }
+}
+
+/// Reads the chunks into one buffer; each is checked while the next one comes.
+async fn receive(stream: &mut TcpStream, total: u64) -> Result<BytesMut, Failure> {
+    let mut left = usize::try_from(total).map_err(|_| Failure::Corrupt)?;
+    let mut buffer = BytesMut::with_capacity(left);
+    let mut whole = BytesMut::new();
+    let mut unchecked = None;
+    while left > 0 || unchecked.is_some() {
+        let size = left.min(limits::CHUNK_BYTES);
+        let read = async {
+            if size == 0 {
+                return Ok(None);
+            }
+            let mut digest = [0; 32];
+            timeout(limits::FETCH_STALL_TIMEOUT, stream.read_exact(&mut digest)).await??;
+            fill(stream, &mut buffer, size).await?;
+            Ok::<_, Failure>(Some((blake3::Hash::from_bytes(digest), buffer.split())))
+        };
+        let check = async {
+            match unchecked.take() {
+                Some((digest, chunk)) => checked(digest, chunk).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (came, chunk) = tokio::try_join!(read, check)?;
+        whole = joined(whole, chunk.unwrap_or_default());
+        unchecked = came;
+        left -= size;
+    }
+    Ok(whole)
+}
+
+async fn checked(digest: blake3::Hash, chunk: BytesMut) -> Result<BytesMut, Failure> {
+    let (found, chunk) = hash(chunk).await?;
+    if found == digest { Ok(chunk) } else { Err(Failure::Corrupt) }
+}
+
+/// Reads `size` bytes into the buffer, which has room for them, as long as there is progress.
+async fn fill(stream: &mut TcpStream, buffer: &mut BytesMut, size: usize) -> Result<(), Failure> {
+    let mut window = buffer.limit(size);
+    while window.has_remaining_mut() {
+        let count = timeout(limits::FETCH_STALL_TIMEOUT, stream.read_buf(&mut window)).await??;
+        if count == 0 {
+            return Err(Failure::Unreachable("it ended halfway".to_owned()));
+        }
+    }
+    Ok(())
+}

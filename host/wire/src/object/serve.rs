@@ -1,0 +1,123 @@
+//! The source of an object: serves those who ask.
+
+use std::collections::HashMap;
+use std::io::{Error, ErrorKind, Result};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use rayw_core::{NodeId, ObjectId, Value, limits};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{BUSY, HEADER, Header, MAGIC, NOT_HERE, REQUEST_BYTES, hash};
+use crate::ends::Ends;
+
+/// Which objects are being served, and how often each.
+#[derive(Default)]
+pub(crate) struct Serving {
+    open: Mutex<HashMap<ObjectId, usize>>,
+}
+
+/// One of the places of an object.
+struct Place {
+    serving: Arc<Serving>,
+    object: ObjectId,
+}
+
+impl Serving {
+    fn open(&self) -> MutexGuard<'_, HashMap<ObjectId, usize>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(self: &Arc<Self>, object: ObjectId) -> Option<Place> {
+        let mut open = self.open();
+        let served = open.entry(object).or_default();
+        if *served >= limits::SERVED_AT_ONCE_MAX {
+            return None;
+        }
+        *served += 1;
+        Some(Place { serving: self.clone(), object })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.serving.open();
+        if let Some(served) = open.get_mut(&self.object) {
+            *served -= 1;
+            if *served == 0 {
+                open.remove(&self.object);
+            }
+        }
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn serve(ends: &Ends, mut stream: TcpStream, serving: &Arc<Serving>) {
+    if let Err(error) = serve_impl(ends, &mut stream, serving).await {
+        // The one who asked sees it too, and goes elsewhere.
+        tracing::debug!("the transfer of an object ended early: {error}");
+    }
+}
+
+async fn serve_impl(ends: &Ends, stream: &mut TcpStream, serving: &Arc<Serving>) -> Result<()> {
+    let mut request = [0; REQUEST_BYTES];
+    timeout(limits::LINK_CONNECT_TIMEOUT, stream.read_exact(&mut request)).await??;
+    let (node, object) = parse(&request)?;
+    let Some(local) = ends.node().filter(|local| local.id == node) else {
+        return stream.write_all(&[NOT_HERE]).await;
+    };
+    let Some(_place) = serving.place(object) else {
+        return stream.write_all(&[BUSY]).await;
+    };
+    match local.objects.open(object).await {
+        Some(value) => send(stream, &value).await,
+        None => stream.write_all(&[NOT_HERE]).await,
+    }
+}
+
+fn parse(request: &[u8; REQUEST_BYTES]) -> Result<(NodeId, ObjectId)> {
+    let fail = || Error::new(ErrorKind::InvalidData, "this is no request for an object");
+    let (magic, ids) = request.split_first_chunk().ok_or_else(fail)?;
+    let (node, object) = ids.split_first_chunk().ok_or_else(fail)?;
+    let object = object.try_into().map_err(|_| fail())?;
+    if *magic == MAGIC { Ok((NodeId(*node), ObjectId(object))) } else { Err(fail()) }
+}
+
+async fn send(stream: &mut TcpStream, value: &Value) -> Result<()> {
+    let header = Header { codec: value.codec, refs: value.refs.clone(), total: value.data.len() as u64 };
+    let header = postcard::to_stdvec(&header).map_err(Error::other)?;
+    let mut answer = vec![HEADER];
+    answer.extend(u32::try_from(header.len()).map_err(Error::other)?.to_be_bytes());
+    answer.extend(header);
+    steadily(stream, &answer).await?;
+
+    let mut next = 0;
+    let mut chunk = || -> Bytes {
+        let start = next;
+        next = value.data.len().min(start + limits::CHUNK_BYTES);
+        value.data.slice(start..next)
+    };
+    let mut hashed = hash(chunk()).await?;
+    while !hashed.1.is_empty() {
+        let (digest, bytes) = &hashed;
+        let write = async {
+            steadily(stream, digest.as_bytes()).await?;
+            steadily(stream, bytes).await
+        };
+        let (written, following) = tokio::join!(write, hash(chunk()));
+        written?;
+        hashed = following?;
+    }
+    stream.shutdown().await
+}
+
+/// Writes as long as there is progress.
+async fn steadily(stream: &mut TcpStream, mut bytes: &[u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        let written = timeout(limits::FETCH_STALL_TIMEOUT, stream.write(bytes)).await??;
+        bytes = &bytes[written..];
+    }
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! Objects that are fetched, missing, busy, spoilt, and sources that die halfway.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rayw_core::{ActorId, Codec, NodeId, ObjectId, RefId, Value, limits};
+use rayw_wire::{BoxFuture, Endpoint, FetchError, ObjectSource};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::support::{ANY, End, bind, id, node, node_with};
+
+/// Objects that are opened one by one, each with a permit.
+struct Shelf {
+    objects: HashMap<ObjectId, Arc<Value>>,
+    asked: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
+}
+
+impl Shelf {
+    fn of(values: impl IntoIterator<Item = Value>) -> Self {
+        let objects = values.into_iter().zip(0..).map(|(value, number)| (object(number), Arc::new(value))).collect();
+        Self { objects, asked: Arc::new(Semaphore::new(0)), permits: Arc::new(Semaphore::new(1000)) }
+    }
+}
+
+impl ObjectSource for Shelf {
+    fn open(&self, object: ObjectId) -> BoxFuture<Option<Arc<Value>>> {
+        let value = self.objects.get(&object).cloned();
+        let permits = self.permits.clone();
+        self.asked.add_permits(1);
+        Box::pin(async move {
+            permits.acquire().await.unwrap().forget();
+            value
+        })
+    }
+}
+
+fn object(number: u8) -> ObjectId {
+    ObjectId([number; 20])
+}
+
+fn value(bytes: usize) -> Value {
+    let data: Vec<u8> = (0..bytes).map(|index| (index * 31 % 251) as u8).collect();
+    let refs = vec![RefId::Object(object(9)), RefId::Actor(ActorId([8; 16]))];
+    Value { codec: Codec::Msgpack, data: data.into(), refs }
+}
+
+fn source(number: u8, shelf: Shelf) -> (End, (NodeId, String)) {
+    let end = node_with(id(number), ANY, None, Arc::new(shelf));
+    let address = end.endpoint.address().to_owned();
+    (end, (id(number), address))
+}
+
+/// What happens to the bytes of an answer.
+#[derive(Clone, Copy)]
+enum Spoil {
+    Flip,
+    Cut,
+}
+
+/// A proxy that spoils every answer after `at` bytes.
+async fn spoiling_proxy(target: String, at: usize, spoil: Spoil) -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind(ANY).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        loop {
+            let (mut from, _) = listener.accept().await.unwrap();
+            let mut to = TcpStream::connect(&target).await.unwrap();
+            let mut request = [0; 44];
+            from.read_exact(&mut request).await.unwrap();
+            to.write_all(&request).await.unwrap();
+            let mut answer = vec![0; at + 1];
+            to.read_exact(&mut answer).await.unwrap();
+            if matches!(spoil, Spoil::Flip) {
+                answer[at] ^= 1;
+                from.write_all(&answer).await.unwrap();
+                let _ = tokio::io::copy(&mut to, &mut from).await;
+            } else {
+                from.write_all(&answer).await.unwrap();
+            }
+        }
+    });
+    (address, tasks)
+}
+
+/// Fetches; asks again while the source has not noticed yet that an earlier transfer was cut.
+async fn fetch_in_turn(fetcher: &Endpoint, sources: &[(NodeId, String)]) -> Result<Value, FetchError> {
+    loop {
+        match fetcher.fetch(sources.to_vec(), object(0)).await {
+            Err(FetchError::Busy) => tokio::task::yield_now().await,
+            result => return result,
+        }
+    }
+}
+
+#[tokio::test]
+async fn objects_come_as_they_are() {
+    let chunk = limits::CHUNK_BYTES;
+    let sizes = [0, 1, 200_000, chunk, chunk + 1, 3 * chunk - 1];
+    let (_end, source) = source(1, Shelf::of(sizes.map(value)));
+    let fetcher = bind(ANY, None);
+    for (size, number) in sizes.into_iter().zip(0..) {
+        let fetched = fetcher.fetch(vec![source.clone()], object(number)).await.unwrap();
+        assert!(fetched == value(size), "{size}");
+    }
+}
+
+#[tokio::test]
+async fn sources_without_a_copy_are_named() {
+    let (_one, empty) = source(1, Shelf::of([]));
+    let (_two, full) = source(2, Shelf::of([value(10)]));
+    let fetcher = bind(ANY, None);
+    let error = fetcher.fetch(vec![empty.clone()], object(0)).await.unwrap_err();
+    assert_eq!(error, FetchError::NotHere { at: vec![id(1)] });
+    for _ in 0..2 {
+        assert!(fetcher.fetch(vec![empty.clone(), full.clone()], object(0)).await.is_ok());
+    }
+    let other = vec![(id(3), full.1)];
+    assert_eq!(fetcher.fetch(other, object(0)).await.unwrap_err(), FetchError::NotHere { at: vec![id(3)] });
+}
+
+#[tokio::test]
+async fn a_source_serves_a_few_at_once() {
+    let mut shelf = Shelf::of([value(200_000)]);
+    shelf.permits = Arc::new(Semaphore::new(0));
+    let (asked, permits) = (shelf.asked.clone(), shelf.permits.clone());
+    let (_end, source) = source(1, shelf);
+    let fetcher = bind(ANY, None);
+    let mut fetches = JoinSet::new();
+    for _ in 0..limits::SERVED_AT_ONCE_MAX {
+        let (fetcher, sources) = (fetcher.clone(), vec![source.clone()]);
+        fetches.spawn(async move { fetcher.fetch(sources, object(0)).await });
+    }
+    asked.acquire_many(limits::SERVED_AT_ONCE_MAX as u32).await.unwrap().forget();
+    assert_eq!(fetcher.fetch(vec![source.clone()], object(0)).await.unwrap_err(), FetchError::Busy);
+    // Another object is not in their way; this one is not there.
+    permits.add_permits(1 + limits::SERVED_AT_ONCE_MAX);
+    while let Some(fetched) = fetches.join_next().await {
+        assert!(fetched.unwrap().unwrap() == value(200_000));
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_noticed_and_another_source_asked() {
+    let (_end, (node, address)) = source(1, Shelf::of([value(2 * limits::CHUNK_BYTES)]));
+    let (spoilt, _proxy) = spoiling_proxy(address.clone(), limits::CHUNK_BYTES + 5000, Spoil::Flip).await;
+    let fetcher = bind(ANY, None);
+    let error = fetcher.fetch(vec![(node, spoilt.clone())], object(0)).await.unwrap_err();
+    assert_eq!(error, FetchError::Corrupt);
+    for _ in 0..2 {
+        let sources = vec![(node, spoilt.clone()), (node, address.clone())];
+        assert!(fetch_in_turn(&fetcher, &sources).await.unwrap() == value(2 * limits::CHUNK_BYTES));
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_dies_halfway_is_replaced() {
+    let (_end, (node, address)) = source(1, Shelf::of([value(2 * limits::CHUNK_BYTES)]));
+    let (dying, _proxy) = spoiling_proxy(address.clone(), limits::CHUNK_BYTES + 5000, Spoil::Cut).await;
+    let fetcher = bind(ANY, None);
+    let error = fetcher.fetch(vec![(node, dying.clone())], object(0)).await.unwrap_err();
+    assert!(matches!(error, FetchError::Unreachable { why } if why.contains("halfway")));
+    for _ in 0..2 {
+        let sources = vec![(node, dying.clone()), (node, address.clone())];
+        assert!(fetch_in_turn(&fetcher, &sources).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn nobody_listens_at_the_source() {
+    let gone = node(id(1), None).stop().await;
+    let fetcher = bind(ANY, None);
+    let error = fetcher.fetch(vec![(id(1), gone.to_string())], object(0)).await.unwrap_err();
+    assert!(matches!(error, FetchError::Unreachable { why } if why.contains("refused")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement, for a quiet machine: cargo test -p rayw-wire -- --ignored --nocapture"]
+async fn a_gibibyte_beside_a_plain_copy() {
+    let bytes = limits::VALUE_BYTES_MAX;
+    let (_end, source) = source(1, Shelf::of([Value { refs: Vec::new(), ..value(bytes) }]));
+    let fetcher = bind(ANY, None);
+    for _ in 0..3 {
+        let start = Instant::now();
+        assert_eq!(fetcher.fetch(vec![source.clone()], object(0)).await.unwrap().data.len(), bytes);
+        let fetched = start.elapsed();
+        let start = Instant::now();
+        plain_copy(bytes).await;
+        let copied = start.elapsed();
+        let speed = |time: std::time::Duration| bytes as f64 / time.as_secs_f64() / 1e9;
+        println!("1 GiB: fetch {:.2} GB/s, plain TCP {:.2} GB/s", speed(fetched), speed(copied));
+    }
+}
+
+/// The same bytes over a bare connection, into a fresh buffer too.
+async fn plain_copy(bytes: usize) {
+    let listener = TcpListener::bind(ANY).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let chunk = vec![7; limits::CHUNK_BYTES];
+        let (mut stream, _) = listener.accept().await.unwrap();
+        for _ in 0..bytes / chunk.len() {
+            stream.write_all(&chunk).await.unwrap();
+        }
+    });
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut buffer = Vec::with_capacity(bytes);
+    stream.read_to_end(&mut buffer).await.unwrap();
+    assert_eq!(buffer.len(), bytes);
+}
