@@ -120,3 +120,12 @@ pub const FETCH_BYTES_MAX: u64 = 2 << 30;
 
 /// How long an object may take to come before those who wait get an error; Ray's `fetch_fail_timeout`.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Dead nodes that stay listed: enough to see what happened, few enough to read.
+pub const DEAD_NODES_LISTED: usize = 100;
+
+/// Ids of dead nodes that are remembered, so that none comes back to life. At 16 bytes each 1.6 MB.
+pub const DEAD_NODES_KEPT: usize = 100_000;
+
+/// Jobs that are over and stay listed, with their specifications.
+pub const ENDED_JOBS_KEPT: usize = 10_000;

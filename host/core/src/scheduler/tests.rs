@@ -244,7 +244,10 @@ fn a_job_takes_its_actors_with_it() {
             message: String::new(),
         },
     );
-    assert!(matches!(messages.as_slice(), [FromHead::ActorStop { graceful: false, restart: false, .. }]));
+    assert!(matches!(
+        messages.as_slice(),
+        [FromHead::ActorStop { graceful: false, restart: false, .. }, FromHead::JobEnded { .. }]
+    ));
     assert_eq!(head.job_rows()[0].status, "SUCCEEDED");
 }
 
