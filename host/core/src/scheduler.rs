@@ -11,7 +11,10 @@
 //! shapes do not starve.
 
 mod actors;
+#[cfg(test)]
+mod cluster_tests;
 mod drain;
+mod fair;
 mod jobs;
 mod lease;
 mod nodes;
@@ -110,6 +113,8 @@ struct Demand {
     kind: DemandKind,
     /// How often a later one was served first.
     passed: u32,
+    /// Whether that was counted already in this round of service.
+    is_counted: bool,
     why: String,
 }
 
@@ -122,7 +127,7 @@ enum DemandKind {
 
 impl DemandKind {
     fn waits(self) -> Demand {
-        Demand { kind: self, passed: 0, why: String::new() }
+        Demand { kind: self, passed: 0, is_counted: false, why: String::new() }
     }
 }
 

@@ -73,11 +73,10 @@ impl Scheduler {
             let slots = lease.slots - lease.reclaiming;
             if slots > 0 {
                 lease.reclaiming = lease.slots;
-                asked.push((*id, lease.owner, lease.slots));
+                asked.push((*id, lease.owner, slots));
             }
         }
         asked.sort_unstable();
-        // The owner takes the number for all that is wanted back, so all of it is said again.
         for (lease, owner, slots) in asked {
             out.push((owner, FromHead::SlotsReclaimed { lease, slots, busy_too: true }));
         }

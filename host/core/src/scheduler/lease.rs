@@ -57,7 +57,20 @@ impl Scheduler {
     pub(super) fn serve(&mut self, now: Millis, out: &mut Outbox) {
         self.serve_resumes(now, out);
         self.serve_draining(now, out);
+        self.demands.iter_mut().for_each(|demand| demand.is_counted = false);
+        // Serving one may make room on another node for what is left of it, or another job's turn.
+        while self.serve_line(now, out) {}
+        for index in 0..self.demands.len() {
+            self.reclaim_for(index, now, out);
+        }
+    }
+
+    /// Goes along the line once. Whether it is worth to go again.
+    fn serve_line(&mut self, now: Millis, out: &mut Outbox) -> bool {
+        let is_contested = self.order_by_share();
+        let mut again = false;
         let mut served_in_part = Vec::new();
+        let mut refused = Vec::new();
         let mut index = 0;
         let mut waiting = Vec::new();
         let mut held_up: Vec<Resources> = Vec::new();
@@ -76,7 +89,8 @@ impl Scheduler {
                         self.demands.remove(index);
                         continue;
                     }
-                    let granted = self.grant(owner, &shape, backlog, now, out);
+                    let wanted = if is_contested && !shape.resources.is_empty() { 1 } else { backlog };
+                    let granted = self.grant(owner, &shape, wanted, now, out);
                     if let (Ok(granted), Some(demand)) = (&granted, self.demands.get_mut(index))
                         && let DemandKind::Slots { backlog, .. } = &mut demand.kind
                     {
@@ -100,19 +114,23 @@ impl Scheduler {
                 other => other,
             });
             match full {
-                Ok(true) => {
-                    self.demands.remove(index);
-                    waiting.iter().for_each(|passed: &usize| self.demands[*passed].passed += 1);
-                }
-                Ok(false) => {
-                    if let Some(demand) = self.demands.remove(index) {
+                Ok(is_done) => {
+                    if let Some(mut demand) = self.demands.remove(index)
+                        && !is_done
+                    {
+                        demand.passed = 0;
                         served_in_part.push(demand);
+                        again = true;
                     }
-                    waiting.iter().for_each(|passed: &usize| self.demands[*passed].passed += 1);
+                    waiting.iter().for_each(|passed: &usize| self.demands[*passed].count_passed());
+                    if is_contested {
+                        again = true;
+                        break;
+                    }
                 }
                 Err(Refusal::Never(error)) => {
                     if let Some(demand) = self.demands.remove(index) {
-                        self.refuse(demand.kind, error, now, out);
+                        refused.push((demand.kind, error));
                     }
                 }
                 Err(refusal @ (Refusal::Busy(_) | Refusal::Infeasible(_))) => {
@@ -132,9 +150,10 @@ impl Scheduler {
             }
         }
         self.demands.extend(served_in_part);
-        for index in 0..self.demands.len() {
-            self.reclaim_for(index, now, out);
+        for (demand, error) in refused {
+            self.refuse(demand, error, now, out);
         }
+        again
     }
 
     fn need_of(&self, demand: &DemandKind) -> Resources {
@@ -149,7 +168,7 @@ impl Scheduler {
         }
     }
 
-    fn job_of(&self, demand: &DemandKind) -> Option<JobId> {
+    pub(super) fn job_of(&self, demand: &DemandKind) -> Option<JobId> {
         match demand {
             DemandKind::Slots { shape, .. } => Some(shape.job),
             DemandKind::Actor(actor) => self.actors.get(actor).map(|actor| actor.spec.creation.job),
@@ -208,8 +227,20 @@ impl Scheduler {
         out: &mut Outbox,
     ) -> Result<u32, Refusal> {
         let spot = self.find(&wish_of(owner, shape))?;
-        // What is to be spread goes out one by one.
-        let at_once = if shape.placement.strategy == Strategy::Spread { 1 } else { limits::LEASE_SLOTS_MAX };
+        let is_for_nothing = shape.resources.is_empty();
+        let nodes = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let at_once = match (&shape.placement.strategy, is_for_nothing) {
+            // What is to be spread goes out one by one; what asks for nothing in equal parts.
+            (Strategy::Spread, false) => 1,
+            (Strategy::Spread, true) => backlog.div_ceil(nodes.max(1)),
+            _ => limits::LEASE_SLOTS_MAX,
+        };
+        let known = self.leases.values().find(|l| l.owner == owner && l.spot == spot && l.shape == *shape);
+        let left = limits::LEASE_SLOTS_MAX.saturating_sub(known.map_or(0, |lease| lease.slots));
+        if is_for_nothing && left == 0 {
+            return Ok(backlog);
+        }
+        let at_once = if is_for_nothing { at_once.min(left) } else { at_once.min(limits::LEASE_SLOTS_MAX) };
         let slots = self.room(spot).fits(&shape.resources).min(backlog).min(at_once);
         self.take(spot, &shape.resources, slots);
         let known = self
@@ -229,9 +260,8 @@ impl Scheduler {
             id
         };
         let node = self.nodes[spot.node].id;
-        out.push((owner, FromHead::SlotsGranted { lease: id, shape: shape.clone(), node, slots }));
-        // Zero-resource shapes are bounded by the lease, not by the node.
-        if shape.resources.is_empty() { Ok(backlog) } else { Ok(slots) }
+        tell_granted(owner, FromHead::SlotsGranted { lease: id, shape: shape.clone(), node, slots }, out);
+        Ok(slots)
     }
 
     fn tell_why(&self, index: usize, why: String, out: &mut Outbox) {
@@ -337,5 +367,19 @@ fn wish_of(owner: NodeId, shape: &Shape) -> Wish<'_> {
         placement: &shape.placement,
         near: shape.near,
         by: owner,
+    }
+}
+
+/// Says that slots are granted; in one message with those of the same lease that are about to be said.
+fn tell_granted(owner: NodeId, message: FromHead, out: &mut Outbox) {
+    let FromHead::SlotsGranted { lease, slots: more, .. } = &message else { return };
+    let last = out.iter_mut().rev().find_map(|(_, said)| match said {
+        FromHead::SlotsGranted { lease: of, slots, .. } if of == lease => Some(Some(slots)),
+        FromHead::SlotsReclaimed { lease: of, .. } if of == lease => Some(None),
+        _ => None,
+    });
+    match last {
+        Some(Some(slots)) => *slots += more,
+        Some(None) | None => out.push((owner, message)),
     }
 }
