@@ -160,3 +160,12 @@ pub const CONNECTIONS_MAX: usize = 4_096;
 
 /// How long a transfer of an object may stand still before it is given up.
 pub const FETCH_STALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Dead nodes that stay listed: enough to see what happened, few enough to read.
+pub const DEAD_NODES_LISTED: usize = 100;
+
+/// Ids of dead nodes that are remembered, so that none comes back to life. At 16 bytes each 1.6 MB.
+pub const DEAD_NODES_KEPT: usize = 100_000;
+
+/// Jobs that are over and stay listed, with their specifications.
+pub const ENDED_JOBS_KEPT: usize = 10_000;

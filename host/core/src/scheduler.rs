@@ -1,29 +1,40 @@
-//! The head's machine: who may run what where, and which actors live.
+//! The head's machine: who may run what where, and which actors, jobs and groups there are.
 //!
-//! It knows nodes and what they have, leases, actors, names and jobs. It does
-//! not know single tasks or objects: its load grows with leases and nodes.
+//! It knows nodes and what they have, leases, actors, names, jobs and placement
+//! groups. It does not know single tasks or objects: its load grows with leases
+//! and nodes.
 //!
-//! Demands (leases wanted, actors to be placed) stand in one line. The first
-//! that fits is served; one that was served in part goes to the end, so shapes
-//! take turns; one that was passed [`DEMAND_PASSED_MAX`](crate::limits::DEMAND_PASSED_MAX) times holds up
-//! those behind it, so large shapes do not starve.
+//! Demands (leases wanted, actors, drivers and groups to be placed) stand in one
+//! line. The first that fits is served; one that was served in part goes to the
+//! end, so shapes take turns; one that was passed
+//! [`DEMAND_PASSED_MAX`](crate::limits::DEMAND_PASSED_MAX) times holds up those behind it, so large
+//! shapes do not starve.
 
 mod actors;
+#[cfg(test)]
+mod cluster_tests;
+mod drain;
+mod fair;
+mod jobs;
 mod lease;
+mod nodes;
 mod placement;
 mod rows;
+mod spot;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::message::{FromHead, Shape, ToHead};
+use crate::message::{FromHead, NodeAddress, Shape, ToHead};
 use crate::{
-    ActorId, ActorSpec, ActorState, Error, IdMap, JobId, JobSpec, JobState, LeaseId, Millis, NodeId, Resources,
+    ActorId, ActorSpec, ActorState, Error, IdMap, IdSet, JobId, JobSpec, JobState, Labels, LeaseId, Millis, NodeId,
+    Resources, Value,
 };
 
 pub use placement::{NodeLoad, place};
+use spot::Spot;
 
 /// Messages that the machine wants sent, in order.
 pub type Outbox = Vec<(NodeId, FromHead)>;
@@ -31,7 +42,11 @@ pub type Outbox = Vec<(NodeId, FromHead)>;
 /// The head's machine.
 #[derive(Debug, Default)]
 pub struct Scheduler {
+    /// Nodes keep their index for life; that of a node that died long ago is given to a new one.
     nodes: Vec<Node>,
+    /// Ids of nodes that died, in the order of their death: none of them lives again.
+    dead_nodes: VecDeque<NodeId>,
+    dead_node_ids: IdSet<NodeId>,
     leases: HashMap<LeaseId, Lease>,
     leases_made: u64,
     demands: VecDeque<Demand>,
@@ -42,22 +57,49 @@ pub struct Scheduler {
     dead_actors: VecDeque<ActorId>,
     names: HashMap<(Arc<str>, Arc<str>), ActorId>,
     jobs: IdMap<JobId, Job>,
+    /// Jobs that are over in the order of their ends, to forget the oldest.
+    ended_jobs: VecDeque<JobId>,
+    /// Where the next piece of work goes that is to be spread.
+    spread_next: usize,
 }
 
 #[derive(Debug)]
 struct Node {
     id: NodeId,
-    name: String,
+    at: NodeAddress,
+    labels: Labels,
     total: Resources,
     available: Resources,
     joined: Millis,
+    life: NodeLife,
+    store_bytes: u64,
+    store_bytes_max: u64,
+}
+
+/// ```text
+/// Alive → Draining → Dead
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum NodeLife {
+    Alive,
+    /// It takes no new work.
+    Draining {
+        why: String,
+        /// When it leaves all the same.
+        deadline: Option<Millis>,
+        /// Whether it was told that it may go.
+        may_leave: bool,
+    },
+    Dead {
+        why: String,
+    },
 }
 
 #[derive(Debug)]
 struct Lease {
     owner: NodeId,
     shape: Shape,
-    node: usize,
+    spot: Spot,
     slots: u32,
     /// Blocked tasks that kept all but their cpus.
     parked: u32,
@@ -71,23 +113,36 @@ struct Demand {
     kind: DemandKind,
     /// How often a later one was served first.
     passed: u32,
+    /// Whether that was counted already in this round of service.
+    is_counted: bool,
     why: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 enum DemandKind {
     Slots { owner: NodeId, shape: Shape, backlog: u32 },
     Actor(ActorId),
+    Driver(JobId),
+}
+
+impl DemandKind {
+    fn waits(self) -> Demand {
+        Demand { kind: self, passed: 0, is_counted: false, why: String::new() }
+    }
 }
 
 #[derive(Debug)]
 struct Actor {
     spec: Arc<ActorSpec>,
     owner: NodeId,
+    /// Nodes that refer to it, beside its owner.
+    watchers: Vec<NodeId>,
     state: ActorState,
     /// Where it lives, from its placement on.
-    node: Option<usize>,
+    spot: Option<Spot>,
     incarnation: u32,
+    /// Its constructor's arguments, for a detached one.
+    inputs: Option<Vec<Value>>,
     /// It must not be restarted any more.
     doomed: Option<Error>,
     cause: Option<Error>,
@@ -97,15 +152,29 @@ struct Actor {
 struct Job {
     spec: Arc<JobSpec>,
     state: JobState,
+    /// What its driver holds, from its placement on.
+    spot: Option<Spot>,
+    /// Where its driver runs or ran.
+    node: Option<NodeId>,
+    /// Somebody wants it stopped.
+    is_stopping: bool,
     started: Millis,
     ended: Option<Millis>,
+    exit_code: Option<u8>,
+    message: String,
 }
 
 impl Scheduler {
     /// Takes what a node said.
     pub fn handle(&mut self, message: ToHead, now: Millis, out: &mut Outbox) {
         match message {
-            ToHead::NodeJoined { node, at, total, .. } => self.node_joined(node, at.name, total, now),
+            ToHead::NodeJoined { node, at, total, labels } => self.node_joined(node, at, total, labels, now, out),
+            ToHead::NodeLost { node, why } => self.lose_node(node, &why, now, out),
+            ToHead::NodeDrain { node, why, deadline_ms } => self.node_drain(node, why, deadline_ms, now, out),
+            ToHead::NodeDrained { node } => self.node_drained(node, out),
+            ToHead::NodeUsage { node, store_bytes, store_bytes_max } => {
+                self.node_usage(node, store_bytes, store_bytes_max);
+            }
             ToHead::LeaseWanted { owner, shape, backlog } => self.lease_wanted(owner, shape, backlog),
             ToHead::SlotsReturned { lease, slots, parked } => self.slots_returned(lease, slots, parked),
             ToHead::SlotsResumeWanted { lease, slots } => self.resumes.push_back((lease, slots)),
@@ -113,7 +182,10 @@ impl Scheduler {
             ToHead::ActorRegister { owner, request, spec, get_if_exists } => {
                 self.actor_register(owner, request, spec, get_if_exists, out);
             }
-            ToHead::ActorDependenciesReady { actor, failed, .. } => self.actor_dependencies(actor, failed, out),
+            ToHead::ActorDependenciesReady { actor, inputs, failed } => {
+                self.actor_dependencies(actor, inputs, failed, out);
+            }
+            ToHead::ActorWatch { node, actor } => self.actor_watch(node, actor, out),
             ToHead::ActorLookup { owner, request, name, namespace } => {
                 self.actor_lookup(owner, request, &name, &namespace, out);
             }
@@ -121,8 +193,13 @@ impl Scheduler {
             ToHead::ActorEnded { actor, incarnation, end } => self.actor_ended(actor, incarnation, end, out),
             ToHead::ActorReleased { actor, reason } => self.stop_actor(actor, true, reason, false, out),
             ToHead::ActorKill { actor, no_restart } => self.actor_kill(actor, no_restart, out),
-            ToHead::JobStarted { spec, .. } => self.job_started(spec, now),
-            ToHead::JobEnded { job, state, .. } => self.job_ended(job, state, now, out),
+            ToHead::JobSubmitted { spec } => self.job_submitted(spec, now),
+            ToHead::JobStarted { spec, node } => self.job_started(spec, node, now, out),
+            ToHead::JobEnded { job, state, exit_code, message } => {
+                self.job_ended(job, state, exit_code, message, now, out);
+            }
+            ToHead::JobStop { job } => self.job_stop(job, now, out),
+            ToHead::JobWanted { node, job } => self.job_wanted(node, job, out),
             _ => {}
         }
         self.serve(now, out);
@@ -136,29 +213,6 @@ impl Scheduler {
     /// Whether something waits that time can change.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.demands.is_empty() || !self.resumes.is_empty()
-    }
-
-    fn node_joined(&mut self, node: NodeId, name: String, total: Resources, now: Millis) {
-        if self.nodes.iter().all(|known| known.id != node) {
-            let available = total.clone();
-            self.nodes.push(Node { id: node, name, total, available, joined: now });
-        }
-    }
-
-    fn job_started(&mut self, spec: Arc<JobSpec>, now: Millis) {
-        self.jobs.insert(spec.id, Job { spec, state: JobState::Running, started: now, ended: None });
-    }
-
-    fn job_ended(&mut self, job: JobId, state: JobState, now: Millis, out: &mut Outbox) {
-        if let Some(known) = self.jobs.get_mut(&job) {
-            known.state = state;
-            known.ended = Some(now);
-        }
-        self.demands.retain(|demand| match &demand.kind {
-            DemandKind::Slots { shape, .. } => shape.job != job,
-            DemandKind::Actor(_) => true,
-        });
-        self.end_actors_of(job, out);
+        !self.demands.is_empty() || !self.resumes.is_empty() || self.awaits_deadline()
     }
 }

@@ -107,7 +107,7 @@ pub struct NodeRow {
     pub node_ip: String,
     /// Whether the head runs beside it.
     pub is_head_node: bool,
-    /// `ALIVE` or `DEAD`.
+    /// `ALIVE`, `DRAINING` or `DEAD`.
     pub state: String,
     /// Its name.
     pub node_name: String,
@@ -132,6 +132,21 @@ pub struct JobRow {
     pub start_time_ms: Millis,
     /// When it ended.
     pub end_time_ms: Option<Millis>,
+    /// The name that whoever submitted it knows it by; empty for `rayw run`.
+    #[serde(default)]
+    pub submission_id: String,
+    /// Name for people; may be empty.
+    #[serde(default)]
+    pub name: String,
+    /// What failed, or why it waits; empty otherwise (`--detail`).
+    #[serde(default)]
+    pub message: String,
+    /// Where its driver runs or ran (`--detail`).
+    #[serde(default)]
+    pub driver_node_id: Option<String>,
+    /// The driver's exit code, when it ended by itself (`--detail`).
+    #[serde(default)]
+    pub exit_code: Option<u32>,
 }
 
 /// What can be listed.

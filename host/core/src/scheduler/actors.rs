@@ -2,11 +2,36 @@
 
 use std::sync::Arc;
 
-use super::{Actor, Demand, DemandKind, Outbox, Scheduler};
+use super::spot::{Refusal, Wish};
+use super::{Actor, DemandKind, Outbox, Scheduler};
 use crate::message::{ActorChange, ActorEnd, FromHead, RequestId};
-use crate::{ActorId, ActorSpec, ActorState, Error, ErrorKind, JobId, NodeId, limits};
+use crate::{ActorId, ActorSpec, ActorState, Error, ErrorKind, JobId, NodeId, Value, limits};
+
+impl Actor {
+    /// How it is now, for who asks.
+    fn change(&self, head: &Scheduler) -> ActorChange {
+        let unknown = || Error::new(ErrorKind::ActorDied, format!("actor ({}) died", self.spec.id));
+        let cause = || self.cause.clone().unwrap_or_else(unknown);
+        match (self.state, self.spot) {
+            (ActorState::Dead, _) => ActorChange::Dead { cause: cause() },
+            (ActorState::Restarting, _) => ActorChange::Restarting { incarnation: self.incarnation, cause: cause() },
+            (ActorState::Alive, Some(spot)) => {
+                ActorChange::Alive { node: head.nodes[spot.node].id, incarnation: self.incarnation }
+            }
+            (ActorState::DependenciesUnready | ActorState::PendingCreation | ActorState::Alive, _) => {
+                ActorChange::Pending { why: head.why_waits(self.spec.id).unwrap_or_default() }
+            }
+        }
+    }
+}
 
 impl Scheduler {
+    /// Why an actor waits for a node, when it does.
+    pub(super) fn why_waits(&self, id: ActorId) -> Option<String> {
+        let mut demands = self.demands.iter().filter(|demand| demand.kind == DemandKind::Actor(id));
+        demands.next().map(|demand| demand.why.clone())
+    }
+
     pub(super) fn actor_register(
         &mut self,
         owner: NodeId,
@@ -20,6 +45,17 @@ impl Scheduler {
                 out.push((owner, FromHead::ActorFound { request, result }));
             }
         };
+        if self.is_dead(owner) {
+            return;
+        }
+        if let Some(known) = self.actors.get(&spec.id) {
+            // Said again: the owner has joined again, and may have missed what became of it.
+            answer(Ok((Arc::clone(&known.spec), known.owner)), out);
+            if known.state == ActorState::Dead {
+                out.push((owner, FromHead::ActorChanged { actor: spec.id, change: known.change(self) }));
+            }
+            return;
+        }
         if let Some(name) = &spec.name {
             let key = (Arc::clone(&spec.namespace), Arc::clone(name));
             if let Some(holder) = self.names.get(&key).and_then(|id| self.actors.get(id)) {
@@ -41,18 +77,29 @@ impl Scheduler {
         let actor = Actor {
             spec: Arc::clone(&spec),
             owner,
+            watchers: Vec::new(),
             state: ActorState::DependenciesUnready,
-            node: None,
+            spot: None,
             incarnation: 0,
+            inputs: None,
             doomed: None,
             cause: None,
         };
-        self.actors.entry(spec.id).or_insert(actor);
+        self.actors.insert(spec.id, actor);
         answer(Ok((spec, owner)), out);
     }
 
-    pub(super) fn actor_dependencies(&mut self, id: ActorId, failed: Option<Error>, out: &mut Outbox) {
+    pub(super) fn actor_dependencies(
+        &mut self,
+        id: ActorId,
+        inputs: Option<Vec<Value>>,
+        failed: Option<Error>,
+        out: &mut Outbox,
+    ) {
         let Some(actor) = self.actors.get_mut(&id) else { return };
+        if actor.spec.detached && inputs.is_some() {
+            actor.inputs = inputs;
+        }
         if actor.state != ActorState::DependenciesUnready {
             return;
         }
@@ -64,33 +111,77 @@ impl Scheduler {
     }
 
     fn demand_actor(&mut self, id: ActorId) {
-        self.demands.push_back(Demand { kind: DemandKind::Actor(id), passed: 0, why: String::new() });
+        self.demands.push_back(DemandKind::Actor(id).waits());
     }
 
-    /// Puts a waiting actor on a node. `Err` says why it cannot be done now.
-    pub(super) fn place_actor(&mut self, id: ActorId, out: &mut Outbox) -> Result<bool, String> {
+    /// Puts a waiting actor on a node.
+    pub(super) fn place_actor(&mut self, id: ActorId, out: &mut Outbox) -> Result<bool, Refusal> {
         let Some(actor) = self.actors.get(&id) else { return Ok(true) };
-        if !matches!(actor.state, ActorState::PendingCreation | ActorState::Restarting) || actor.node.is_some() {
+        if !matches!(actor.state, ActorState::PendingCreation | ActorState::Restarting) || actor.spot.is_some() {
             return Ok(true);
         }
-        let spec = Arc::clone(&actor.spec);
-        let node = self.find_node(&spec.lifetime, &spec.placement, actor.owner)?;
-        self.nodes[node].available.take(&spec.lifetime, 1);
-        let to = self.nodes[node].id;
+        if self.is_dead(actor.owner) && actor.inputs.is_none() {
+            let message =
+                format!("actor ({id}) cannot be made: its owner's node died with its constructor's arguments");
+            return Err(Refusal::Never(Error::new(ErrorKind::OwnerDied, message)));
+        }
+        let (spec, owner) = (Arc::clone(&actor.spec), actor.owner);
+        let wish = Wish {
+            need: &spec.lifetime,
+            footprint: &spec.placement,
+            placement: &spec.creation.placement,
+            near: None,
+            by: owner,
+        };
+        let spot = self.find(&wish)?;
+        self.take(spot, &spec.lifetime, 1);
+        let to = self.nodes[spot.node].id;
         if let Some(actor) = self.actors.get_mut(&id) {
-            actor.node = Some(node);
-            out.push((
-                to,
-                FromHead::ActorStart { spec, owner: actor.owner, incarnation: actor.incarnation, inputs: None },
-            ));
+            actor.spot = Some(spot);
+            let (incarnation, inputs) = (actor.incarnation, actor.inputs.clone());
+            out.push((to, FromHead::ActorStart { spec, owner, incarnation, inputs }));
         }
         Ok(true)
     }
 
-    pub(super) fn tell_actor_why(&self, id: ActorId, why: String, out: &mut Outbox) {
-        if let Some(actor) = self.actors.get(&id) {
-            out.push((actor.owner, FromHead::ActorChanged { actor: id, change: ActorChange::Pending { why } }));
+    /// An actor that nothing will ever be able to hold is dead.
+    pub(super) fn actor_unschedulable(&mut self, id: ActorId, error: &Error, out: &mut Outbox) {
+        let Some(actor) = self.actors.get(&id) else { return };
+        let message = format!("actor `{}` ({id}) cannot be placed", actor.spec.class);
+        self.bury(id, Error::new(error.kind, message).caused_by(error), out);
+    }
+
+    pub(super) fn actor_watch(&mut self, node: NodeId, id: ActorId, out: &mut Outbox) {
+        if self.is_dead(node) {
+            return;
         }
+        let change = match self.actors.get_mut(&id) {
+            Some(actor) => {
+                let is_told = actor.owner == node || actor.watchers.contains(&node);
+                if !is_told && actor.state != ActorState::Dead {
+                    actor.watchers.push(node);
+                }
+                self.actors[&id].change(self)
+            }
+            None => {
+                let message = format!("there is no actor {id} any more; `rayw list actors` shows all");
+                ActorChange::Dead { cause: Error::new(ErrorKind::ActorDied, message) }
+            }
+        };
+        out.push((node, FromHead::ActorChanged { actor: id, change }));
+    }
+
+    /// Tells all who refer to an actor.
+    fn tell_change(&self, id: ActorId, change: &ActorChange, out: &mut Outbox) {
+        let Some(actor) = self.actors.get(&id) else { return };
+        let owner = Some(actor.owner).filter(|owner| !self.is_dead(*owner));
+        for node in owner.into_iter().chain(actor.watchers.iter().copied()) {
+            out.push((node, FromHead::ActorChanged { actor: id, change: change.clone() }));
+        }
+    }
+
+    pub(super) fn tell_actor_why(&self, id: ActorId, why: String, out: &mut Outbox) {
+        self.tell_change(id, &ActorChange::Pending { why }, out);
     }
 
     pub(super) fn actor_lookup(
@@ -114,13 +205,13 @@ impl Scheduler {
 
     pub(super) fn actor_ready(&mut self, id: ActorId, incarnation: u32, out: &mut Outbox) {
         let Some(actor) = self.actors.get_mut(&id) else { return };
-        let Some(node) = actor.node else { return };
+        let Some(spot) = actor.spot else { return };
         if actor.incarnation != incarnation || actor.state == ActorState::Dead {
             return;
         }
         actor.state = ActorState::Alive;
-        let change = ActorChange::Alive { node: self.nodes[node].id, incarnation };
-        out.push((actor.owner, FromHead::ActorChanged { actor: id, change }));
+        let change = ActorChange::Alive { node: self.nodes[spot.node].id, incarnation };
+        self.tell_change(id, &change, out);
     }
 
     pub(super) fn actor_ended(&mut self, id: ActorId, incarnation: u32, end: ActorEnd, out: &mut Outbox) {
@@ -128,22 +219,24 @@ impl Scheduler {
         if actor.incarnation != incarnation || actor.state == ActorState::Dead {
             return;
         }
-        if let Some(node) = actor.node.take() {
-            self.nodes[node].available.give(&actor.spec.lifetime, 1);
+        let (spec, spot, doomed) = (Arc::clone(&actor.spec), actor.spot.take(), actor.doomed.take());
+        if let Some(spot) = spot {
+            self.give(spot, &spec.lifetime, 1);
         }
-        match (end, actor.doomed.take()) {
+        match (end, doomed) {
             (_, Some(cause)) | (ActorEnd::Intended(cause) | ActorEnd::ConstructorFailed(cause), None) => {
                 self.bury(id, cause, out);
             }
             (ActorEnd::Crashed(cause), None) => {
-                if !actor.spec.max_restarts.allows(incarnation) {
+                if !spec.max_restarts.allows(incarnation) {
                     return self.bury(id, cause, out);
                 }
+                let Some(actor) = self.actors.get_mut(&id) else { return };
                 actor.incarnation += 1;
                 actor.state = ActorState::Restarting;
                 let change = ActorChange::Restarting { incarnation: actor.incarnation, cause: cause.clone() };
                 actor.cause = Some(cause);
-                out.push((actor.owner, FromHead::ActorChanged { actor: id, change }));
+                self.tell_change(id, &change, out);
                 self.demand_actor(id);
             }
         }
@@ -165,10 +258,10 @@ impl Scheduler {
             actor.doomed.get_or_insert_with(|| reason.clone());
         }
         let incarnation = actor.incarnation;
-        match actor.node {
-            Some(node) => {
+        match actor.spot {
+            Some(spot) => {
                 let message = FromHead::ActorStop { actor: id, incarnation, graceful, reason, restart };
-                out.push((self.nodes[node].id, message));
+                out.push((self.nodes[spot.node].id, message));
                 if !restart {
                     self.free_name(id);
                 }
@@ -194,7 +287,11 @@ impl Scheduler {
         let Some(actor) = self.actors.get_mut(&id) else { return };
         actor.state = ActorState::Dead;
         actor.cause = Some(cause.clone());
-        out.push((actor.owner, FromHead::ActorChanged { actor: id, change: ActorChange::Dead { cause } }));
+        self.tell_change(id, &ActorChange::Dead { cause }, out);
+        if let Some(actor) = self.actors.get_mut(&id) {
+            actor.watchers.clear();
+            actor.inputs = None;
+        }
         self.demands.retain(|demand| !matches!(demand.kind, DemandKind::Actor(waiting) if waiting == id));
         self.dead_actors.push_back(id);
         if self.dead_actors.len() > limits::DEAD_ACTORS_KEPT

@@ -1,22 +1,22 @@
 //! Leases: granting slots, taking them back, letting blocked tasks go on.
 
-use super::{Demand, DemandKind, Lease, NodeLoad, Outbox, Scheduler, place};
+use super::spot::{Refusal, Wish};
+use super::{DemandKind, Lease, Outbox, Scheduler, Spot};
 use crate::message::{FromHead, Shape};
-use crate::{LeaseId, Millis, NodeId, Resources, limits};
+use crate::{Error, ErrorKind, JobId, JobState, LeaseId, Millis, NodeId, Resources, Strategy, limits};
 
 impl Scheduler {
     pub(super) fn lease_wanted(&mut self, owner: NodeId, shape: Shape, backlog: u32) {
+        if self.node_index(owner).is_none() {
+            return;
+        }
         let known = self.demands.iter_mut().find_map(|demand| match &mut demand.kind {
             DemandKind::Slots { owner: by, shape: of, backlog } if *by == owner && *of == shape => Some(backlog),
-            DemandKind::Slots { .. } | DemandKind::Actor(_) => None,
+            DemandKind::Slots { .. } | DemandKind::Actor(_) | DemandKind::Driver(_) => None,
         });
         match known {
             Some(known) => *known = backlog,
-            None if backlog > 0 => self.demands.push_back(Demand {
-                kind: DemandKind::Slots { owner, shape, backlog },
-                passed: 0,
-                why: String::new(),
-            }),
+            None if backlog > 0 => self.demands.push_back(DemandKind::Slots { owner, shape, backlog }.waits()),
             None => {}
         }
     }
@@ -28,9 +28,9 @@ impl Scheduler {
         known.slots -= slots;
         known.parked += parked;
         known.reclaiming = known.reclaiming.saturating_sub(slots);
-        let available = &mut self.nodes[known.node].available;
-        available.give(&known.shape.resources, slots - parked);
-        available.give(&Resources::cpus(known.shape.resources.cpu), parked);
+        let (spot, need) = (known.spot, std::sync::Arc::clone(&known.shape.resources));
+        self.give(spot, &need, slots - parked);
+        self.give(spot, &Resources::cpus(need.cpu), parked);
         self.forget_if_empty(lease);
     }
 
@@ -38,9 +38,10 @@ impl Scheduler {
         let Some(known) = self.leases.get_mut(&lease) else { return };
         let parked = parked.min(known.parked);
         known.parked -= parked;
-        self.nodes[known.node].available.give(&known.shape.resources.without_cpu(), parked);
+        let (spot, left, kept) = (known.spot, known.parked, known.shape.resources.without_cpu());
+        self.give(spot, &kept, parked);
         self.resumes.retain_mut(|(waiting, slots)| {
-            *slots = if *waiting == lease { (*slots).min(known.parked) } else { *slots };
+            *slots = if *waiting == lease { (*slots).min(left) } else { *slots };
             *slots > 0
         });
         self.forget_if_empty(lease);
@@ -55,7 +56,21 @@ impl Scheduler {
     /// Gives what is free to those who wait: first to blocked tasks, then along the line.
     pub(super) fn serve(&mut self, now: Millis, out: &mut Outbox) {
         self.serve_resumes(now, out);
+        self.serve_draining(now, out);
+        self.demands.iter_mut().for_each(|demand| demand.is_counted = false);
+        // Serving one may make room on another node for what is left of it, or another job's turn.
+        while self.serve_line(now, out) {}
+        for index in 0..self.demands.len() {
+            self.reclaim_for(index, now, out);
+        }
+    }
+
+    /// Goes along the line once. Whether it is worth to go again.
+    fn serve_line(&mut self, now: Millis, out: &mut Outbox) -> bool {
+        let is_contested = self.order_by_share();
+        let mut again = false;
         let mut served_in_part = Vec::new();
+        let mut refused = Vec::new();
         let mut index = 0;
         let mut waiting = Vec::new();
         let mut held_up: Vec<Resources> = Vec::new();
@@ -74,7 +89,8 @@ impl Scheduler {
                         self.demands.remove(index);
                         continue;
                     }
-                    let granted = self.grant(owner, &shape, backlog, now, out);
+                    let wanted = if is_contested && !shape.resources.is_empty() { 1 } else { backlog };
+                    let granted = self.grant(owner, &shape, wanted, now, out);
                     if let (Ok(granted), Some(demand)) = (&granted, self.demands.get_mut(index))
                         && let DemandKind::Slots { backlog, .. } = &mut demand.kind
                     {
@@ -86,23 +102,43 @@ impl Scheduler {
                     let actor = *actor;
                     self.place_actor(actor, out)
                 }
+                DemandKind::Driver(job) => {
+                    let job = *job;
+                    self.place_driver(job, out)
+                }
             };
+            let full = full.map_err(|refusal| match refusal {
+                Refusal::Infeasible(why) if self.fails_if_infeasible(index) => {
+                    Refusal::Never(Error::new(ErrorKind::Unschedulable, why))
+                }
+                other => other,
+            });
             match full {
-                Ok(true) => {
-                    self.demands.remove(index);
-                    waiting.iter().for_each(|passed: &usize| self.demands[*passed].passed += 1);
-                }
-                Ok(false) => {
-                    if let Some(demand) = self.demands.remove(index) {
+                Ok(is_done) => {
+                    if let Some(mut demand) = self.demands.remove(index)
+                        && !is_done
+                    {
+                        demand.passed = 0;
                         served_in_part.push(demand);
+                        again = true;
                     }
-                    waiting.iter().for_each(|passed: &usize| self.demands[*passed].passed += 1);
+                    waiting.iter().for_each(|passed: &usize| self.demands[*passed].count_passed());
+                    if is_contested {
+                        again = true;
+                        break;
+                    }
                 }
-                Err(why) => {
+                Err(Refusal::Never(error)) => {
+                    if let Some(demand) = self.demands.remove(index) {
+                        refused.push((demand.kind, error));
+                    }
+                }
+                Err(refusal @ (Refusal::Busy(_) | Refusal::Infeasible(_))) => {
                     let demand = &mut self.demands[index];
-                    if demand.passed >= limits::DEMAND_PASSED_MAX && !why.starts_with(INFEASIBLE) {
+                    if demand.passed >= limits::DEMAND_PASSED_MAX && matches!(refusal, Refusal::Busy(_)) {
                         held_up.push(need);
                     }
+                    let (Refusal::Busy(why) | Refusal::Infeasible(why)) = refusal else { continue };
                     let changed = demand.why != why;
                     demand.why.clone_from(&why);
                     if changed {
@@ -114,9 +150,10 @@ impl Scheduler {
             }
         }
         self.demands.extend(served_in_part);
-        for index in 0..self.demands.len() {
-            self.reclaim_for(index, now, out);
+        for (demand, error) in refused {
+            self.refuse(demand, error, now, out);
         }
+        again
     }
 
     fn need_of(&self, demand: &DemandKind) -> Resources {
@@ -125,19 +162,47 @@ impl Scheduler {
             DemandKind::Actor(actor) => {
                 self.actors.get(actor).map(|actor| actor.spec.lifetime.clone()).unwrap_or_default()
             }
+            DemandKind::Driver(job) => {
+                self.jobs.get(job).map(|job| job.spec.resources.as_ref().clone()).unwrap_or_default()
+            }
+        }
+    }
+
+    pub(super) fn job_of(&self, demand: &DemandKind) -> Option<JobId> {
+        match demand {
+            DemandKind::Slots { shape, .. } => Some(shape.job),
+            DemandKind::Actor(actor) => self.actors.get(actor).map(|actor| actor.spec.creation.job),
+            DemandKind::Driver(job) => Some(*job),
+        }
+    }
+
+    fn fails_if_infeasible(&self, index: usize) -> bool {
+        let job = self.job_of(&self.demands[index].kind).and_then(|job| self.jobs.get(&job));
+        job.is_some_and(|job| job.spec.fail_if_infeasible)
+    }
+
+    /// A demand that will never be met: who wants it is told.
+    fn refuse(&mut self, demand: DemandKind, error: Error, now: Millis, out: &mut Outbox) {
+        match demand {
+            DemandKind::Slots { owner, shape, .. } => out.push((owner, FromHead::ShapeFailed { shape, error })),
+            DemandKind::Actor(actor) => self.actor_unschedulable(actor, &error, out),
+            DemandKind::Driver(job) => {
+                let message = format!("the driver cannot be placed: {error}");
+                self.job_ended(job, JobState::Failed, None, message, now, out);
+            }
         }
     }
 
     fn serve_resumes(&mut self, now: Millis, out: &mut Outbox) {
         let mut still_waiting = std::collections::VecDeque::new();
         while let Some((id, wanted)) = self.resumes.pop_front() {
-            let Some(lease) = self.leases.get_mut(&id) else { continue };
+            let Some(lease) = self.leases.get(&id) else { continue };
             let cpu = Resources::cpus(lease.shape.resources.cpu);
-            let node = lease.node;
-            let wanted = wanted.min(lease.parked);
-            let slots = self.nodes[node].available.fits(&cpu).min(wanted);
+            let (spot, wanted) = (lease.spot, wanted.min(lease.parked));
+            let slots = self.room(spot).fits(&cpu).min(wanted);
             if slots > 0 {
-                self.nodes[node].available.take(&cpu, slots);
+                self.take(spot, &cpu, slots);
+                let Some(lease) = self.leases.get_mut(&id) else { continue };
                 lease.slots += slots;
                 lease.parked -= slots;
                 lease.granted_at = now;
@@ -146,7 +211,7 @@ impl Scheduler {
             if slots < wanted {
                 still_waiting.push_back((id, wanted - slots));
                 // A blocked task goes ahead of new work, so it does not wait for a quantum to pass.
-                self.reclaim(&cpu, Some(node), None, now, true, out);
+                self.reclaim(&cpu, &[spot], None, now, true, out);
             }
         }
         self.resumes = still_waiting;
@@ -160,15 +225,28 @@ impl Scheduler {
         backlog: u32,
         now: Millis,
         out: &mut Outbox,
-    ) -> Result<u32, String> {
-        let node = self.find_node(&shape.resources, &shape.resources, owner)?;
-        let available = &mut self.nodes[node].available;
-        let slots = available.fits(&shape.resources).min(backlog).min(limits::LEASE_SLOTS_MAX);
-        available.take(&shape.resources, slots);
+    ) -> Result<u32, Refusal> {
+        let spot = self.find(&wish_of(owner, shape))?;
+        let is_for_nothing = shape.resources.is_empty();
+        let nodes = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let at_once = match (&shape.placement.strategy, is_for_nothing) {
+            // What is to be spread goes out one by one; what asks for nothing in equal parts.
+            (Strategy::Spread, false) => 1,
+            (Strategy::Spread, true) => backlog.div_ceil(nodes.max(1)),
+            _ => limits::LEASE_SLOTS_MAX,
+        };
+        let known = self.leases.values().find(|l| l.owner == owner && l.spot == spot && l.shape == *shape);
+        let left = limits::LEASE_SLOTS_MAX.saturating_sub(known.map_or(0, |lease| lease.slots));
+        if is_for_nothing && left == 0 {
+            return Ok(backlog);
+        }
+        let at_once = if is_for_nothing { at_once.min(left) } else { at_once.min(limits::LEASE_SLOTS_MAX) };
+        let slots = self.room(spot).fits(&shape.resources).min(backlog).min(at_once);
+        self.take(spot, &shape.resources, slots);
         let known = self
             .leases
             .iter_mut()
-            .find(|(_, lease)| lease.owner == owner && lease.node == node && lease.shape == *shape);
+            .find(|(_, lease)| lease.owner == owner && lease.spot == spot && lease.shape == *shape);
         let id = if let Some((id, lease)) = known {
             lease.slots += slots;
             lease.reclaiming = 0;
@@ -178,39 +256,12 @@ impl Scheduler {
             self.leases_made += 1;
             let id = LeaseId(self.leases_made);
             let shape = shape.clone();
-            self.leases.insert(id, Lease { owner, shape, node, slots, parked: 0, reclaiming: 0, granted_at: now });
+            self.leases.insert(id, Lease { owner, shape, spot, slots, parked: 0, reclaiming: 0, granted_at: now });
             id
         };
-        let node = self.nodes[node].id;
-        out.push((owner, FromHead::SlotsGranted { lease: id, shape: shape.clone(), node, slots }));
-        // Zero-resource shapes are bounded by the lease, not by the node.
-        if shape.resources.is_empty() { Ok(backlog) } else { Ok(slots) }
-    }
-
-    /// The node for `need`, whose total holds `footprint`.
-    pub(super) fn find_node(&self, need: &Resources, footprint: &Resources, near: NodeId) -> Result<usize, String> {
-        let loads: Vec<NodeLoad<'_>> = self
-            .nodes
-            .iter()
-            .map(|node| NodeLoad { total: &node.total, available: &node.available, is_near: node.id == near })
-            .collect();
-        if let Some(node) = place(need, footprint, &loads) {
-            return Ok(node);
-        }
-        let feasible = self.nodes.iter().filter(|node| node.total.fits(footprint) > 0 && node.total.fits(need) > 0);
-        let best = feasible.max_by_key(|node| (node.available.cpu, node.available.memory));
-        Err(match (best, self.nodes.iter().max_by_key(|node| (node.total.cpu, node.total.memory))) {
-            (Some(node), _) => {
-                format!("needs {}; most is free on node {}", node.available.shortage(need), node.id)
-            }
-            (None, Some(node)) => format!(
-                "{INFEASIBLE}: needs {}; the largest node {} has {}",
-                node.total.shortage(if node.total.fits(need) > 0 { footprint } else { need }),
-                node.id,
-                node.total
-            ),
-            (None, None) => "there is no node yet".to_owned(),
-        })
+        let node = self.nodes[spot.node].id;
+        tell_granted(owner, FromHead::SlotsGranted { lease: id, shape: shape.clone(), node, slots }, out);
+        Ok(slots)
     }
 
     fn tell_why(&self, index: usize, why: String, out: &mut Outbox) {
@@ -219,23 +270,40 @@ impl Scheduler {
                 out.push((*owner, FromHead::LeasePending { shape: shape.clone(), why }));
             }
             DemandKind::Actor(actor) => self.tell_actor_why(*actor, why, out),
+            // Its row shows it.
+            DemandKind::Driver(_) => {}
         }
     }
 
     /// Asks those who hold slots to make room for a demand that does not fit.
     fn reclaim_for(&mut self, index: usize, now: Millis, out: &mut Outbox) {
         let need = self.need_of(&self.demands[index].kind);
-        let own = match &self.demands[index].kind {
-            DemandKind::Slots { owner, shape, .. } => Some((*owner, shape.clone())),
-            DemandKind::Actor(_) => None,
+        let (places, own) = match &self.demands[index].kind {
+            DemandKind::Slots { owner, shape, .. } => {
+                (self.candidates(&wish_of(*owner, shape)), Some((*owner, shape.clone())))
+            }
+            DemandKind::Actor(actor) => {
+                let Some(actor) = self.actors.get(actor) else { return };
+                let spec = &actor.spec;
+                let placement = &spec.creation.placement;
+                let (footprint, by) = (&spec.placement, actor.owner);
+                (self.candidates(&Wish { need: &need, footprint, placement, near: None, by }), None)
+            }
+            DemandKind::Driver(job) => {
+                let Some(job) = self.jobs.get(job) else { return };
+                let (placement, by) = (&job.spec.placement, NodeId([0; 16]));
+                (self.candidates(&Wish { need: &need, footprint: &need, placement, near: None, by }), None)
+            }
         };
-        self.reclaim(&need, None, own, now, false, out);
+        if let Ok(places) = places {
+            self.reclaim(&need, &places, own, now, false, out);
+        }
     }
 
     fn reclaim(
         &mut self,
         need: &Resources,
-        node: Option<usize>,
+        places: &[Spot],
         own: Option<(NodeId, Shape)>,
         now: Millis,
         at_once: bool,
@@ -245,20 +313,19 @@ impl Scheduler {
         let own_held: u64 = own.as_ref().map_or(0, |(owner, shape)| {
             self.leases.values().filter(|l| l.owner == *owner && l.shape == *shape).map(held).sum()
         });
-        let feasible =
-            |index: usize| node.map_or_else(|| self.nodes[index].total.fits(need) > 0, |wanted| wanted == index);
+        let feasible = |spot: Spot| places.contains(&spot);
         // Room that is on its way already.
         let mut coming: Resources = Resources::default();
-        for lease in self.leases.values().filter(|lease| feasible(lease.node)) {
+        for lease in self.leases.values().filter(|lease| feasible(lease.spot)) {
             coming.give(&lease.shape.resources, lease.reclaiming);
         }
-        for known in self.nodes.iter().enumerate().filter(|(index, _)| feasible(*index)) {
-            coming.give(&known.1.available, 1);
+        for place in places {
+            coming.give(self.room(*place), 1);
         }
         let mut victims: Vec<LeaseId> = self
             .leases
             .iter()
-            .filter(|(_, lease)| lease.slots > lease.reclaiming && feasible(lease.node))
+            .filter(|(_, lease)| lease.slots > lease.reclaiming && feasible(lease.spot))
             .filter(|(_, lease)| {
                 own.as_ref().is_none_or(|(owner, shape)| lease.owner != *owner || lease.shape != *shape)
             })
@@ -292,5 +359,27 @@ fn quantum() -> Millis {
     limits::LEASE_QUANTUM.as_millis().try_into().unwrap_or(Millis::MAX)
 }
 
-/// How the reason of a demand starts that no node will ever meet.
-pub(super) const INFEASIBLE: &str = "infeasible";
+/// What one slot of a shape asks of its place.
+fn wish_of(owner: NodeId, shape: &Shape) -> Wish<'_> {
+    Wish {
+        need: &shape.resources,
+        footprint: &shape.resources,
+        placement: &shape.placement,
+        near: shape.near,
+        by: owner,
+    }
+}
+
+/// Says that slots are granted; in one message with those of the same lease that are about to be said.
+fn tell_granted(owner: NodeId, message: FromHead, out: &mut Outbox) {
+    let FromHead::SlotsGranted { lease, slots: more, .. } = &message else { return };
+    let last = out.iter_mut().rev().find_map(|(_, said)| match said {
+        FromHead::SlotsGranted { lease: of, slots, .. } if of == lease => Some(Some(slots)),
+        FromHead::SlotsReclaimed { lease: of, .. } if of == lease => Some(None),
+        _ => None,
+    });
+    match last {
+        Some(Some(slots)) => *slots += more,
+        Some(None) | None => out.push((owner, message)),
+    }
+}

@@ -14,7 +14,7 @@ use crate::{
 
 const NODE: NodeId = NodeId([1; 16]);
 
-fn cpus(units: u64) -> Resources {
+pub(super) fn cpus(units: u64) -> Resources {
     Resources::cpus(Amount(units * 10_000))
 }
 
@@ -33,7 +33,7 @@ fn tell(head: &mut Scheduler, message: ToHead) -> Vec<FromHead> {
     out.into_iter().map(|(_, message)| message).collect()
 }
 
-fn shape(units: u64) -> Shape {
+pub(super) fn shape(units: u64) -> Shape {
     Shape { job: JobId::numbered(1), resources: Arc::new(cpus(units)), placement: Arc::default(), near: None }
 }
 
@@ -41,7 +41,7 @@ fn want(head: &mut Scheduler, units: u64, backlog: u32) -> Vec<FromHead> {
     tell(head, ToHead::LeaseWanted { owner: NODE, shape: shape(units), backlog })
 }
 
-fn granted(messages: &[FromHead]) -> Option<(LeaseId, u32)> {
+pub(super) fn granted(messages: &[FromHead]) -> Option<(LeaseId, u32)> {
     messages.iter().find_map(|message| match message {
         FromHead::SlotsGranted { lease, slots, .. } => Some((*lease, *slots)),
         _ => None,
@@ -53,7 +53,7 @@ fn free(head: &Scheduler) -> String {
 }
 
 /// An actor whose restarts and name are given.
-fn actor(number: u64, name: Option<&str>, restarts: u32) -> Arc<ActorSpec> {
+pub(super) fn actor(number: u64, name: Option<&str>, restarts: u32) -> Arc<ActorSpec> {
     let id = JobId::numbered(1).driver(0).child(number);
     let creation = TaskSpec {
         id,
@@ -244,7 +244,10 @@ fn a_job_takes_its_actors_with_it() {
             message: String::new(),
         },
     );
-    assert!(matches!(messages.as_slice(), [FromHead::ActorStop { graceful: false, restart: false, .. }]));
+    assert!(matches!(
+        messages.as_slice(),
+        [FromHead::ActorStop { graceful: false, restart: false, .. }, FromHead::JobEnded { .. }]
+    ));
     assert_eq!(head.job_rows()[0].status, "SUCCEEDED");
 }
 

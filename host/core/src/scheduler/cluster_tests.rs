@@ -1,0 +1,374 @@
+//! Cases of the head's machine with several nodes, jobs and groups.
+
+use std::sync::Arc;
+
+use super::tests::{actor, cpus, granted, shape};
+use super::{Outbox, Scheduler};
+use crate::message::{ActorChange, FromHead, NodeAddress, RequestId, Shape, ToHead};
+use crate::{
+    ActorSpec, ComponentDigest, Error, ErrorKind, JobId, JobSpec, JobState, LabelSelector, Labels, NodeId, Placement,
+    Retries, Strategy, TaskSpec,
+};
+
+const A: NodeId = NodeId([1; 16]);
+const B: NodeId = NodeId([2; 16]);
+const C: NodeId = NodeId([3; 16]);
+
+fn at(head: &mut Scheduler, now: u64, message: ToHead) -> Outbox {
+    let mut out = Outbox::new();
+    head.handle(message, now, &mut out);
+    out
+}
+
+fn tell(head: &mut Scheduler, message: ToHead) -> Outbox {
+    at(head, 0, message)
+}
+
+fn join(head: &mut Scheduler, node: NodeId, units: u64, zone: &str) -> Outbox {
+    let labels: Labels = [("zone".to_owned(), zone.to_owned())].into_iter().collect();
+    let place = NodeAddress { address: format!("{node}:1"), name: zone.to_owned(), is_head_node: node == A };
+    tell(head, ToHead::NodeJoined { node, at: place, total: cpus(units), labels })
+}
+
+/// Two nodes of two cpus each.
+fn pair() -> Scheduler {
+    let mut head = Scheduler::default();
+    join(&mut head, A, 2, "a");
+    join(&mut head, B, 2, "b");
+    head
+}
+
+fn lose(head: &mut Scheduler, node: NodeId) -> Outbox {
+    tell(head, ToHead::NodeLost { node, why: "it was not heard for 3 s".to_owned() })
+}
+
+fn on(placement: Strategy) -> Arc<Placement> {
+    Arc::new(Placement { strategy: placement, selector: LabelSelector::default() })
+}
+
+fn only_on(node: NodeId) -> Arc<Placement> {
+    on(Strategy::NodeAffinity { node, soft: false })
+}
+
+fn want(head: &mut Scheduler, owner: NodeId, shape: Shape, backlog: u32) -> Outbox {
+    tell(head, ToHead::LeaseWanted { owner, shape, backlog })
+}
+
+fn nodes_granted(out: &[(NodeId, FromHead)]) -> Vec<(NodeId, u32)> {
+    let granted = out.iter().filter_map(|(_, message)| match message {
+        FromHead::SlotsGranted { node, slots, .. } => Some((*node, *slots)),
+        _ => None,
+    });
+    granted.collect()
+}
+
+fn messages(out: Outbox) -> Vec<FromHead> {
+    out.into_iter().map(|(_, message)| message).collect()
+}
+
+fn free(head: &Scheduler, node: NodeId) -> String {
+    let rows = head.node_rows();
+    rows.iter().find(|row| row.node_id == node.to_string()).unwrap().resources_available.clone()
+}
+
+fn placed_actor(number: u64, placement: Arc<Placement>, restarts: u32, detached: bool) -> Arc<ActorSpec> {
+    let spec = actor(number, None, restarts);
+    let creation = TaskSpec { placement, ..spec.creation.as_ref().clone() };
+    let max_restarts = Retries::AtMost(restarts);
+    Arc::new(ActorSpec { creation: Arc::new(creation), detached, max_restarts, ..spec.as_ref().clone() })
+}
+
+/// Registers the actor and brings it to life; the node it got.
+fn live(head: &mut Scheduler, owner: NodeId, spec: &Arc<ActorSpec>) -> Option<NodeId> {
+    tell(head, ToHead::ActorRegister { owner, request: None, spec: Arc::clone(spec), get_if_exists: false });
+    let out = tell(head, ToHead::ActorDependenciesReady { actor: spec.id, inputs: Some(Vec::new()), failed: None });
+    let node = out.iter().find(|(_, message)| matches!(message, FromHead::ActorStart { .. })).map(|(node, _)| *node);
+    tell(head, ToHead::ActorReady { actor: spec.id, incarnation: 0 });
+    node
+}
+
+fn job(number: u32, units: u64) -> JobSpec {
+    let mut spec = JobSpec::new(JobId::numbered(number), ComponentDigest([0; 32]), "app.wasm", "n");
+    spec.resources = Arc::new(cpus(units));
+    spec.submission_id = Arc::from(format!("job-{number}"));
+    spec
+}
+
+fn submit(head: &mut Scheduler, spec: JobSpec) -> Outbox {
+    tell(head, ToHead::JobSubmitted { spec: Arc::new(spec) })
+}
+
+fn ended(number: u32, state: JobState) -> ToHead {
+    ToHead::JobEnded { job: JobId::numbered(number), state, exit_code: Some(3), message: "m".to_owned() }
+}
+
+fn status_of(head: &Scheduler, number: u32) -> String {
+    head.job_row(&format!("job-{number}")).unwrap().status
+}
+
+#[test]
+fn a_newcomer_and_the_others_learn_of_each_other_once() {
+    let mut head = pair();
+    let told: Vec<_> =
+        join(&mut head, C, 1, "c").into_iter().map(|(to, message)| (to, format!("{message:?}"))).collect();
+    assert_eq!(told.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [C, C, A, B]);
+    assert!(join(&mut head, C, 1, "c").is_empty());
+}
+
+#[test]
+fn a_dead_node_stays_dead_and_its_death_is_told_once() {
+    let mut head = pair();
+    assert!(matches!(lose(&mut head, B).as_slice(), [(A, FromHead::NodeDied { node: B, .. })]));
+    assert!(lose(&mut head, B).is_empty() && join(&mut head, B, 2, "b").is_empty() && head.is_dead(B));
+    assert_eq!(head.node_rows()[1].state, "DEAD");
+}
+
+#[test]
+fn what_a_dead_owner_held_comes_back() {
+    let mut head = pair();
+    want(&mut head, B, Shape { placement: only_on(A), ..shape(1) }, 2);
+    assert_eq!(free(&head, A), "{}");
+    lose(&mut head, B);
+    assert_eq!(free(&head, A), "{'CPU': 2}");
+}
+
+#[test]
+fn a_lease_on_a_dead_node_is_over() {
+    let mut head = pair();
+    let (lease, _) = granted(&messages(want(&mut head, A, Shape { placement: only_on(B), ..shape(1) }, 2))).unwrap();
+    lose(&mut head, B);
+    assert!(tell(&mut head, ToHead::SlotsReturned { lease, slots: 2, parked: 0 }).is_empty());
+}
+
+#[test]
+fn an_actor_on_a_dead_node_starts_elsewhere_or_dies() {
+    let mut head = pair();
+    let soft = || on(Strategy::NodeAffinity { node: B, soft: true });
+    let (again, once) = (placed_actor(1, soft(), 1, false), placed_actor(2, soft(), 0, false));
+    assert_eq!((live(&mut head, A, &again), live(&mut head, A, &once)), (Some(B), Some(B)));
+    let out = lose(&mut head, B);
+    assert!(out.iter().any(|(to, m)| *to == A && matches!(m, FromHead::ActorStart { incarnation: 1, .. })), "{out:?}");
+    let died = out.iter().any(|(_, m)| {
+        matches!(m, FromHead::ActorChanged { actor, change: ActorChange::Dead { cause } }
+            if *actor == once.id && cause.kind == ErrorKind::ActorDied && cause.to_string().contains("not heard"))
+    });
+    assert!(died, "{out:?}");
+}
+
+#[test]
+fn an_actor_ends_with_its_owner_unless_it_is_detached() {
+    let mut head = pair();
+    let (own, detached) = (placed_actor(1, only_on(A), 5, false), placed_actor(2, only_on(A), 5, true));
+    live(&mut head, B, &own);
+    live(&mut head, B, &detached);
+    let stopped: Vec<_> = messages(lose(&mut head, B))
+        .into_iter()
+        .filter_map(|message| match message {
+            FromHead::ActorStop { actor, restart: false, .. } => Some(actor),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(stopped, [own.id]);
+}
+
+#[test]
+fn a_detached_actor_starts_again_with_the_arguments_that_the_head_kept() {
+    let mut head = pair();
+    let soft = on(Strategy::NodeAffinity { node: B, soft: true });
+    let spec = placed_actor(1, soft, 1, true);
+    live(&mut head, B, &spec);
+    let out = lose(&mut head, B);
+    assert!(out.iter().any(|(to, m)| *to == A && matches!(m, FromHead::ActorStart { inputs: Some(_), .. })), "{out:?}");
+}
+
+#[test]
+fn a_job_fails_with_the_node_of_its_driver() {
+    let mut head = pair();
+    submit(&mut head, JobSpec { placement: only_on(B), ..job(1, 1) });
+    let out = lose(&mut head, B);
+    assert!(out.iter().any(|(to, m)| *to == A && matches!(m, FromHead::JobEnded { .. })));
+    let row = head.job_row("job-1").unwrap();
+    assert!(row.status == "FAILED" && row.message.contains("died"), "{row:?}");
+}
+
+#[test]
+fn a_draining_node_takes_nothing_new_and_leaves_when_it_is_empty() {
+    let mut head = pair();
+    let (lease, _) = granted(&messages(want(&mut head, A, Shape { placement: only_on(B), ..shape(1) }, 1))).unwrap();
+    let out = messages(tell(&mut head, ToHead::NodeDrain { node: B, why: "spot".into(), deadline_ms: None }));
+    assert!(out.iter().any(|m| matches!(m, FromHead::SlotsReclaimed { busy_too: true, slots: 1, .. })), "{out:?}");
+    assert!(!out.contains(&FromHead::NodeLeave) && head.node_rows()[1].state == "DRAINING");
+    assert_eq!(nodes_granted(&want(&mut head, B, shape(1), 4)), [(A, 2)]);
+    want(&mut head, B, shape(1), 0);
+    let (own, _) = head.leases.iter().find(|(_, l)| l.owner == B).map(|(id, l)| (*id, l.slots)).unwrap();
+    tell(&mut head, ToHead::SlotsReturned { lease: own, slots: 2, parked: 0 });
+    let out = tell(&mut head, ToHead::SlotsReturned { lease, slots: 1, parked: 0 });
+    assert_eq!(out, [(B, FromHead::NodeLeave)]);
+}
+
+#[test]
+fn a_draining_node_leaves_at_its_deadline_all_the_same() {
+    let mut head = pair();
+    want(&mut head, A, Shape { placement: only_on(B), ..shape(1) }, 1);
+    tell(&mut head, ToHead::NodeDrain { node: B, why: "spot".into(), deadline_ms: Some(50) });
+    let mut out = Outbox::new();
+    head.tick(49, &mut out);
+    assert!(out.is_empty() && head.is_waiting());
+    head.tick(50, &mut out);
+    assert_eq!(out, [(B, FromHead::NodeLeave)]);
+    assert!(!head.is_waiting());
+}
+
+#[test]
+fn a_job_goes_through_its_states_and_holds_what_it_asked_for() {
+    let mut head = pair();
+    let out = submit(&mut head, job(1, 2));
+    assert!(matches!(out.as_slice(), [(_, FromHead::DriverStart { .. })]), "{out:?}");
+    assert_eq!(status_of(&head, 1), "PENDING");
+    let node = out[0].0;
+    tell(&mut head, ToHead::JobStarted { spec: Arc::new(job(1, 2)), node });
+    assert_eq!((status_of(&head, 1).as_str(), free(&head, node).as_str()), ("RUNNING", "{}"));
+    assert!(head.forget_job(JobId::numbered(1)).is_err());
+    let out = tell(&mut head, ended(1, JobState::Failed));
+    assert_eq!(out.iter().filter(|(_, m)| matches!(m, FromHead::JobEnded { .. })).count(), 2);
+    assert_eq!((status_of(&head, 1).as_str(), free(&head, node).as_str()), ("FAILED", "{'CPU': 2}"));
+    assert!(tell(&mut head, ended(1, JobState::Succeeded)).is_empty());
+    assert_eq!((head.job_row("job-1").unwrap().exit_code, status_of(&head, 1).as_str()), (Some(3), "FAILED"));
+    head.forget_job(JobId::numbered(1)).unwrap();
+    assert_eq!(head.job_row("job-1"), None);
+}
+
+#[test]
+fn a_driver_that_asks_for_nothing_runs_beside_the_head() {
+    let mut head = Scheduler::default();
+    join(&mut head, B, 8, "b");
+    join(&mut head, A, 1, "a");
+    assert!(matches!(submit(&mut head, job(1, 0)).as_slice(), [(A, FromHead::DriverStart { .. })]));
+}
+
+#[test]
+fn a_stopped_job_is_stopped_whether_it_ran_or_not() {
+    let mut head = pair();
+    submit(&mut head, job(1, 9));
+    tell(&mut head, ToHead::JobStop { job: JobId::numbered(1) });
+    assert_eq!(status_of(&head, 1), "STOPPED");
+    submit(&mut head, job(2, 0));
+    let out = tell(&mut head, ToHead::JobStop { job: JobId::numbered(2) });
+    assert!(matches!(out.as_slice(), [(A, FromHead::DriverStop { .. })]));
+    tell(&mut head, ended(2, JobState::Failed));
+    assert_eq!(status_of(&head, 2), "STOPPED");
+}
+
+#[test]
+fn a_node_can_ask_for_a_job() {
+    let mut head = pair();
+    submit(&mut head, job(1, 0));
+    let mut ask = |number| messages(tell(&mut head, ToHead::JobWanted { node: B, job: JobId::numbered(number) }));
+    assert!(matches!(ask(1).as_slice(), [FromHead::JobFound { result: Ok(_), .. }]));
+    assert!(matches!(ask(2).as_slice(), [FromHead::JobFound { result: Err(_), .. }]));
+}
+
+#[test]
+fn who_watches_an_actor_is_told_at_once_and_later() {
+    let mut head = pair();
+    let spec = placed_actor(1, only_on(A), 0, false);
+    live(&mut head, A, &spec);
+    let out = tell(&mut head, ToHead::ActorWatch { node: B, actor: spec.id });
+    assert!(matches!(out.as_slice(), [(B, FromHead::ActorChanged { change: ActorChange::Alive { .. }, .. })]));
+    let end = crate::message::ActorEnd::Crashed(Error::new(ErrorKind::WorkerCrashed, "it trapped"));
+    let out = tell(&mut head, ToHead::ActorEnded { actor: spec.id, incarnation: 0, end });
+    assert_eq!(out.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [A, B]);
+    let unknown = tell(&mut head, ToHead::ActorWatch { node: B, actor: placed_actor(9, only_on(A), 0, false).id });
+    assert!(matches!(unknown.as_slice(), [(B, FromHead::ActorChanged { change: ActorChange::Dead { .. }, .. })]));
+}
+
+#[test]
+fn registering_an_actor_again_changes_nothing() {
+    let mut head = pair();
+    let spec = actor(1, Some("a"), 0);
+    live(&mut head, A, &spec);
+    let again =
+        ToHead::ActorRegister { owner: A, request: Some(RequestId(1)), spec: spec.clone(), get_if_exists: true };
+    assert!(matches!(tell(&mut head, again).as_slice(), [(A, FromHead::ActorFound { result: Ok(_), .. })]));
+    assert_eq!(head.actor_rows()[0].state, "ALIVE");
+}
+
+#[test]
+fn work_goes_near_its_arguments_when_there_is_room() {
+    let mut head = pair();
+    let near = Shape { near: Some(B), ..shape(1) };
+    assert_eq!(nodes_granted(&want(&mut head, A, near, 3)), [(B, 2), (A, 1)]);
+}
+
+#[test]
+fn spread_takes_turns() {
+    let mut head = pair();
+    let spread = Shape { placement: on(Strategy::Spread), ..shape(1) };
+    assert_eq!(nodes_granted(&want(&mut head, A, spread.clone(), 2)), [(A, 1), (B, 1)]);
+    let nothing = Shape { resources: Arc::default(), ..spread };
+    assert_eq!(nodes_granted(&want(&mut head, A, nothing, 4)).iter().map(|(_, slots)| slots).sum::<u32>(), 4);
+}
+
+#[test]
+fn hard_affinity_waits_for_a_busy_node_and_fails_for_one_that_cannot() {
+    let mut head = pair();
+    assert_eq!(nodes_granted(&want(&mut head, A, Shape { placement: only_on(B), ..shape(1) }, 3)), [(B, 2)]);
+    for (node, units) in [(B, 3), (C, 1)] {
+        let out = messages(want(&mut head, A, Shape { placement: only_on(node), ..shape(units) }, 1));
+        let failed = out
+            .iter()
+            .any(|m| matches!(m, FromHead::ShapeFailed { error, .. } if error.kind == ErrorKind::Unschedulable));
+        assert!(failed, "{out:?}");
+    }
+    lose(&mut head, B);
+    let spec = placed_actor(1, only_on(B), 0, false);
+    assert_eq!(live(&mut head, A, &spec), None);
+    assert_eq!(head.actor_rows()[0].state, "DEAD");
+    submit(&mut head, JobSpec { placement: only_on(B), ..job(1, 1) });
+    assert_eq!(status_of(&head, 1), "FAILED");
+}
+
+#[test]
+fn soft_affinity_takes_another_node() {
+    let mut head = pair();
+    let soft = Shape { placement: on(Strategy::NodeAffinity { node: C, soft: true }), ..shape(1) };
+    assert_eq!(nodes_granted(&want(&mut head, A, soft, 1)).len(), 1);
+}
+
+#[test]
+fn labels_choose_the_node() {
+    let mut head = pair();
+    let labelled = |zone| {
+        let selector = LabelSelector::parse([("zone", zone)]).unwrap();
+        Shape { placement: Arc::new(Placement { strategy: Strategy::Default, selector }), ..shape(1) }
+    };
+    assert_eq!(nodes_granted(&want(&mut head, A, labelled("b"), 1)), [(B, 1)]);
+    let out = messages(want(&mut head, A, labelled("nowhere"), 1));
+    assert!(matches!(out.as_slice(), [FromHead::LeasePending { why, .. }] if why.contains("nowhere")), "{out:?}");
+}
+
+#[test]
+fn a_job_that_does_not_want_to_wait_for_ever_fails_at_once() {
+    let mut head = pair();
+    submit(&mut head, JobSpec { fail_if_infeasible: true, ..job(1, 0) });
+    let out = messages(want(&mut head, A, shape(9), 1));
+    assert!(matches!(out.as_slice(), [FromHead::ShapeFailed { .. }]), "{out:?}");
+    submit(&mut head, JobSpec { fail_if_infeasible: true, ..job(2, 9) });
+    assert_eq!(status_of(&head, 2), "FAILED");
+}
+
+#[test]
+fn jobs_share_by_their_weights() {
+    let mut head = Scheduler::default();
+    join(&mut head, A, 8, "a");
+    let (lease, _) = granted(&messages(want(&mut head, A, Shape { job: JobId::numbered(9), ..shape(1) }, 8))).unwrap();
+    for (number, weight) in [(1, 1), (2, 3)] {
+        let spec = Arc::new(JobSpec { weight, ..job(number, 0) });
+        tell(&mut head, ToHead::JobStarted { spec, node: A });
+        want(&mut head, A, Shape { job: JobId::numbered(number), ..shape(1) }, 100);
+    }
+    let out = tell(&mut head, ToHead::SlotsReturned { lease, slots: 8, parked: 0 });
+    let mut slots: Vec<u32> = nodes_granted(&out).iter().map(|(_, slots)| *slots).collect();
+    slots.sort_unstable();
+    assert_eq!(slots, [2, 6]);
+}

@@ -1,0 +1,176 @@
+//! Jobs: a place for the driver, and the end of all that a job started.
+
+use std::sync::Arc;
+
+use super::spot::{Refusal, Wish};
+use super::{DemandKind, Job, NodeLife, Outbox, Scheduler};
+use crate::message::FromHead;
+use crate::{Error, ErrorKind, JobId, JobSpec, JobState, Millis, NodeId, limits};
+
+impl Job {
+    fn new(spec: Arc<JobSpec>, now: Millis) -> Self {
+        Self {
+            spec,
+            state: JobState::Pending,
+            spot: None,
+            node: None,
+            is_stopping: false,
+            started: now,
+            ended: None,
+            exit_code: None,
+            message: String::new(),
+        }
+    }
+}
+
+impl Scheduler {
+    /// The job of that id or submission id.
+    #[must_use]
+    pub fn job_id(&self, id: &str) -> Option<JobId> {
+        let by_id = id.parse::<JobId>().ok().filter(|job| self.jobs.contains_key(job));
+        by_id.or_else(|| {
+            let mut named = self.jobs.values().filter(|job| !id.is_empty() && *job.spec.submission_id == *id);
+            named.next().map(|job| job.spec.id)
+        })
+    }
+
+    /// Forgets a job that is over.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when there is no such job, or when it is not over.
+    pub fn forget_job(&mut self, id: JobId) -> Result<(), Error> {
+        let Some(job) = self.jobs.get(&id) else { return Err(unknown_job(id)) };
+        if job.ended.is_none() {
+            let message = format!("job {id} is {}: stop it before it is deleted", job.state.name());
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        self.jobs.remove(&id);
+        self.ended_jobs.retain(|ended| *ended != id);
+        Ok(())
+    }
+
+    pub(super) fn job_submitted(&mut self, spec: Arc<JobSpec>, now: Millis) {
+        let id = spec.id;
+        if self.jobs.contains_key(&id) {
+            return;
+        }
+        self.jobs.insert(id, Job::new(spec, now));
+        self.demands.push_back(DemandKind::Driver(id).waits());
+    }
+
+    /// Puts a job's driver on a node.
+    pub(super) fn place_driver(&mut self, id: JobId, out: &mut Outbox) -> Result<bool, Refusal> {
+        let Some(job) = self.jobs.get(&id).filter(|job| job.ended.is_none() && job.node.is_none()) else {
+            return Ok(true);
+        };
+        let spec = Arc::clone(&job.spec);
+        let head = self.nodes.iter().find(|node| node.at.is_head_node && node.life == NodeLife::Alive);
+        // The head's node is there as long as the cluster is, so a driver that asks for nothing is safest there.
+        let head = head.or(self.nodes.iter().find(|node| node.life == NodeLife::Alive)).map(|node| node.id);
+        let near = head.filter(|_| spec.resources.is_empty());
+        let wish = Wish {
+            need: &spec.resources,
+            footprint: &spec.resources,
+            placement: &spec.placement,
+            near,
+            by: head.unwrap_or(NodeId([0; 16])),
+        };
+        let spot = self.find(&wish)?;
+        self.take(spot, &spec.resources, 1);
+        let node = self.nodes[spot.node].id;
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.spot = Some(spot);
+            job.node = Some(node);
+            job.message.clear();
+        }
+        out.push((node, FromHead::DriverStart { spec }));
+        Ok(true)
+    }
+
+    pub(super) fn job_started(&mut self, spec: Arc<JobSpec>, node: NodeId, now: Millis, out: &mut Outbox) {
+        if self.is_dead(node) {
+            return;
+        }
+        let id = spec.id;
+        let job = self.jobs.entry(id).or_insert_with(|| Job::new(Arc::clone(&spec), now));
+        if job.ended.is_some() {
+            // It was given up before its driver could say that it runs.
+            return out.push((node, FromHead::DriverStop { job: id }));
+        }
+        if job.state == JobState::Pending {
+            job.started = now;
+        }
+        job.state = JobState::Running;
+        job.node = Some(node);
+        let holds_nothing = job.spot.is_none();
+        self.demands.retain(|demand| demand.kind != DemandKind::Driver(id));
+        // A driver that was there before this head runs already: it takes what it holds, as far as it is free.
+        if holds_nothing && let Some(index) = self.node_index(node) {
+            let spot = super::Spot { node: index };
+            if self.room(spot).fits(&spec.resources) > 0 {
+                self.take(spot, &spec.resources, 1);
+                if let Some(job) = self.jobs.get_mut(&id) {
+                    job.spot = Some(spot);
+                }
+            }
+        }
+    }
+
+    pub(super) fn job_ended(
+        &mut self,
+        id: JobId,
+        state: JobState,
+        exit_code: Option<u8>,
+        message: String,
+        now: Millis,
+        out: &mut Outbox,
+    ) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            if job.ended.is_some() {
+                return;
+            }
+            job.state = if job.is_stopping { JobState::Stopped } else { state };
+            job.ended = Some(now);
+            job.exit_code = exit_code;
+            job.message = message;
+            if let Some(spot) = job.spot.take() {
+                let held = Arc::clone(&job.spec.resources);
+                self.give(spot, &held, 1);
+            }
+            self.ended_jobs.push_back(id);
+            if self.ended_jobs.len() > limits::ENDED_JOBS_KEPT
+                && let Some(oldest) = self.ended_jobs.pop_front()
+            {
+                self.jobs.remove(&oldest);
+            }
+        }
+        self.demands.retain(|demand| match &demand.kind {
+            DemandKind::Slots { shape, .. } => shape.job != id,
+            DemandKind::Driver(job) => *job != id,
+            DemandKind::Actor(_) => true,
+        });
+        self.end_actors_of(id, out);
+        self.broadcast(&FromHead::JobEnded { job: id }, out);
+    }
+
+    pub(super) fn job_stop(&mut self, id: JobId, now: Millis, out: &mut Outbox) {
+        let Some(job) = self.jobs.get_mut(&id).filter(|job| job.ended.is_none()) else { return };
+        job.is_stopping = true;
+        match job.node {
+            Some(node) => out.push((node, FromHead::DriverStop { job: id })),
+            None => {
+                let message = "the job was stopped before its driver started".to_owned();
+                self.job_ended(id, JobState::Stopped, None, message, now, out);
+            }
+        }
+    }
+
+    pub(super) fn job_wanted(&self, node: NodeId, id: JobId, out: &mut Outbox) {
+        let result = self.jobs.get(&id).map(|job| Arc::clone(&job.spec)).ok_or_else(|| unknown_job(id));
+        out.push((node, FromHead::JobFound { job: id, result }));
+    }
+}
+
+fn unknown_job(id: JobId) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("there is no job {id}; `rayw list jobs` shows all"))
+}

@@ -1,0 +1,208 @@
+//! Nodes: who is there, and what the death of one ends.
+
+use super::{DemandKind, Node, NodeLife, Outbox, Scheduler};
+use crate::message::{ActorEnd, FromHead, NodeAddress};
+use crate::{
+    ActorId, ActorState, Error, ErrorKind, JobId, JobState, Labels, LeaseId, Millis, NodeId, Resources, limits,
+};
+
+impl Node {
+    pub(super) fn is_dead(&self) -> bool {
+        matches!(self.life, NodeLife::Dead { .. })
+    }
+
+    /// Ray's name of its state, `DRAINING` aside, which Ray shows as alive.
+    pub(super) fn state(&self) -> &'static str {
+        match self.life {
+            NodeLife::Alive => "ALIVE",
+            NodeLife::Draining { .. } => "DRAINING",
+            NodeLife::Dead { .. } => "DEAD",
+        }
+    }
+}
+
+impl Scheduler {
+    /// Whether a node of that id died: it is never heard again, and one that calls itself so is to be
+    /// refused.
+    #[must_use]
+    pub fn is_dead(&self, node: NodeId) -> bool {
+        self.dead_node_ids.contains(&node)
+    }
+
+    /// Takes a node for dead, and ends all that was on it. Harmless when said twice.
+    pub fn node_lost(&mut self, node: NodeId, why: &str, now: Millis, out: &mut Outbox) {
+        self.lose_node(node, why, now, out);
+        self.serve(now, out);
+    }
+
+    pub(super) fn node_joined(
+        &mut self,
+        id: NodeId,
+        at: NodeAddress,
+        total: Resources,
+        labels: Labels,
+        now: Millis,
+        out: &mut Outbox,
+    ) {
+        if self.is_dead(id) {
+            return;
+        }
+        if let Some(index) = self.node_index(id) {
+            let has_moved = self.nodes[index].at != at;
+            self.nodes[index].at = at.clone();
+            self.nodes[index].labels = labels;
+            if has_moved {
+                self.broadcast_except(id, &FromHead::NodeFound { node: id, at }, out);
+            }
+            return;
+        }
+        for other in self.nodes.iter().filter(|node| !node.is_dead()) {
+            out.push((id, FromHead::NodeFound { node: other.id, at: other.at.clone() }));
+            if matches!(other.life, NodeLife::Draining { .. }) {
+                out.push((id, FromHead::NodeDraining { node: other.id }));
+            }
+        }
+        self.broadcast_except(id, &FromHead::NodeFound { node: id, at: at.clone() }, out);
+        let node = Node {
+            id,
+            at,
+            labels,
+            available: total.clone(),
+            total,
+            joined: now,
+            life: NodeLife::Alive,
+            store_bytes: 0,
+            store_bytes_max: 0,
+        };
+        match self.free_index() {
+            Some(index) => self.nodes[index] = node,
+            None => self.nodes.push(node),
+        }
+    }
+
+    /// The index of the node that died first, once more of them are listed than need be. Nothing
+    /// refers to a dead node's index.
+    fn free_index(&self) -> Option<usize> {
+        let dead = self.nodes.iter().filter(|node| node.is_dead()).count();
+        if dead < limits::DEAD_NODES_LISTED {
+            return None;
+        }
+        let oldest = self.dead_nodes.iter().find_map(|id| self.nodes.iter().position(|node| node.id == *id));
+        oldest.or_else(|| self.nodes.iter().position(Node::is_dead))
+    }
+
+    pub(super) fn broadcast(&self, message: &FromHead, out: &mut Outbox) {
+        out.extend(self.nodes.iter().filter(|node| !node.is_dead()).map(|node| (node.id, message.clone())));
+    }
+
+    fn broadcast_except(&self, id: NodeId, message: &FromHead, out: &mut Outbox) {
+        let others = self.nodes.iter().filter(|node| !node.is_dead() && node.id != id);
+        out.extend(others.map(|node| (node.id, message.clone())));
+    }
+
+    pub(super) fn node_usage(&mut self, id: NodeId, store_bytes: u64, store_bytes_max: u64) {
+        if let Some(index) = self.node_index(id) {
+            self.nodes[index].store_bytes = store_bytes;
+            self.nodes[index].store_bytes_max = store_bytes_max;
+        }
+    }
+
+    pub(super) fn lose_node(&mut self, id: NodeId, why: &str, now: Millis, out: &mut Outbox) {
+        if !self.dead_node_ids.insert(id) {
+            return;
+        }
+        self.dead_nodes.push_back(id);
+        if self.dead_nodes.len() > limits::DEAD_NODES_KEPT
+            && let Some(oldest) = self.dead_nodes.pop_front()
+        {
+            self.dead_node_ids.remove(&oldest);
+        }
+        // A node that this head never saw can be dead too: others may have known it before the head
+        // was started again.
+        let index = self.nodes.iter().position(|node| node.id == id);
+        if let Some(index) = index {
+            let node = &mut self.nodes[index];
+            node.life = NodeLife::Dead { why: why.to_owned() };
+            node.available = Resources::default();
+        }
+        self.broadcast(&FromHead::NodeDied { node: id, why: why.to_owned() }, out);
+        self.drop_leases(|lease| lease.owner == id || Some(lease.spot.node) == index);
+        self.demands.retain(|demand| !matches!(&demand.kind, DemandKind::Slots { owner, .. } if *owner == id));
+        for actor in self.actors.values_mut() {
+            actor.watchers.retain(|watcher| *watcher != id);
+        }
+        let lost = self.displace_actors(index);
+        self.fail_jobs_on(id, why, now, out);
+        self.end_actors_owned_by(id, why, out);
+        self.restart_displaced(lost, id, why, out);
+    }
+
+    pub(super) fn drop_leases(&mut self, is_over: impl Fn(&super::Lease) -> bool) -> Vec<(LeaseId, super::Lease)> {
+        let over: Vec<LeaseId> = self.leases.iter().filter(|(_, lease)| is_over(lease)).map(|(id, _)| *id).collect();
+        let mut dropped = Vec::new();
+        for id in over {
+            let Some(lease) = self.leases.remove(&id) else { continue };
+            self.give(lease.spot, &lease.shape.resources, lease.slots);
+            self.give(lease.spot, &lease.shape.resources.without_cpu(), lease.parked);
+            dropped.push((id, lease));
+        }
+        self.resumes.retain(|(lease, _)| self.leases.contains_key(lease));
+        dropped
+    }
+
+    /// Takes the actors off a dead node, and says which they are.
+    fn displace_actors(&mut self, index: Option<usize>) -> Vec<ActorId> {
+        let mut lost = Vec::new();
+        for (id, actor) in &mut self.actors {
+            if index.is_some() && actor.spot.map(|spot| spot.node) == index {
+                actor.spot = None;
+                lost.push(*id);
+            }
+        }
+        lost.sort_unstable();
+        lost
+    }
+
+    fn fail_jobs_on(&mut self, id: NodeId, why: &str, now: Millis, out: &mut Outbox) {
+        let running = |state| matches!(state, JobState::Pending | JobState::Running);
+        let mut failed: Vec<JobId> = self
+            .jobs
+            .values()
+            .filter(|job| job.node == Some(id) && running(job.state))
+            .map(|job| job.spec.id)
+            .collect();
+        failed.sort_unstable();
+        for job in failed {
+            let message = format!("node {id}, which ran the job's driver, died ({why}): submit the job again");
+            self.job_ended(job, JobState::Failed, None, message, now, out);
+        }
+    }
+
+    fn end_actors_owned_by(&mut self, id: NodeId, why: &str, out: &mut Outbox) {
+        let mut orphans: Vec<ActorId> = self
+            .actors
+            .values()
+            .filter(|actor| actor.owner == id && !actor.spec.detached && actor.state != ActorState::Dead)
+            .map(|actor| actor.spec.id)
+            .collect();
+        orphans.sort_unstable();
+        for actor in orphans {
+            let message = format!("actor ({actor}) ended with its owner's node {id}; a detached actor would go on");
+            let reason = Error::new(ErrorKind::ActorDied, message).caused_by(why);
+            self.stop_actor(actor, false, reason, false, out);
+        }
+    }
+
+    fn restart_displaced(&mut self, lost: Vec<ActorId>, id: NodeId, why: &str, out: &mut Outbox) {
+        for actor in lost {
+            let Some(known) = self.actors.get(&actor) else { continue };
+            let message = format!(
+                "actor `{}` ({actor}) died with its node {id}; `max_restarts` lets it start again",
+                known.spec.class
+            );
+            let cause = Error::new(ErrorKind::ActorDied, message).caused_by(why);
+            let incarnation = known.incarnation;
+            self.actor_ended(actor, incarnation, ActorEnd::Crashed(cause), out);
+        }
+    }
+}
