@@ -44,6 +44,25 @@ pub async fn connect_unix(path: &Path) -> Result<Channel, Error> {
     endpoint.connect_with_connector(connector).await.map_err(|error| fail(innermost(&error)))
 }
 
+/// Bytes of one piece of a component on its way to or from the head: far below gRPC's own limit.
+pub const BLOB_PIECE_BYTES: usize = 1 << 20;
+
+/// Bytes of one message of the control service: a submission with long arguments, a batch of lines.
+pub const CONTROL_BYTES_MAX: usize = 64 << 20;
+
+/// A channel to the process of a cluster that listens at `host:port`.
+///
+/// # Errors
+/// `System` when nobody listens there.
+pub async fn connect_tcp(address: &str) -> Result<Channel, Error> {
+    let fail = |cause: String| {
+        let message = format!("failed to reach a rayw cluster at `{address}`; `rayw start --head` starts one");
+        Error::new(ErrorKind::System, message).caused_by(cause)
+    };
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| fail(innermost(&error)))?;
+    endpoint.connect_timeout(CONNECT_TIMEOUT).connect().await.map_err(|error| fail(innermost(&error)))
+}
+
 /// The words of the last error in a chain: gRPC wraps what the system said in several layers.
 pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;

@@ -4,9 +4,11 @@
 //! missing or unknown (`TryFrom`). Structs are taken apart by name, so a field
 //! added to one side is a compile error here.
 
+mod control;
 mod error;
 mod state;
 
+pub(crate) use control::{digest_of, log_line_of};
 pub(crate) use state::resource;
 
 use rayw_core::{Error, ErrorKind};

@@ -10,6 +10,7 @@ use rayw_core::view::{Answer, Query, Resource, Rows, TaskSummaryRow};
 
 pub use client::StateClient;
 pub use server::serve_state;
+pub(crate) use server::service;
 
 /// A future that somebody else will poll.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;

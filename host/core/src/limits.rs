@@ -169,3 +169,9 @@ pub const DEAD_NODES_KEPT: usize = 100_000;
 
 /// Jobs that are over and stay listed, with their specifications.
 pub const ENDED_JOBS_KEPT: usize = 10_000;
+
+/// Bytes of a component or packed working directory at the head; Ray's limit for working directories.
+pub const BLOB_BYTES_MAX: usize = 500 << 20;
+
+/// Bytes that the head keeps of what one job printed; what comes after it is dropped with a word.
+pub const JOB_LOG_BYTES_MAX: u64 = 1 << 30;

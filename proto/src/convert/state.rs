@@ -82,7 +82,18 @@ same_fields!(NodeRow {
     resources_available,
     start_time_ms,
 });
-same_fields!(JobRow { job_id, status, entrypoint, start_time_ms, end_time_ms });
+same_fields!(JobRow {
+    job_id,
+    status,
+    entrypoint,
+    start_time_ms,
+    end_time_ms,
+    submission_id,
+    name,
+    message,
+    driver_node_id,
+    exit_code,
+});
 
 impl From<Resource> for wire::Resource {
     fn from(resource: Resource) -> Self {

@@ -25,10 +25,22 @@ impl StateClient {
     /// # Errors
     /// `System` when nobody listens there.
     pub async fn connect(path: &Path) -> Result<Self, Error> {
-        let inner = Generated::new(channel::connect_unix(path).await?)
+        Ok(Self::over(channel::connect_unix(path).await?))
+    }
+
+    /// Connects to the process of a cluster at `host:port`.
+    ///
+    /// # Errors
+    /// `System` when nobody listens there.
+    pub async fn connect_tcp(address: &str) -> Result<Self, Error> {
+        Ok(Self::over(channel::connect_tcp(address).await?))
+    }
+
+    fn over(channel: Channel) -> Self {
+        let inner = Generated::new(channel)
             .max_decoding_message_size(channel::STATE_ANSWER_BYTES_MAX)
             .max_encoding_message_size(channel::STATE_REQUEST_BYTES_MAX);
-        Ok(Self { inner, timeout: channel::STATE_TIMEOUT_DEFAULT })
+        Self { inner, timeout: channel::STATE_TIMEOUT_DEFAULT }
     }
 
     /// The same client, which waits that long for an answer.

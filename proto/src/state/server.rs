@@ -25,13 +25,10 @@ pub async fn serve_state(
     source: Arc<dyn StateSource>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    let service = StateServer::new(Service { source })
-        .max_decoding_message_size(channel::STATE_REQUEST_BYTES_MAX)
-        .max_encoding_message_size(channel::STATE_ANSWER_BYTES_MAX);
     Server::builder()
         .timeout(channel::STATE_SERVE_TIMEOUT)
         .concurrency_limit_per_connection(channel::STATE_REQUESTS_PER_CONNECTION_MAX)
-        .add_service(service)
+        .add_service(service(source))
         .serve_with_incoming_shutdown(UnixListenerStream::new(listener), shutdown)
         .await
         .map_err(|error| {
@@ -39,7 +36,14 @@ pub async fn serve_state(
         })
 }
 
-struct Service {
+/// The service for whoever has a server already.
+pub(crate) fn service(source: Arc<dyn StateSource>) -> StateServer<Service> {
+    StateServer::new(Service { source })
+        .max_decoding_message_size(channel::STATE_REQUEST_BYTES_MAX)
+        .max_encoding_message_size(channel::STATE_ANSWER_BYTES_MAX)
+}
+
+pub(crate) struct Service {
     source: Arc<dyn StateSource>,
 }
 

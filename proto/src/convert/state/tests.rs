@@ -74,7 +74,16 @@ prop_compose! {
         [job_id, status, entrypoint] in prop::array::uniform3(text()),
         (start_time_ms, end_time_ms) in any::<(u64, Option<u64>)>(),
     ) -> JobRow {
-        JobRow { job_id, status, entrypoint, start_time_ms, end_time_ms }
+        JobRow {
+            submission_id: format!("rayw_{job_id}"),
+            exit_code: end_time_ms.map(|_| 1),
+            job_id,
+            status,
+            entrypoint,
+            start_time_ms,
+            end_time_ms,
+            ..JobRow::default()
+        }
     }
 }
 
