@@ -129,3 +129,6 @@ pub const DEAD_NODES_KEPT: usize = 100_000;
 
 /// Jobs that are over and stay listed, with their specifications.
 pub const ENDED_JOBS_KEPT: usize = 10_000;
+
+/// Removed placement groups that stay listed.
+pub const REMOVED_GROUPS_KEPT: usize = 1_000;
