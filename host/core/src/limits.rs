@@ -175,3 +175,6 @@ pub const BLOB_BYTES_MAX: usize = 500 << 20;
 
 /// Bytes that the head keeps of what one job printed; what comes after it is dropped with a word.
 pub const JOB_LOG_BYTES_MAX: u64 = 1 << 30;
+
+/// Removed placement groups that stay listed.
+pub const REMOVED_GROUPS_KEPT: usize = 1_000;

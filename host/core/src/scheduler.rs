@@ -11,10 +11,12 @@
 //! shapes do not starve.
 
 mod actors;
+mod bundles;
 #[cfg(test)]
 mod cluster_tests;
 mod drain;
 mod fair;
+mod groups;
 mod jobs;
 mod lease;
 mod nodes;
@@ -29,10 +31,11 @@ use std::sync::Arc;
 
 use crate::message::{FromHead, NodeAddress, Shape, ToHead};
 use crate::{
-    ActorId, ActorSpec, ActorState, Error, IdMap, IdSet, JobId, JobSpec, JobState, Labels, LeaseId, Millis, NodeId,
-    Resources, Value,
+    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobId, JobSpec, JobState,
+    Labels, LeaseId, Millis, NodeId, Resources, Value,
 };
 
+pub use bundles::{BundleNode, plan};
 pub use placement::{NodeLoad, place};
 use spot::Spot;
 
@@ -59,6 +62,12 @@ pub struct Scheduler {
     jobs: IdMap<JobId, Job>,
     /// Jobs that are over in the order of their ends, to forget the oldest.
     ended_jobs: VecDeque<JobId>,
+    groups: IdMap<GroupId, Group>,
+    group_names: HashMap<(Arc<str>, Arc<str>), GroupId>,
+    /// Removed groups in the order of their ends, to forget the oldest.
+    removed_groups: VecDeque<GroupId>,
+    /// What is free where there is nothing.
+    nothing: Resources,
     /// Where the next piece of work goes that is to be spread.
     spread_next: usize,
 }
@@ -123,6 +132,7 @@ enum DemandKind {
     Slots { owner: NodeId, shape: Shape, backlog: u32 },
     Actor(ActorId),
     Driver(JobId),
+    Group(GroupId),
 }
 
 impl DemandKind {
@@ -164,6 +174,24 @@ struct Job {
     message: String,
 }
 
+#[derive(Debug)]
+struct Group {
+    spec: Arc<GroupSpec>,
+    state: GroupState,
+    /// As many as the specification has, as far as they have a node.
+    bundles: Vec<Option<Bundle>>,
+    watchers: Vec<NodeId>,
+    /// Why it is not created.
+    why: String,
+}
+
+/// What a group reserves on a node.
+#[derive(Debug)]
+struct Bundle {
+    node: usize,
+    available: Resources,
+}
+
 impl Scheduler {
     /// Takes what a node said.
     pub fn handle(&mut self, message: ToHead, now: Millis, out: &mut Outbox) {
@@ -200,6 +228,12 @@ impl Scheduler {
             }
             ToHead::JobStop { job } => self.job_stop(job, now, out),
             ToHead::JobWanted { node, job } => self.job_wanted(node, job, out),
+            ToHead::GroupCreate { owner, request, spec } => self.group_create(owner, request, spec, out),
+            ToHead::GroupLookup { owner, request, name, namespace } => {
+                self.group_lookup(owner, request, &name, &namespace, out);
+            }
+            ToHead::GroupWatch { node, group } => self.group_watch(node, group, out),
+            ToHead::GroupRemove { group } => self.group_remove(group, "it was removed", out),
             _ => {}
         }
         self.serve(now, out);

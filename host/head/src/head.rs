@@ -1,15 +1,19 @@
 //! The head: an inbox, the machine, and links to the nodes.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rayw_core::message::{HeadLink, NodeLink, ToHead};
+use rayw_core::message::{FromHead, HeadLink, NodeLink, ToHead};
 use rayw_core::scheduler::{Outbox, Scheduler};
-use rayw_core::{IdMap, JobId, Millis, NodeId, limits};
+use rayw_core::{Error, IdMap, JobId, Millis, NodeId, limits};
 use rayw_proto::StateSource;
 use tokio_util::sync::CancellationToken;
+
+use crate::blobs::Blobs;
+use crate::logs::Logs;
 
 /// The head of a cluster.
 ///
@@ -22,6 +26,12 @@ pub struct Head {
     machine: Mutex<Scheduler>,
     nodes: RwLock<IdMap<NodeId, Attached>>,
     jobs: AtomicU32,
+    /// Components and working directories; none in an embedded cluster.
+    pub(crate) blobs: Option<Blobs>,
+    /// What jobs printed; none in an embedded cluster, whose jobs print to its terminal.
+    pub(crate) logs: Option<Arc<Logs>>,
+    /// Names that jobs were submitted under.
+    pub(crate) submissions: Mutex<HashSet<String>>,
 }
 
 /// A node as the head reaches it.
@@ -42,6 +52,22 @@ impl Head {
     #[must_use]
     pub fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    /// A head that keeps components and logs in `folder`.
+    ///
+    /// # Errors
+    /// `OutOfDisk` when the folder cannot be used.
+    pub fn open(folder: &Path) -> Result<Arc<Self>, Error> {
+        let blobs = Some(Blobs::open(folder.join("blobs"))?);
+        let logs = Some(Arc::new(Logs::open(folder.join("logs"))?));
+        Ok(Arc::new(Self { blobs, logs, ..Self::default() }))
+    }
+
+    /// Whether a node was declared dead: nothing of it is heard any more.
+    #[must_use]
+    pub fn is_dead(&self, node: NodeId) -> bool {
+        self.machine().is_dead(node)
     }
 
     /// Takes a node in.
@@ -94,6 +120,10 @@ impl Head {
     fn deliver(&self, out: Outbox) {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         for (to, message) in out {
+            // A job whose driver's node died ends here, not by a word of its node.
+            if let (FromHead::JobEnded { job }, Some(logs)) = (&message, &self.logs) {
+                logs.end(*job);
+            }
             if let Some(node) = nodes.get(&to) {
                 node.link.deliver(message);
             }
@@ -103,6 +133,12 @@ impl Head {
 
 impl HeadLink for Head {
     fn send(&self, message: ToHead) {
+        if let ToHead::Printed { job, lines } = &message {
+            if let Some(logs) = &self.logs {
+                logs.append(*job, lines);
+            }
+            return;
+        }
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner).push_back(message);
     }
 
@@ -118,9 +154,23 @@ impl HeadLink for Head {
                     break;
                 }
                 for message in messages {
+                    let lost = match &message {
+                        ToHead::NodeLost { node, .. } => Some(*node),
+                        _ => None,
+                    };
+                    let ended = match &message {
+                        ToHead::JobEnded { job, .. } => Some(*job),
+                        _ => None,
+                    };
                     let mut out = Outbox::new();
                     machine.handle(message, now(), &mut out);
                     self.deliver(out);
+                    if let Some(node) = lost {
+                        self.nodes.write().unwrap_or_else(PoisonError::into_inner).remove(&node);
+                    }
+                    if let (Some(job), Some(logs)) = (ended, &self.logs) {
+                        logs.end(job);
+                    }
                 }
             }
             drop(machine);
@@ -131,7 +181,7 @@ impl HeadLink for Head {
     }
 }
 
-fn now() -> Millis {
+pub(crate) fn now() -> Millis {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Millis::try_from(elapsed.as_millis()).unwrap_or(Millis::MAX)
 }

@@ -10,7 +10,10 @@
 //! messages to it and back, keeps the time and answers what people ask. It
 //! knows nothing of Wasm.
 
+mod blobs;
+mod control;
 mod head;
+mod logs;
 mod state;
 
 pub use head::Head;

@@ -85,7 +85,10 @@ impl ControlClient {
         }
         let bytes = bytes.freeze();
         if ComponentDigest::of(&bytes) != digest {
-            return Err(Error::new(ErrorKind::System, format!("what came for `{digest}` has another digest: try again")));
+            return Err(Error::new(
+                ErrorKind::System,
+                format!("what came for `{digest}` has another digest: try again"),
+            ));
         }
         Ok(bytes)
     }

@@ -41,7 +41,8 @@ impl Service {
             }
             if bytes.len() + piece.data.len() > limits::BLOB_BYTES_MAX {
                 let max = limits::BLOB_BYTES_MAX;
-                let message = format!("what is uploaded has more than {max} bytes: leave out what the job does not need");
+                let message =
+                    format!("what is uploaded has more than {max} bytes: leave out what the job does not need");
                 return Err(Error::new(ErrorKind::LimitExceeded, message));
             }
             bytes.extend_from_slice(&piece.data);
@@ -56,7 +57,10 @@ impl Control for Service {
     type GetBlobStream = Pieces<wire::BlobPiece>;
     type JobLogsStream = Pieces<wire::LogLines>;
 
-    async fn has_blob(&self, request: Request<wire::HasBlobRequest>) -> Result<Response<wire::HasBlobResponse>, Status> {
+    async fn has_blob(
+        &self,
+        request: Request<wire::HasBlobRequest>,
+    ) -> Result<Response<wire::HasBlobResponse>, Status> {
         let digest = digest_of(&request.into_inner().digest, "HasBlobRequest.digest");
         let digest = digest.map_err(|error| Status::invalid_argument(error.to_string()))?;
         let has = self.source.has_blob(digest).await.map_err(|error| Status::internal(error.to_string()))?;
@@ -67,10 +71,7 @@ impl Control for Service {
         Ok(done(self.take_blob(request.into_inner()).await))
     }
 
-    async fn get_blob(
-        &self,
-        request: Request<wire::GetBlobRequest>,
-    ) -> Result<Response<Self::GetBlobStream>, Status> {
+    async fn get_blob(&self, request: Request<wire::GetBlobRequest>) -> Result<Response<Self::GetBlobStream>, Status> {
         let digest = digest_of(&request.into_inner().digest, "GetBlobRequest.digest");
         let digest = digest.map_err(|error| Status::invalid_argument(error.to_string()))?;
         let pieces: Self::GetBlobStream = match self.source.get_blob(digest).await {
@@ -119,10 +120,7 @@ impl Control for Service {
         Ok(done(self.source.delete_job(request.into_inner().id).await))
     }
 
-    async fn job_logs(
-        &self,
-        request: Request<wire::JobLogsRequest>,
-    ) -> Result<Response<Self::JobLogsStream>, Status> {
+    async fn job_logs(&self, request: Request<wire::JobLogsRequest>) -> Result<Response<Self::JobLogsStream>, Status> {
         let wire::JobLogsRequest { id, follow } = request.into_inner();
         let refused = |error: Error| wire::LogLines { lines: Vec::new(), error: Some(error.into()) };
         let lines: Self::JobLogsStream = match self.source.job_logs(id, follow).await {

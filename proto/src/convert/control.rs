@@ -57,7 +57,8 @@ impl From<JobSubmission> for wire::SubmitJobRequest {
             weight,
         } = core;
         let bytes = |digest: Option<ComponentDigest>| digest.map(|digest| digest.0.to_vec()).unwrap_or_default();
-        let dirs = dirs.into_iter().map(|DirMount { host, guest, read_only }| wire::DirMount { host, guest, read_only });
+        let dirs =
+            dirs.into_iter().map(|DirMount { host, guest, read_only }| wire::DirMount { host, guest, read_only });
         Self {
             submission_id,
             name,
@@ -96,7 +97,8 @@ impl TryFrom<wire::SubmitJobRequest> for JobSubmission {
             weight,
         } = wire;
         let working_dir = (!working_dir.is_empty()).then(|| digest_of(&working_dir, "SubmitJobRequest.working_dir"));
-        let dirs = dirs.into_iter().map(|wire::DirMount { host, guest, read_only }| DirMount { host, guest, read_only });
+        let dirs =
+            dirs.into_iter().map(|wire::DirMount { host, guest, read_only }| DirMount { host, guest, read_only });
         Ok(Self {
             submission_id,
             name,

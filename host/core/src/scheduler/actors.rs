@@ -288,9 +288,14 @@ impl Scheduler {
         actor.state = ActorState::Dead;
         actor.cause = Some(cause.clone());
         self.tell_change(id, &ActorChange::Dead { cause }, out);
+        let mut is_detached = false;
         if let Some(actor) = self.actors.get_mut(&id) {
             actor.watchers.clear();
             actor.inputs = None;
+            is_detached = actor.spec.detached;
+        }
+        if is_detached {
+            self.remove_groups_by(id, out);
         }
         self.demands.retain(|demand| !matches!(demand.kind, DemandKind::Actor(waiting) if waiting == id));
         self.dead_actors.push_back(id);

@@ -106,7 +106,7 @@ impl Scheduler {
         self.demands.retain(|demand| demand.kind != DemandKind::Driver(id));
         // A driver that was there before this head runs already: it takes what it holds, as far as it is free.
         if holds_nothing && let Some(index) = self.node_index(node) {
-            let spot = super::Spot { node: index };
+            let spot = super::Spot::on(index);
             if self.room(spot).fits(&spec.resources) > 0 {
                 self.take(spot, &spec.resources, 1);
                 if let Some(job) = self.jobs.get_mut(&id) {
@@ -147,9 +147,10 @@ impl Scheduler {
         self.demands.retain(|demand| match &demand.kind {
             DemandKind::Slots { shape, .. } => shape.job != id,
             DemandKind::Driver(job) => *job != id,
-            DemandKind::Actor(_) => true,
+            DemandKind::Actor(_) | DemandKind::Group(_) => true,
         });
         self.end_actors_of(id, out);
+        self.remove_groups_of(id, out);
         self.broadcast(&FromHead::JobEnded { job: id }, out);
     }
 

@@ -12,7 +12,7 @@ impl Scheduler {
         }
         let known = self.demands.iter_mut().find_map(|demand| match &mut demand.kind {
             DemandKind::Slots { owner: by, shape: of, backlog } if *by == owner && *of == shape => Some(backlog),
-            DemandKind::Slots { .. } | DemandKind::Actor(_) | DemandKind::Driver(_) => None,
+            _ => None,
         });
         match known {
             Some(known) => *known = backlog,
@@ -106,6 +106,11 @@ impl Scheduler {
                     let job = *job;
                     self.place_driver(job, out)
                 }
+                DemandKind::Group(group) => {
+                    let group = *group;
+                    // Those who wait for its bundles may stand before it.
+                    self.place_group(group, out).inspect(|_| again = true)
+                }
             };
             let full = full.map_err(|refusal| match refusal {
                 Refusal::Infeasible(why) if self.fails_if_infeasible(index) => {
@@ -165,6 +170,7 @@ impl Scheduler {
             DemandKind::Driver(job) => {
                 self.jobs.get(job).map(|job| job.spec.resources.as_ref().clone()).unwrap_or_default()
             }
+            DemandKind::Group(group) => self.group_need(*group).0,
         }
     }
 
@@ -173,6 +179,7 @@ impl Scheduler {
             DemandKind::Slots { shape, .. } => Some(shape.job),
             DemandKind::Actor(actor) => self.actors.get(actor).map(|actor| actor.spec.creation.job),
             DemandKind::Driver(job) => Some(*job),
+            DemandKind::Group(group) => self.groups.get(group).map(|group| group.spec.job),
         }
     }
 
@@ -190,6 +197,7 @@ impl Scheduler {
                 let message = format!("the driver cannot be placed: {error}");
                 self.job_ended(job, JobState::Failed, None, message, now, out);
             }
+            DemandKind::Group(group) => self.group_remove(group, &error.message, out),
         }
     }
 
@@ -264,14 +272,18 @@ impl Scheduler {
         Ok(slots)
     }
 
-    fn tell_why(&self, index: usize, why: String, out: &mut Outbox) {
-        match &self.demands[index].kind {
+    fn tell_why(&mut self, index: usize, why: String, out: &mut Outbox) {
+        match &self.demands[index].kind.clone() {
             DemandKind::Slots { owner, shape, .. } => {
                 out.push((*owner, FromHead::LeasePending { shape: shape.clone(), why }));
             }
             DemandKind::Actor(actor) => self.tell_actor_why(*actor, why, out),
-            // Its row shows it.
-            DemandKind::Driver(_) => {}
+            DemandKind::Group(group) => self.tell_group_why(*group, why, out),
+            DemandKind::Driver(job) => {
+                if let Some(job) = self.jobs.get_mut(job) {
+                    job.message = why;
+                }
+            }
         }
     }
 
@@ -294,6 +306,7 @@ impl Scheduler {
                 let (placement, by) = (&job.spec.placement, NodeId([0; 16]));
                 (self.candidates(&Wish { need: &need, footprint: &need, placement, near: None, by }), None)
             }
+            DemandKind::Group(group) => (Ok(self.group_need(*group).1), None),
         };
         if let Ok(places) = places {
             self.reclaim(&need, &places, own, now, false, out);

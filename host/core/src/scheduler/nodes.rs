@@ -131,7 +131,13 @@ impl Scheduler {
         for actor in self.actors.values_mut() {
             actor.watchers.retain(|watcher| *watcher != id);
         }
+        for group in self.groups.values_mut() {
+            group.watchers.retain(|watcher| *watcher != id);
+        }
         let lost = self.displace_actors(index);
+        if let Some(index) = index {
+            self.lose_bundles(index, out);
+        }
         self.fail_jobs_on(id, why, now, out);
         self.end_actors_owned_by(id, why, out);
         self.restart_displaced(lost, id, why, out);

@@ -1,13 +1,22 @@
 //! Where resources are taken from, and which place a piece of work gets.
 
 use super::{NodeLife, NodeLoad, Scheduler, place};
-use crate::{Error, ErrorKind, NodeId, Placement, Resources, Strategy};
+use crate::{Error, ErrorKind, GroupId, NodeId, Placement, Resources, Strategy};
 
 /// Where resources were taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spot {
     /// The node.
     pub(super) node: usize,
+    /// The bundle, for what runs in a placement group.
+    pub(super) bundle: Option<(GroupId, u32)>,
+}
+
+impl Spot {
+    /// What a node has free.
+    pub(super) fn on(node: usize) -> Self {
+        Self { node, bundle: None }
+    }
 }
 
 /// What a piece of work asks of its place.
@@ -41,15 +50,31 @@ impl Scheduler {
     }
 
     pub(super) fn room(&self, spot: Spot) -> &Resources {
-        &self.nodes[spot.node].available
+        match spot.bundle {
+            None => &self.nodes[spot.node].available,
+            Some(bundle) => self.bundle(bundle).map_or(&self.nothing, |bundle| &bundle.available),
+        }
     }
 
     pub(super) fn take(&mut self, spot: Spot, need: &Resources, times: u32) {
-        self.nodes[spot.node].available.take(need, times);
+        match spot.bundle {
+            None => self.nodes[spot.node].available.take(need, times),
+            Some(bundle) => {
+                if let Some(bundle) = self.bundle_mut(bundle) {
+                    bundle.available.take(need, times);
+                }
+            }
+        }
     }
 
-    /// Gives back what was taken; what a dead node had is gone with it.
+    /// Gives back what was taken; what a dead node or a removed group had is gone with it.
     pub(super) fn give(&mut self, spot: Spot, need: &Resources, times: u32) {
+        if let Some(bundle) = spot.bundle {
+            if let Some(bundle) = self.bundle_mut(bundle).filter(|bundle| bundle.node == spot.node) {
+                bundle.available.give(need, times);
+            }
+            return;
+        }
         let node = &mut self.nodes[spot.node];
         if !node.is_dead() {
             node.available.give(need, times);
@@ -57,15 +82,24 @@ impl Scheduler {
     }
 
     fn capacity(&self, spot: Spot) -> &Resources {
-        &self.nodes[spot.node].total
+        match spot.bundle {
+            None => &self.nodes[spot.node].total,
+            Some((group, index)) => {
+                let group = self.groups.get(&group);
+                group.and_then(|group| group.spec.bundles.get(index as usize)).unwrap_or(&self.nothing)
+            }
+        }
     }
 
     /// All places that could hold the wish if nothing else ran there, or why there is none.
     pub(super) fn candidates(&self, wish: &Wish<'_>) -> Result<Vec<Spot>, Refusal> {
+        if let Strategy::Group { group, bundle, .. } = &wish.placement.strategy {
+            return self.group_spots(*group, *bundle, &[wish.footprint, wish.need]);
+        }
         let is_open = |index: &usize| {
             self.nodes[*index].life == NodeLife::Alive && wish.placement.selector.matches(&self.nodes[*index].labels)
         };
-        let open: Vec<Spot> = (0..self.nodes.len()).filter(is_open).map(|node| Spot { node }).collect();
+        let open: Vec<Spot> = (0..self.nodes.len()).filter(is_open).map(Spot::on).collect();
         let holds = |spot: &Spot| {
             let total = self.capacity(*spot);
             total.fits(wish.footprint) > 0 && total.fits(wish.need) > 0
