@@ -5,17 +5,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use rayw_core::message::NodeAddress;
-use rayw_core::{Amount, Error, ErrorKind, Labels, NodeId, limits, resources_of};
+use rayw_core::{Error, Labels, limits};
 use rayw_head::Head;
-use rayw_node::{Alone, DirGrant, Engine, EngineSettings, Grants, Node, NodeSettings, Store, StoreSettings};
+use rayw_node::{Alone, DirGrant, Grants, Node, NodeSettings};
 use rayw_proto::StateSource;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::machine::{Offer, Parts, node_id};
 
 pub use rayw_node::{Line, OutputSink, Program};
 
@@ -98,28 +99,14 @@ impl Cluster {
     /// # Errors
     /// When a resource is no amount, a directory cannot be used, or the engine cannot be set up.
     pub fn start(settings: ClusterSettings) -> Result<Self, Error> {
-        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-        let memory = machine_memory();
-        let reservable = settings.memory.unwrap_or(memory / 100 * limits::NODE_MEMORY_PERCENT);
-        let default_cpus = Amount(cpus as u64 * Amount::ONE.0);
-        let total = resources_of(settings.num_cpus, default_cpus, Some(reservable), &settings.resources)?;
-
-        let guests = runtime("guest", cpus)?;
-        let control = runtime("control", 1)?;
-        let engine = {
-            // The engine's own tasks, such as compiling, belong to the control runtime.
-            let _context = control.enter();
-            Engine::new(EngineSettings {
-                cache_dir: settings.cache_dir,
-                instances_max: limits::INSTANCES_MAX,
-                compile_threads: cpus,
-            })?
+        let offer = Offer {
+            num_cpus: settings.num_cpus,
+            memory: settings.memory,
+            object_store_memory: settings.object_store_memory,
+            resources: settings.resources,
         };
-        let store = Store::new(&StoreSettings {
-            bytes_max: settings.object_store_memory.unwrap_or(memory / 100 * limits::STORE_MEMORY_PERCENT),
-            spill_dir: Some(settings.session_dir.join("objects")),
-        })?;
-        let seed = seed();
+        let Parts { total, engine, store, guests, control, seed } =
+            Parts::new(&offer, settings.cache_dir, &settings.session_dir)?;
         let id = node_id(seed);
         let head = Head::new();
         let node = Node::new(
@@ -239,47 +226,7 @@ impl Cluster {
     }
 }
 
-fn runtime(name: &'static str, threads: usize) -> Result<Runtime, Error> {
-    Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name(format!("rayw-{name}"))
-        .enable_all()
-        // A guest may keep its thread until the next epoch; what others queue must not wait for
-        // 31 of those, tokio's default.
-        .global_queue_interval(3)
-        .build()
-        .map_err(|error| Error::new(ErrorKind::System, "cannot start the threads that guests need").caused_by(error))
-}
-
 fn grants(dirs: Vec<(PathBuf, String, bool)>, env: Vec<(String, String)>) -> Grants {
     let dirs = dirs.into_iter().map(|(host, guest, read_only)| DirGrant { host, guest, read_only });
     Grants { dirs: dirs.collect(), env }
-}
-
-/// Bytes of memory of this machine, or of its control group when that has less.
-fn machine_memory() -> u64 {
-    /// Taken where nothing can be read: 4 GiB.
-    const UNKNOWN: u64 = 4 << 30;
-    let of_machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
-    });
-    let of_group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let of_group = of_group.and_then(|text| text.trim().parse::<u64>().ok());
-    let machine = of_machine.unwrap_or(UNKNOWN);
-    of_group.map_or(machine, |group| group.min(machine))
-}
-
-/// Tells this cluster from all others.
-fn seed() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let nanos = u64::try_from(since.as_nanos() & u128::from(u64::MAX)).unwrap_or_default();
-    nanos ^ (u64::from(std::process::id()) << 40)
-}
-
-fn node_id(seed: u64) -> NodeId {
-    let digest = rayw_core::ComponentDigest::of(&seed.to_be_bytes());
-    let mut id = [0; 16];
-    id.copy_from_slice(&digest.0[..16]);
-    NodeId(id)
 }

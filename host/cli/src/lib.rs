@@ -11,6 +11,7 @@
 //! | `args parse env settings` | what was said, and what it comes to |
 //! | `commands/*` | one file a command |
 //! | `embedded` | head and node inside this process |
+//! | `serve machine` | a process of a cluster, and what a node is made of |
 //! | `session interrupt progress stall` | what a run has around it: a directory, signals, signs of life |
 //! | `toolchain cargo` | from a crate's folder to a component |
 //! | `columns table failure` | rows, summaries and errors as text |
@@ -26,9 +27,11 @@ pub mod exit;
 pub mod failure;
 pub mod interrupt;
 pub mod logging;
+pub mod machine;
 pub mod parse;
 pub mod printer;
 pub mod progress;
+pub mod serve;
 pub mod session;
 pub mod settings;
 pub mod stall;

@@ -13,6 +13,7 @@
 //!   once everything is written.
 
 mod prefix;
+pub(crate) use prefix::prefix_of;
 mod queue;
 
 use std::io::{self, Write};

@@ -119,7 +119,7 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
 
     let head = match &settings.role {
         Role::Head => {
-            let head = Head::open(settings.dir.join("head"))?;
+            let head = Head::open(&settings.dir.join("head"))?;
             let timing = HealthTiming { period: settings.heartbeat_period, timeout: settings.node_timeout };
             let end = HeadEnd { head: Arc::clone(&head), runtime: control.clone() };
             endpoint.serve_head(parts.seed.max(1), Arc::new(end), timing);

@@ -11,6 +11,13 @@ const PLAIN: &str = "\u{1b}[0m";
 /// Digits of an id that are enough to tell two lines apart.
 const ID_DIGITS: usize = 8;
 
+/// The prefix alone, for lines that travel.
+pub(crate) fn prefix_of(line: &Line) -> String {
+    let mut prefix = Vec::new();
+    push(&mut prefix, &Line { text: String::new(), ends: false, driver: false, ..line.clone() }, false);
+    String::from_utf8_lossy(&prefix).trim_end().to_owned()
+}
+
 /// Adds the line to `to`: a driver's as it is, others with their prefix.
 pub(super) fn push(to: &mut Vec<u8>, line: &Line, colour: bool) {
     if !line.driver {
