@@ -3,9 +3,11 @@
 mod ask;
 mod build;
 mod get;
+mod job;
 mod list;
 mod new;
 mod run;
+mod start;
 mod summary;
 
 use crate::exit::ExitStatus;
@@ -23,6 +25,10 @@ pub fn dispatch(settings: Settings, printer: &PrinterHandle) -> Result<ExitStatu
         Settings::New(settings) => new::new(&settings, printer),
         Settings::Build(settings) => build::build(&settings, printer),
         Settings::Run(settings) => run::run(*settings, printer),
+        Settings::Start(settings) => start::start(&settings, printer),
+        Settings::Submit(settings) => job::submit(&settings, printer),
+        Settings::Job(settings) => job::job(&settings, printer),
+        Settings::Drain(settings) => job::drain(&settings, printer),
         Settings::List(settings) => list::list(settings, printer, &Clock::system()),
         Settings::Get(settings) => get::get(settings, printer, &Clock::system()),
         Settings::Summary(settings) => summary::summary(&settings, printer, &Clock::system()),

@@ -109,6 +109,11 @@ impl PrinterHandle {
         self.queue.push(Entry::Err(whole_lines(text.into())));
     }
 
+    /// A piece of a job's output as it came: waits for its reader, like what a driver prints here.
+    pub fn piece(&self, text: String, to_stderr: bool) {
+        self.queue.push_with_room(if to_stderr { Entry::Err(text) } else { Entry::Out(text) });
+    }
+
     /// What takes the lines of guests, from any thread. What tasks print is dropped rather than waited
     /// for; what a driver prints is data and waits for its reader.
     #[must_use]

@@ -11,6 +11,11 @@ use crate::args::{self, Args, Command, Format, SessionArgs, SummaryArg};
 use crate::env::{self, Environment};
 use crate::failure::Failure;
 use crate::parse::{self, DirGrant};
+use crate::serve::ServeSettings;
+
+mod cluster;
+
+pub use cluster::{DrainSettings, JobCommand, JobSettings, SubmitSettings};
 
 /// A command with everything settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +26,14 @@ pub enum Settings {
     Build(BuildSettings),
     /// `rayw run`.
     Run(Box<RunSettings>),
+    /// `rayw start`.
+    Start(Box<ServeSettings>),
+    /// `rayw submit`.
+    Submit(Box<SubmitSettings>),
+    /// `rayw job`.
+    Job(JobSettings),
+    /// `rayw drain`.
+    Drain(DrainSettings),
     /// `rayw list`.
     List(ListSettings),
     /// `rayw get`.
@@ -160,6 +173,10 @@ impl Settings {
             Command::New(args) => Self::New(NewSettings { folder: args.name, sdk: sdk(args.sdk, environment)? }),
             Command::Build(args::BuildArgs { path, bin }) => Self::Build(BuildSettings { path, bin }),
             Command::Run(args) => Self::Run(Box::new(run(*args, environment)?)),
+            Command::Start(args) => Self::Start(Box::new(cluster::start(*args, environment)?)),
+            Command::Submit(args) => Self::Submit(Box::new(cluster::submit(*args, environment)?)),
+            Command::Job(args) => Self::Job(cluster::job(args.command, environment)?),
+            Command::Drain(args) => Self::Drain(cluster::drain(args, environment)?),
             Command::List(args) => Self::List(ListSettings {
                 resource: args.resource.into(),
                 filters: args.filters,

@@ -1,5 +1,6 @@
 //! Asks a running session.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rayw_core::{Error, ErrorKind};
@@ -21,6 +22,13 @@ where
     F: Future<Output = Result<T, Error>>,
 {
     let socket = match &settings.address {
+        Some(address) if is_cluster(address) => {
+            return answer_of(async {
+                let address = address.to_string_lossy();
+                let client = in_time(settings.timeout, StateClient::connect_tcp(&address)).await?;
+                question(client.with_timeout(settings.timeout)).await
+            });
+        }
         Some(address) => session::socket_of(address)?,
         None => {
             let found = session::find(&settings.roots)?;
@@ -34,15 +42,24 @@ where
             found.socket()
         }
     };
+    answer_of(async {
+        let client = in_time(settings.timeout, StateClient::connect(&socket)).await?;
+        question(client.with_timeout(settings.timeout)).await
+    })
+}
+
+fn answer_of<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::system("failed to start a runtime").caused_by(error))?;
-    let answer = runtime.block_on(async {
-        let client = in_time(settings.timeout, StateClient::connect(&socket)).await?;
-        question(client.with_timeout(settings.timeout)).await
-    });
-    answer.map_err(refused)
+    runtime.block_on(asking).map_err(refused)
+}
+
+/// Whether an address is `host:port` rather than a path.
+fn is_cluster(address: &Path) -> bool {
+    let text = address.to_string_lossy();
+    !text.contains('/') && text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
 }
 
 async fn in_time<T>(timeout: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
