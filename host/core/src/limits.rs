@@ -132,3 +132,7 @@ pub const ENDED_JOBS_KEPT: usize = 10_000;
 
 /// Removed placement groups that stay listed.
 pub const REMOVED_GROUPS_KEPT: usize = 1_000;
+
+/// Messages that a restarted head keeps until what they speak of is reported; more are taken as they
+/// are. Reports of some ten thousand actors and leases fit many times.
+pub const EARLY_REPORTS_MAX: usize = 1_000_000;
