@@ -178,3 +178,7 @@ pub const JOB_LOG_BYTES_MAX: u64 = 1 << 30;
 
 /// Removed placement groups that stay listed.
 pub const REMOVED_GROUPS_KEPT: usize = 1_000;
+
+/// Messages that a restarted head keeps until what they speak of is reported; more are taken as they
+/// are. Reports of some ten thousand actors and leases fit many times.
+pub const EARLY_REPORTS_MAX: usize = 1_000_000;

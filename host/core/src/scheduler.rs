@@ -16,13 +16,17 @@ mod bundles;
 mod cluster_tests;
 mod drain;
 mod fair;
+#[cfg(test)]
+mod group_tests;
 mod groups;
 mod jobs;
 mod lease;
 mod nodes;
 mod placement;
+mod report;
 mod rows;
 mod spot;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -66,6 +70,12 @@ pub struct Scheduler {
     group_names: HashMap<(Arc<str>, Arc<str>), GroupId>,
     /// Removed groups in the order of their ends, to forget the oldest.
     removed_groups: VecDeque<GroupId>,
+    /// Which start of the head this is; 0 for one that never was before.
+    epoch: u32,
+    /// Until when what others have yet to report is waited for.
+    grace_until: Option<Millis>,
+    /// Messages that speak of it, in order.
+    early: Vec<ToHead>,
     /// What is free where there is nothing.
     nothing: Resources,
     /// Where the next piece of work goes that is to be spread.
@@ -147,6 +157,8 @@ struct Actor {
     owner: NodeId,
     /// Nodes that refer to it, beside its owner.
     watchers: Vec<NodeId>,
+    /// Whether its owner registered it in a report: it may live already.
+    is_reported: bool,
     state: ActorState,
     /// Where it lives, from its placement on.
     spot: Option<Spot>,
@@ -195,6 +207,20 @@ struct Bundle {
 impl Scheduler {
     /// Takes what a node said.
     pub fn handle(&mut self, message: ToHead, now: Millis, out: &mut Outbox) {
+        self.begin_grace(now);
+        if self.is_early(&message, now) {
+            self.early.push(message);
+            return;
+        }
+        let explains = matches!(message, ToHead::NodeJoined { .. } | ToHead::ActorRegister { .. });
+        self.apply(message, now, out);
+        if explains && !self.early.is_empty() {
+            self.take_early(now, out);
+        }
+        self.serve(now, out);
+    }
+
+    fn apply(&mut self, message: ToHead, now: Millis, out: &mut Outbox) {
         match message {
             ToHead::NodeJoined { node, at, total, labels } => self.node_joined(node, at, total, labels, now, out),
             ToHead::NodeLost { node, why } => self.lose_node(node, &why, now, out),
@@ -234,19 +260,29 @@ impl Scheduler {
             }
             ToHead::GroupWatch { node, group } => self.group_watch(node, group, out),
             ToHead::GroupRemove { group } => self.group_remove(group, "it was removed", out),
-            _ => {}
+            ToHead::LeaseHeld { lease, owner, shape, node, slots, parked } => {
+                self.lease_held(lease, owner, shape, node, slots, parked, now, out);
+            }
+            ToHead::ActorLives { actor, incarnation, node, is_ready } => {
+                self.actor_lives(actor, incarnation, node, is_ready, out);
+            }
+            // This machine knows nothing of a node but what the node said, so nothing is beyond a
+            // report. What guests print goes past it.
+            ToHead::ReportEnded { .. } | ToHead::Printed { .. } => {}
         }
-        self.serve(now, out);
     }
 
     /// Looks again at what waits. To be called every [`LEASE_QUANTUM`](crate::limits::LEASE_QUANTUM) while [`Self::is_waiting`].
     pub fn tick(&mut self, now: Millis, out: &mut Outbox) {
+        if !self.early.is_empty() {
+            self.take_early(now, out);
+        }
         self.serve(now, out);
     }
 
     /// Whether something waits that time can change.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.demands.is_empty() || !self.resumes.is_empty() || self.awaits_deadline()
+        !self.demands.is_empty() || !self.resumes.is_empty() || !self.early.is_empty() || self.awaits_deadline()
     }
 }

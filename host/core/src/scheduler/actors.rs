@@ -78,6 +78,8 @@ impl Scheduler {
             spec: Arc::clone(&spec),
             owner,
             watchers: Vec::new(),
+            // Only a report takes the actor that there is without waiting for an answer.
+            is_reported: get_if_exists && request.is_none(),
             state: ActorState::DependenciesUnready,
             spot: None,
             incarnation: 0,

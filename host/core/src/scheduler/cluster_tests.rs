@@ -10,9 +10,9 @@ use crate::{
     Retries, Strategy, TaskSpec,
 };
 
-const A: NodeId = NodeId([1; 16]);
-const B: NodeId = NodeId([2; 16]);
-const C: NodeId = NodeId([3; 16]);
+pub(super) const A: NodeId = NodeId([1; 16]);
+pub(super) const B: NodeId = NodeId([2; 16]);
+pub(super) const C: NodeId = NodeId([3; 16]);
 
 fn at(head: &mut Scheduler, now: u64, message: ToHead) -> Outbox {
     let mut out = Outbox::new();
@@ -20,29 +20,29 @@ fn at(head: &mut Scheduler, now: u64, message: ToHead) -> Outbox {
     out
 }
 
-fn tell(head: &mut Scheduler, message: ToHead) -> Outbox {
+pub(super) fn tell(head: &mut Scheduler, message: ToHead) -> Outbox {
     at(head, 0, message)
 }
 
-fn join(head: &mut Scheduler, node: NodeId, units: u64, zone: &str) -> Outbox {
+pub(super) fn join(head: &mut Scheduler, node: NodeId, units: u64, zone: &str) -> Outbox {
     let labels: Labels = [("zone".to_owned(), zone.to_owned())].into_iter().collect();
     let place = NodeAddress { address: format!("{node}:1"), name: zone.to_owned(), is_head_node: node == A };
     tell(head, ToHead::NodeJoined { node, at: place, total: cpus(units), labels })
 }
 
 /// Two nodes of two cpus each.
-fn pair() -> Scheduler {
+pub(super) fn pair() -> Scheduler {
     let mut head = Scheduler::default();
     join(&mut head, A, 2, "a");
     join(&mut head, B, 2, "b");
     head
 }
 
-fn lose(head: &mut Scheduler, node: NodeId) -> Outbox {
+pub(super) fn lose(head: &mut Scheduler, node: NodeId) -> Outbox {
     tell(head, ToHead::NodeLost { node, why: "it was not heard for 3 s".to_owned() })
 }
 
-fn on(placement: Strategy) -> Arc<Placement> {
+pub(super) fn on(placement: Strategy) -> Arc<Placement> {
     Arc::new(Placement { strategy: placement, selector: LabelSelector::default() })
 }
 
@@ -50,11 +50,11 @@ fn only_on(node: NodeId) -> Arc<Placement> {
     on(Strategy::NodeAffinity { node, soft: false })
 }
 
-fn want(head: &mut Scheduler, owner: NodeId, shape: Shape, backlog: u32) -> Outbox {
+pub(super) fn want(head: &mut Scheduler, owner: NodeId, shape: Shape, backlog: u32) -> Outbox {
     tell(head, ToHead::LeaseWanted { owner, shape, backlog })
 }
 
-fn nodes_granted(out: &[(NodeId, FromHead)]) -> Vec<(NodeId, u32)> {
+pub(super) fn nodes_granted(out: &[(NodeId, FromHead)]) -> Vec<(NodeId, u32)> {
     let granted = out.iter().filter_map(|(_, message)| match message {
         FromHead::SlotsGranted { node, slots, .. } => Some((*node, *slots)),
         _ => None,
@@ -62,16 +62,16 @@ fn nodes_granted(out: &[(NodeId, FromHead)]) -> Vec<(NodeId, u32)> {
     granted.collect()
 }
 
-fn messages(out: Outbox) -> Vec<FromHead> {
+pub(super) fn messages(out: Outbox) -> Vec<FromHead> {
     out.into_iter().map(|(_, message)| message).collect()
 }
 
-fn free(head: &Scheduler, node: NodeId) -> String {
+pub(super) fn free(head: &Scheduler, node: NodeId) -> String {
     let rows = head.node_rows();
     rows.iter().find(|row| row.node_id == node.to_string()).unwrap().resources_available.clone()
 }
 
-fn placed_actor(number: u64, placement: Arc<Placement>, restarts: u32, detached: bool) -> Arc<ActorSpec> {
+pub(super) fn placed_actor(number: u64, placement: Arc<Placement>, restarts: u32, detached: bool) -> Arc<ActorSpec> {
     let spec = actor(number, None, restarts);
     let creation = TaskSpec { placement, ..spec.creation.as_ref().clone() };
     let max_restarts = Retries::AtMost(restarts);
@@ -79,7 +79,7 @@ fn placed_actor(number: u64, placement: Arc<Placement>, restarts: u32, detached:
 }
 
 /// Registers the actor and brings it to life; the node it got.
-fn live(head: &mut Scheduler, owner: NodeId, spec: &Arc<ActorSpec>) -> Option<NodeId> {
+pub(super) fn live(head: &mut Scheduler, owner: NodeId, spec: &Arc<ActorSpec>) -> Option<NodeId> {
     tell(head, ToHead::ActorRegister { owner, request: None, spec: Arc::clone(spec), get_if_exists: false });
     let out = tell(head, ToHead::ActorDependenciesReady { actor: spec.id, inputs: Some(Vec::new()), failed: None });
     let node = out.iter().find(|(_, message)| matches!(message, FromHead::ActorStart { .. })).map(|(node, _)| *node);

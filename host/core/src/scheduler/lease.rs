@@ -261,8 +261,7 @@ impl Scheduler {
             lease.granted_at = now;
             *id
         } else {
-            self.leases_made += 1;
-            let id = LeaseId(self.leases_made);
+            let id = self.next_lease();
             let shape = shape.clone();
             self.leases.insert(id, Lease { owner, shape, spot, slots, parked: 0, reclaiming: 0, granted_at: now });
             id

@@ -62,7 +62,7 @@ impl Scheduler {
 }
 
 impl Job {
-    fn row(&self) -> JobRow {
+    pub(super) fn row(&self) -> JobRow {
         JobRow {
             job_id: self.spec.id.to_string(),
             status: self.state.name().to_owned(),
