@@ -81,9 +81,10 @@ pub fn of(resource: Resource) -> Columns {
             ],
             detail: &["start_time_ms"],
         },
-        Resource::Jobs => {
-            Columns { base: &["job_id", "status", "entrypoint", "start_time_ms", "end_time_ms"], detail: &[] }
-        }
+        Resource::Jobs => Columns {
+            base: &["job_id", "submission_id", "status", "entrypoint", "start_time_ms", "end_time_ms"],
+            detail: &["name", "message", "driver_node_id", "exit_code"],
+        },
     }
 }
 
@@ -167,6 +168,9 @@ mod tests {
     fn numbers_stay_numbers_and_the_order_is_that_of_the_columns() {
         let rows = Rows::Jobs(vec![JobRow { job_id: "01".into(), start_time_ms: 5, ..JobRow::default() }]);
         let json = serde_json::to_string(&records(&rows, false)).unwrap();
-        assert_eq!(json, r#"[{"job_id":"01","status":"","entrypoint":"","start_time_ms":5,"end_time_ms":null}]"#);
+        assert_eq!(
+            json,
+            r#"[{"job_id":"01","submission_id":"","status":"","entrypoint":"","start_time_ms":5,"end_time_ms":null}]"#
+        );
     }
 }

@@ -169,7 +169,8 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
         }
         None => node.state(),
     };
-    endpoint.start(rayw_proto::routes(state, head.clone().map(|head| head as Arc<dyn ControlSource>)), shutdown.clone());
+    endpoint
+        .start(rayw_proto::routes(state, head.clone().map(|head| head as Arc<dyn ControlSource>)), shutdown.clone());
     node.join();
     ready(&Ready { address: endpoint.address().to_owned(), node: id });
 

@@ -8,8 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
 use rayw_core::ownership::{Command, Event, Order, Ownership, Tally, WaitResult, WaiterId};
 use rayw_core::{
-    ActorId, ActorSpec, Error, GroupSpec, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId,
-    limits,
+    ActorId, ActorSpec, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits,
 };
 use rayw_engine::Engine;
 use rayw_store::Store;
@@ -99,10 +98,7 @@ pub(crate) struct State {
 }
 
 /// Who waits for an answer of the head.
-pub(crate) enum Asker {
-    Actor(oneshot::Sender<Result<(Arc<ActorSpec>, NodeId), Error>>),
-    Group(oneshot::Sender<Result<Arc<GroupSpec>, Error>>),
-}
+pub(crate) type Asker = oneshot::Sender<Result<(Arc<ActorSpec>, NodeId), Error>>;
 
 /// A task that a worker has.
 pub(crate) enum Run {
@@ -322,15 +318,12 @@ impl Node {
         match message {
             // Nobody may be waiting any more; then the answer is not needed.
             FromHead::ActorFound { request, result } => {
-                if let Some((_, Asker::Actor(asker))) = self.lock().asked.remove(&request) {
+                if let Some((_, asker)) = self.lock().asked.remove(&request) {
                     let _ = asker.send(result);
                 }
             }
-            FromHead::GroupFound { request, result } => {
-                if let Some((_, Asker::Group(asker))) = self.lock().asked.remove(&request) {
-                    let _ = asker.send(result);
-                }
-            }
+            // Guests cannot ask for groups yet.
+            FromHead::GroupFound { .. } => {}
             FromHead::ActorStart { spec, owner, incarnation, inputs } => {
                 self.start_actor(spec, owner, incarnation, inputs);
             }

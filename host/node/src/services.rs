@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::Node;
 use crate::catalog::{actor_resources, check_returns, placement_of};
 use crate::fetch::Missing;
-use crate::node::{After, Asker};
+use crate::node::After;
 use crate::output::Line;
 
 /// The services of a node.
@@ -143,7 +143,7 @@ impl NodeServices {
         let request = self.0.next_request();
         let (sender, receiver) = oneshot::channel();
         let question = question(request);
-        self.0.lock().asked.insert(request, (question.clone(), Asker::Actor(sender)));
+        self.0.lock().asked.insert(request, (question.clone(), sender));
         self.0.head.send(question);
         self.0.head.flush();
         receiver.await.unwrap_or_else(|_| {

@@ -105,8 +105,7 @@ async fn show(client: &ControlClient, id: &str, follow: bool, printer: &PrinterH
         for line in batch? {
             // A driver's output is data and goes where it went; what tasks print is news.
             let to_stdout = line.driver && !line.stderr;
-            let mut text =
-                if line.prefix.is_empty() { line.text } else { format!("{} {}", line.prefix, line.text) };
+            let mut text = if line.prefix.is_empty() { line.text } else { format!("{} {}", line.prefix, line.text) };
             if line.ends {
                 text.push('\n');
             }

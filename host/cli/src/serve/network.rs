@@ -45,9 +45,7 @@ impl Network for ClusterNetwork {
                 rayw_wire::FetchError::NotHere { .. } => FetchError::NotHere,
                 rayw_wire::FetchError::Busy => FetchError::Busy,
                 rayw_wire::FetchError::Unreachable { why } => FetchError::Unreachable(why),
-                rayw_wire::FetchError::Corrupt => {
-                    FetchError::Unreachable("what came was not what was sent".to_owned())
-                }
+                rayw_wire::FetchError::Corrupt => FetchError::Unreachable("what came was not what was sent".to_owned()),
             })
         })
     }

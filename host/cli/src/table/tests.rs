@@ -200,6 +200,7 @@ fn a_list_of_jobs_shows_times_as_people_read_them() {
         entrypoint: "app.wasm".into(),
         start_time_ms: 1_795_370_701_250,
         end_time_ms: None,
+        ..JobRow::default()
     };
     let rows = Rows::Jobs(vec![job]);
     insta::assert_snapshot!(list(&records(&rows, false), Format::Table, &clock()).unwrap().trim(), @r"
