@@ -3,6 +3,7 @@
 //! ```text
 //! flow    what programs see: tasks, actors, objects, drivers, the examples
 //! fault   what goes wrong: in guests, in what is given to rayw
+//! cluster several processes: nodes, jobs, deaths
 //! cli     what people see: lists, errors, exit codes, new crates
 //! tidy    the architecture
 //! ```
@@ -10,6 +11,7 @@
 //! A test that names a scenario runs the function of that name in `guests/behave`.
 
 mod cli;
+mod cluster;
 mod fault;
 mod flow;
 mod tidy;
