@@ -8,14 +8,20 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rayw_core::message::LogLine;
 use rayw_core::{Error, ErrorKind, IdSet, JobId, limits};
 use rayw_proto::LogStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Bytes read at once: bounds what a reader of a long log holds.
 const BATCH_BYTES_MAX: u64 = 1 << 20;
+
+/// How long after the end of a job its followers wait for lines: what tasks on other nodes printed comes
+/// another way than the news of the end, and nodes collect lines for some hundredths of a second.
+const SETTLE: Duration = Duration::from_millis(150);
 
 /// The logs of all jobs.
 #[derive(Debug)]
@@ -104,7 +110,8 @@ impl Logs {
 
     /// The lines of a job from the first on; with `follow` until it is over.
     pub(crate) fn read(self: &Arc<Self>, job: JobId, follow: bool) -> LogStream {
-        let reader = Reader { logs: Arc::clone(self), job, follow, offset: 0, written: self.written.subscribe() };
+        let reader =
+            Reader { logs: Arc::clone(self), job, follow, offset: 0, until: None, written: self.written.subscribe() };
         Box::pin(futures_util::stream::unfold(reader, |mut reader| async move {
             reader.next().await.map(|lines| (lines, reader))
         }))
@@ -116,6 +123,8 @@ struct Reader {
     job: JobId,
     follow: bool,
     offset: u64,
+    /// When it stops to wait for more, once the job is over.
+    until: Option<Instant>,
     written: watch::Receiver<u64>,
 }
 
@@ -126,7 +135,16 @@ impl Reader {
             let is_over = self.logs.over.lock().unwrap_or_else(PoisonError::into_inner).contains(&self.job);
             match self.batch() {
                 Ok(lines) if lines.is_empty() => {
-                    if !self.follow || is_over || self.written.changed().await.is_err() {
+                    if !self.follow {
+                        return None;
+                    }
+                    let more = if is_over {
+                        let until = *self.until.get_or_insert_with(|| Instant::now() + SETTLE);
+                        tokio::time::timeout_at(until, self.written.changed()).await
+                    } else {
+                        Ok(self.written.changed().await)
+                    };
+                    if !matches!(more, Ok(Ok(()))) {
                         return None;
                     }
                 }

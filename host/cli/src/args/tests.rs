@@ -34,6 +34,10 @@ fn help_of_rayw() {
       new      Make a crate with a task, an actor and a driver, ready to run
       build    Compile a crate to a component and print where it is
       run      Run a program: its driver, or one function of it
+      start    Make this process part of a cluster: its head, or a node
+      submit   Run a program on a cluster and show what it prints
+      job      Look at, stop or delete a job of a cluster
+      drain    Have a node of a cluster leave when its work is done
       list     List tasks, actors, objects, nodes or jobs of a running session
       get      Show everything about one task, actor, object, node or job
       summary  Count tasks, actors or objects of a running session by state
@@ -179,8 +183,8 @@ fn help_of_list() {
               
               [default: default]
 
-          --address <PATH>
-              Directory or socket of the session; the newest unless said [env: RAYW_ADDRESS]
+          --address <ADDRESS>
+              Directory or socket of the session, or HOST:PORT of a cluster; the newest session unless said [env: RAYW_ADDRESS]
 
           --timeout <DURATION>
               How long to wait for an answer
@@ -225,8 +229,8 @@ fn help_of_get() {
               
               [default: yaml]
 
-          --address <PATH>
-              Directory or socket of the session; the newest unless said [env: RAYW_ADDRESS]
+          --address <ADDRESS>
+              Directory or socket of the session, or HOST:PORT of a cluster; the newest session unless said [env: RAYW_ADDRESS]
 
           --timeout <DURATION>
               How long to wait for an answer
@@ -266,8 +270,8 @@ fn help_of_summary() {
               
               [default: default]
 
-          --address <PATH>
-              Directory or socket of the session; the newest unless said [env: RAYW_ADDRESS]
+          --address <ADDRESS>
+              Directory or socket of the session, or HOST:PORT of a cluster; the newest session unless said [env: RAYW_ADDRESS]
 
           --timeout <DURATION>
               How long to wait for an answer

@@ -211,8 +211,8 @@ fn a_list_of_jobs_shows_times_as_people_read_them() {
 
     Table:
     ------------------------------
-       JOB_ID    STATUS   ENTRYPOINT  START_TIME_MS            END_TIME_MS
-    0  00000001  RUNNING  app.wasm    2026-11-22 18:05:01.250
+       JOB_ID    SUBMISSION_ID  STATUS   ENTRYPOINT  START_TIME_MS            END_TIME_MS
+    0  00000001                 RUNNING  app.wasm    2026-11-22 18:05:01.250
     ");
 }
 
