@@ -72,7 +72,7 @@ pub struct Node {
     pub(crate) fetches: Fetches,
     pub(crate) arrivals: JobArrivals,
     /// Drivers that run here.
-    pub(crate) drivers: Mutex<IdMap<JobId, (Arc<JobSpec>, Arc<Stopper>)>>,
+    pub(crate) drivers: Mutex<IdMap<JobId, Driver>>,
     /// Nodes that will never be heard again.
     pub(crate) dead: RwLock<IdSet<NodeId>>,
     /// Everything that runs guests; nothing outlives it.
@@ -96,6 +96,9 @@ pub(crate) struct State {
     /// Calls of other nodes that came too late for a life of an actor.
     dropped: Vec<TaskId>,
 }
+
+/// A driver that runs here, and what ends it.
+pub(crate) type Driver = (Arc<JobSpec>, Arc<Stopper>);
 
 /// Who waits for an answer of the head.
 pub(crate) type Asker = oneshot::Sender<Result<(Arc<ActorSpec>, NodeId), Error>>;
