@@ -45,7 +45,12 @@ fn failed(what: &str, path: &std::path::Path, error: std::io::Error) -> Error {
 }
 
 impl Logs {
+    /// Makes the folder empty: a head that starts numbers its jobs from 1 again, and what an earlier one
+    /// wrote under these numbers belongs to other jobs.
     pub(crate) fn open(folder: PathBuf) -> Result<Self, Error> {
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).map_err(|error| failed("empty the folder", &folder, error))?;
+        }
         std::fs::create_dir_all(&folder).map_err(|error| failed("make the folder", &folder, error))?;
         Ok(Self { folder, files: Mutex::default(), written: watch::Sender::new(0), over: Mutex::default() })
     }
@@ -204,6 +209,15 @@ mod tests {
         logs.end(job);
         assert_eq!(follower.next().await.unwrap().unwrap(), [line("two")]);
         assert!(follower.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_new_head_shows_nothing_of_an_earlier_ones_jobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let job = JobId::numbered(1);
+        let open = || Arc::new(Logs::open(folder.path().join("logs")).unwrap());
+        open().append(job, &[line("one")]);
+        assert!(open().read(job, false).next().await.is_none());
     }
 
     #[tokio::test]
