@@ -24,6 +24,8 @@ mod lease;
 mod nodes;
 mod placement;
 mod report;
+#[cfg(test)]
+mod row_tests;
 mod rows;
 mod spot;
 mod status;
@@ -35,8 +37,8 @@ use std::sync::Arc;
 
 use crate::message::{FromHead, NodeAddress, Shape, ToHead};
 use crate::{
-    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobId, JobSpec, JobState,
-    Labels, LeaseId, Millis, NodeId, Resources, Value,
+    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobFailure, JobId, JobSpec,
+    JobState, Labels, LeaseId, Millis, NodeId, Resources, Value,
 };
 
 pub use bundles::{BundleNode, plan};
@@ -90,6 +92,7 @@ struct Node {
     total: Resources,
     available: Resources,
     joined: Millis,
+    died: Option<Millis>,
     life: NodeLife,
     store_bytes: u64,
     store_bytes_max: u64,
@@ -183,6 +186,8 @@ struct Job {
     started: Millis,
     ended: Option<Millis>,
     exit_code: Option<u8>,
+    /// What failed, once it did.
+    failure: Option<JobFailure>,
     message: String,
 }
 

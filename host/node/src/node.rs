@@ -1,7 +1,7 @@
 //! The node itself: the machine under its lock, and how commands are carried out.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -66,6 +66,8 @@ pub struct Node {
     pub(crate) jobs: RwLock<IdMap<JobId, Arc<JobRun>>>,
     pub(crate) reuse: ReusePool,
     pub(crate) requests: AtomicU64,
+    /// Whether the head was told all but how full the store is.
+    is_new_to_head: AtomicBool,
     pub(crate) at: NodeAddress,
     pub(crate) labels: Labels,
     pub(crate) network: Arc<dyn Network>,
@@ -153,6 +155,7 @@ impl Node {
             jobs: RwLock::default(),
             reuse: ReusePool::default(),
             requests: AtomicU64::new(0),
+            is_new_to_head: AtomicBool::new(false),
             at: settings.at,
             labels: settings.labels,
             network: settings.network,
@@ -201,13 +204,29 @@ impl Node {
         self.store.usage()
     }
 
-    /// Looks every [`limits::TICK`] for leases that nobody uses.
+    /// Looks every [`limits::TICK`] for leases that nobody uses, and tells the head how full the store is
+    /// when that has changed.
     pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = None;
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
             self.reuse.drop_idle();
+            self.tell_usage(&mut told);
+        }
+    }
+
+    fn tell_usage(&self, told: &mut Option<(u64, u64)>) {
+        let usage = self.store_usage();
+        let now = (usage.memory_bytes, usage.bytes_max);
+        // A head that is new was told nothing: what the node said to the former one is as good as unsaid.
+        let is_news = self.is_new_to_head.swap(false, Ordering::Relaxed) || *told != Some(now);
+        if is_news {
+            *told = Some(now);
+            let (store_bytes, store_bytes_max) = now;
+            self.head.send(ToHead::NodeUsage { node: self.id, store_bytes, store_bytes_max });
+            self.head.flush();
         }
     }
 
@@ -390,6 +409,7 @@ impl Node {
             }
             self.head.send(ToHead::ReportEnded { node: self.id });
         }
+        self.is_new_to_head.store(true, Ordering::Relaxed);
         self.head.flush();
     }
 

@@ -3,7 +3,7 @@
 use super::spot::{Refusal, Wish};
 use super::{DemandKind, Lease, Outbox, Scheduler, Spot};
 use crate::message::{FromHead, Shape};
-use crate::{Error, ErrorKind, JobId, JobState, LeaseId, Millis, NodeId, Resources, Strategy, limits};
+use crate::{Error, ErrorKind, JobFailure, JobId, LeaseId, Millis, NodeId, Resources, Strategy, limits};
 
 impl Scheduler {
     pub(super) fn lease_wanted(&mut self, owner: NodeId, shape: Shape, backlog: u32) {
@@ -195,7 +195,7 @@ impl Scheduler {
             DemandKind::Actor(actor) => self.actor_unschedulable(actor, &error, out),
             DemandKind::Driver(job) => {
                 let message = format!("the driver cannot be placed: {error}");
-                self.job_ended(job, JobState::Failed, None, message, now, out);
+                self.fail_job(job, JobFailure::Unschedulable, message, now, out);
             }
             DemandKind::Group(group) => self.group_remove(group, &error.message, out),
         }

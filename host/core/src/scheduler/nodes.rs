@@ -3,12 +3,21 @@
 use super::{DemandKind, Node, NodeLife, Outbox, Scheduler};
 use crate::message::{ActorEnd, FromHead, NodeAddress};
 use crate::{
-    ActorId, ActorState, Error, ErrorKind, JobId, JobState, Labels, LeaseId, Millis, NodeId, Resources, limits,
+    ActorId, ActorState, Error, ErrorKind, JobFailure, JobId, JobState, Labels, LeaseId, Millis, NodeId, Resources,
+    limits,
 };
 
 impl Node {
     pub(super) fn is_dead(&self) -> bool {
         matches!(self.life, NodeLife::Dead { .. })
+    }
+
+    /// Why it is draining or dead; empty while it is neither.
+    pub(super) fn why(&self) -> String {
+        match &self.life {
+            NodeLife::Alive => String::new(),
+            NodeLife::Draining { why, .. } | NodeLife::Dead { why } => why.clone(),
+        }
     }
 
     /// Ray's name of its state, `DRAINING` aside, which Ray shows as alive.
@@ -70,6 +79,7 @@ impl Scheduler {
             available: total.clone(),
             total,
             joined: now,
+            died: None,
             life: NodeLife::Alive,
             store_bytes: 0,
             store_bytes_max: 0,
@@ -123,6 +133,7 @@ impl Scheduler {
         if let Some(index) = index {
             let node = &mut self.nodes[index];
             node.life = NodeLife::Dead { why: why.to_owned() };
+            node.died = Some(now);
             node.available = Resources::default();
         }
         self.broadcast(&FromHead::NodeDied { node: id, why: why.to_owned() }, out);
@@ -180,7 +191,7 @@ impl Scheduler {
         failed.sort_unstable();
         for job in failed {
             let message = format!("node {id}, which ran the job's driver, died ({why}): submit the job again");
-            self.job_ended(job, JobState::Failed, None, message, now, out);
+            self.fail_job(job, JobFailure::NodeDied, message, now, out);
         }
     }
 
