@@ -1,5 +1,8 @@
 //! Clusters of several processes on one machine: a head and nodes over the loopback network.
 
+mod job;
+mod life;
+
 use std::collections::BTreeSet;
 
 use rayw_tests::{Output, Running, command, eventually, guest};
@@ -17,12 +20,12 @@ struct Processes {
 impl Processes {
     fn start(nodes: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let head = command(["start", "--head", "--port", "0", "--num-cpus", "0"]);
+        let head = command(["start", "--head", "--block", "--port", "0", "--num-cpus", "0"]);
         let head = head.flag("--dir", folder.path().join("head")).start();
         let address = word_after(&head, "ready at ");
         let nodes = (0..nodes).map(|index| {
             let name = format!("node-{index}");
-            let node = command(["start", "--address", &address, "--num-cpus", "2", "--node-name", &name]);
+            let node = command(["start", "--address", &address, "--block", "--num-cpus", "2", "--node-name", &name]);
             (name.clone(), node.flag("--dir", folder.path().join(&name)).start())
         });
         let processes = Self { nodes: nodes.collect(), address, _head: head, _folder: folder };
@@ -121,7 +124,7 @@ fn a_job_can_be_looked_at_stopped_and_deleted() {
     assert!(cluster.ask(&["job", "status", "long"]).succeeded().contains("RUNNING"));
     let said = cluster.ask(&["job", "delete", "long"]).failed(1);
     assert!(said.contains("long") || said.contains("job"), "{said}");
-    assert!(cluster.ask(&["job", "stop", "long"]).succeeded().contains("is being stopped"));
+    assert!(cluster.ask(&["job", "stop", "long"]).succeeded().contains("was stopped"));
     assert!(job.output().failed(1).contains("job `long` was stopped"));
     assert!(cluster.ask(&["job", "status", "long"]).succeeded().contains("STOPPED"));
     assert_eq!(cluster.ask(&["job", "logs", "long"]).code, Some(0));
