@@ -21,8 +21,6 @@ pub(super) struct Far {
     pub(super) wanted_by: Vec<NodeId>,
     /// Borrowed: the owner was asked how it ends.
     pub(super) asked: bool,
-    /// Borrowed: a copy was fetched, which goes when the reference goes.
-    pub(super) fetched: bool,
 }
 
 impl Far {

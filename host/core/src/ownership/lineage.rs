@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::borrow::owner_died;
 use super::object::{Count, Place};
 use super::task::{Task, refs_of};
 use super::{Command, LostCopy, Output, Ownership};
@@ -157,15 +158,23 @@ impl Ownership {
     pub(super) fn copy_missing(&mut self, id: ObjectId, missing_at: Vec<NodeId>, out: &mut Vec<Command>) {
         let Some(object) = self.objects.get_mut(&id) else { return };
         let Place::Stored { at, .. } = &mut object.place else { return };
+        let primary = at.first().copied();
         at.retain(|node| !missing_at.contains(node));
-        let is_lost = at.is_empty();
+        let (first, is_new) = (at.first().copied(), at.first().copied() != primary);
         if let Some(owner) = object.far.as_mut().and_then(|far| {
             far.asked = far.owner.is_some();
             far.owner
         }) {
             self.lose(id, Place::Pending, out);
+            if self.dead.contains(&owner) {
+                return self.settle(id, Output::Failed(Box::new(owner_died(id, owner))), out);
+            }
             out.push(Command::to_peer(owner, ToPeer::Wanted { object: id, missing_at }));
-        } else if is_lost {
+        } else if let Some(first) = first {
+            if is_new {
+                self.keep_copy(id, first, out);
+            }
+        } else {
             self.lose(id, Place::Lost, out);
         }
     }
@@ -183,22 +192,22 @@ impl Ownership {
     /// There is a copy here now.
     pub(super) fn copied(&mut self, id: ObjectId, owner: NodeId, out: &mut Vec<Command>) {
         let node = self.node;
-        if owner != node {
-            out.push(Command::to_peer(owner, ToPeer::Copied { object: id }));
-        }
-        match self.objects.get_mut(&id) {
-            Some(object) => {
-                if let Place::Stored { at, .. } = &mut object.place
-                    && !at.contains(&node)
-                {
+        let is_known = match self.objects.get_mut(&id).map(|object| &mut object.place) {
+            Some(Place::Stored { at, .. }) => {
+                if !at.contains(&node) {
                     at.push(node);
-                    if let Some(far) = object.far.as_mut().filter(|far| far.owner.is_some()) {
-                        far.fetched = true;
-                    }
                 }
+                true
             }
-            None if owner == node => out.push(Command::Forget(id)),
-            None => {}
+            Some(_) | None => false,
+        };
+        if owner != node && !self.dead.contains(&owner) {
+            self.hosted.insert(id, owner);
+            out.push(Command::to_peer(owner, ToPeer::Copied { object: id }));
+        } else if !is_known {
+            out.push(Command::Forget(id));
+        } else if owner != node {
+            self.hosted.insert(id, owner);
         }
     }
 

@@ -120,6 +120,7 @@ impl Scheduler {
         // A node that this head never saw can be dead too: others may have known it before the head
         // was started again.
         let index = self.nodes.iter().position(|node| node.id == id);
+        let was_draining = index.is_some_and(|index| matches!(self.nodes[index].life, NodeLife::Draining { .. }));
         if let Some(index) = index {
             let node = &mut self.nodes[index];
             node.life = NodeLife::Dead { why: why.to_owned() };
@@ -134,7 +135,7 @@ impl Scheduler {
         for group in self.groups.values_mut() {
             group.watchers.retain(|watcher| *watcher != id);
         }
-        let lost = self.displace_actors(index);
+        let lost = self.displace_actors(index, was_draining);
         if let Some(index) = index {
             self.lose_bundles(index, out);
         }
@@ -156,12 +157,16 @@ impl Scheduler {
         dropped
     }
 
-    /// Takes the actors off a dead node, and says which they are.
-    fn displace_actors(&mut self, index: Option<usize>) -> Vec<ActorId> {
+    /// Takes the actors off a dead node, and says which they are. A node that was to leave costs none of
+    /// them a restart, as long as it may be restarted at all.
+    fn displace_actors(&mut self, index: Option<usize>, was_draining: bool) -> Vec<ActorId> {
         let mut lost = Vec::new();
         for (id, actor) in &mut self.actors {
             if index.is_some() && actor.spot.map(|spot| spot.node) == index {
                 actor.spot = None;
+                if was_draining && actor.spec.max_restarts.allows(0) {
+                    actor.preempted += 1;
+                }
                 lost.push(*id);
             }
         }
