@@ -97,6 +97,10 @@ pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
 /// How long a graceful end may take before what is left is dropped.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
+/// How long a node that goes waits for the head to confirm that it heard so: a few round trips of a slow
+/// network. A head that did not hear it finds out as it does when a node dies.
+pub const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How often an owner looks for idle leases.
 pub const TICK: Duration = Duration::from_millis(100);
 

@@ -114,6 +114,13 @@ impl Ownership {
         }
     }
 
+    /// The same machine with so many bytes to remember finished tasks in that may have to run again.
+    #[must_use]
+    pub fn with_lineage(mut self, bytes_max: u64) -> Self {
+        self.lineage.bytes_max = bytes_max;
+        self
+    }
+
     /// Takes an event; what is to be done about it is appended to `out`, in order.
     pub fn handle(&mut self, event: Event, now: Millis, out: &mut Vec<Command>) {
         match event {

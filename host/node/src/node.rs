@@ -49,6 +49,8 @@ pub struct NodeSettings {
     pub labels: Labels,
     /// How it reaches others.
     pub network: Arc<dyn Network>,
+    /// Bytes that it may keep of finished tasks to be able to run them again.
+    pub lineage_bytes_max: u64,
 }
 
 /// A running node.
@@ -144,7 +146,7 @@ impl Node {
             cluster: settings.cluster,
             head,
             state: Mutex::new(State {
-                ownership: Ownership::new(settings.id),
+                ownership: Ownership::new(settings.id).with_lineage(settings.lineage_bytes_max),
                 commands: Vec::new(),
                 waiters: IdMap::default(),
                 next_waiter: 0,

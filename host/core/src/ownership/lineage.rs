@@ -16,13 +16,26 @@ use crate::message::ToPeer;
 use crate::{Arg, Error, ErrorKind, IdMap, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskSpec, limits};
 
 /// Finished tasks that may run again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lineage {
     tasks: IdMap<TaskId, Kept>,
     bytes: u64,
+    pub(super) bytes_max: u64,
     order: VecDeque<TaskId>,
     /// Objects that were lost and are to be made again.
     pub(super) lost: VecDeque<ObjectId>,
+}
+
+impl Default for Lineage {
+    fn default() -> Self {
+        Self {
+            tasks: IdMap::default(),
+            bytes: 0,
+            bytes_max: limits::LINEAGE_BYTES_MAX,
+            order: VecDeque::new(),
+            lost: VecDeque::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -65,7 +78,7 @@ impl Ownership {
         self.lineage.tasks.insert(spec.id, kept);
         self.lineage.order.push_back(spec.id);
         self.lineage.bytes += bytes;
-        while self.lineage.bytes > limits::LINEAGE_BYTES_MAX
+        while self.lineage.bytes > self.lineage.bytes_max
             && let Some(oldest) = self.lineage.order.pop_front()
         {
             for (used, count) in self.forget_lineage(oldest) {
@@ -134,7 +147,7 @@ impl Ownership {
 
     fn run_again(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) -> Result<(), &'static str> {
         let kept = self.lineage.tasks.get_mut(&id);
-        let kept = kept.ok_or("its task may not be run again, or too much was remembered (`LINEAGE_BYTES_MAX`)")?;
+        let kept = kept.ok_or("its task may not be run again (`max_retries`), or more tasks were finished since than its owner remembers (`RAYW_LINEAGE_BYTES`)")?;
         if !kept.spec.max_retries.allows(kept.attempt) {
             return Err("its task has used up its retries (`max_retries`, for actors `max_task_retries`)");
         }
