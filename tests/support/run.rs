@@ -77,7 +77,7 @@ impl Run {
     pub fn start(self) -> Running {
         let runtime = tempfile::Builder::new().prefix("rayw-it-").tempdir().expect("a folder can be made");
         let steps = TempDir::new().expect("a folder can be made");
-        let is_run = self.flags.first().is_some_and(|flag| flag == "run" || flag == "submit");
+        let is_run = self.flags.first().is_some_and(|flag| flag == "run");
         let mut command = self.command(runtime.path());
         if is_run {
             let mut grant = OsString::from("--dir=");

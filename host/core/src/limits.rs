@@ -202,3 +202,19 @@ pub const REMOVED_GROUPS_KEPT: usize = 1_000;
 /// Messages that a restarted head keeps until what they speak of is reported; more are taken as they
 /// are. Reports of some ten thousand actors and leases fit many times.
 pub const EARLY_REPORTS_MAX: usize = 1_000_000;
+
+/// Label selectors whose nodes the head keeps an index of, those used last: about 300 bytes for each
+/// node that one chooses. Programs use a few; one more costs a walk over the nodes to make its index again.
+pub const SELECTORS_INDEXED_MAX: usize = 32;
+
+/// How often the head looks again why something waits: soon enough for a person who watches, seldom
+/// enough that a busy cluster's changing numbers are not told to thousands of owners.
+pub const EXPLAIN_PERIOD: Duration = Duration::from_secs(1);
+
+/// Leases that are looked at to make room for one demand, the largest first; the next look goes on
+/// behind them.
+pub const RECLAIM_LOOKS_MAX: usize = 256;
+
+/// Demands of one kind that ask for room at once. They want the same, so room for one is room for the
+/// first of them; the others are asked about because their owners may hold less.
+pub const RECLAIM_ASKERS_MAX: usize = 8;

@@ -154,6 +154,7 @@ impl Node {
             }
             match self.network.fetch(alive.clone(), stored.object).await {
                 Ok(value) => {
+                    tracing::debug!(object = %stored.object, bytes = value.data.len(), "an object came");
                     let value = Arc::new(value);
                     self.keep_copy(stored, &value);
                     return Ok(value);
@@ -213,7 +214,10 @@ impl Node {
         let node = Arc::clone(self);
         let kept = tokio::task::spawn_blocking(move || node.store.put(object, value.as_ref().clone())).await;
         match kept {
-            Ok(Ok(())) => self.handle(Event::Moved(object)),
+            Ok(Ok(())) => {
+                tracing::debug!(%object, "an object moved here");
+                self.handle(Event::Moved(object));
+            }
             Ok(Err(error)) => tracing::warn!(%object, %error, "an object cannot be moved"),
             Err(_) => {}
         }

@@ -212,11 +212,25 @@ impl Node {
     pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = None;
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
+            self.tell_usage(&mut told);
             self.reuse.drop_idle();
             self.leave_if_unmissed();
         }
+    }
+
+    /// Tells the head how full the store is, when that is something new.
+    fn tell_usage(&self, told: &mut Option<rayw_store::Usage>) {
+        let usage = self.store.usage();
+        if told.is_some_and(|told| told.memory_bytes == usage.memory_bytes) {
+            return;
+        }
+        *told = Some(usage);
+        let (store_bytes, store_bytes_max) = (usage.memory_bytes, usage.bytes_max);
+        self.head.send(ToHead::NodeUsage { node: self.id, store_bytes, store_bytes_max });
+        self.head.flush();
     }
 
     /// Leaves, once the head allowed it and nothing is here that somebody would miss.

@@ -28,6 +28,10 @@ impl Far {
         !self.borrowers.is_empty()
     }
 
+    pub(super) fn borrowers_count(&self) -> u32 {
+        u32::try_from(self.borrowers.len()).unwrap_or(u32::MAX)
+    }
+
     fn borrowed_from(owner: NodeId) -> Box<Self> {
         Box::new(Self { owner: Some(owner), ..Self::default() })
     }

@@ -59,6 +59,11 @@ impl Object {
         self.handles + self.uses + self.captures > 0 || self.far.as_ref().is_some_and(|far| far.is_borrowed_by_others())
     }
 
+    /// How many other nodes refer to it.
+    pub(super) fn borrowers(&self) -> u32 {
+        self.far.as_ref().map_or(0, |far| far.borrowers_count())
+    }
+
     pub(super) fn is_borrowed(&self) -> bool {
         self.far.as_ref().is_some_and(|far| far.owner.is_some())
     }

@@ -7,7 +7,6 @@ mod actors;
 mod cancel;
 mod failures;
 mod hostile;
-mod nodes;
 mod objects;
 mod resources;
 mod stage;
@@ -35,7 +34,6 @@ fn main() -> rayw::Result<()> {
         objects::SCENARIOS,
         resources::SCENARIOS,
         hostile::SCENARIOS,
-        nodes::SCENARIOS,
     ]
     .concat();
     match scenarios.iter().find(|(name, _)| *name == wanted) {
