@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
-use rayw_core::ownership::{Command, Event, Order, Ownership, Tally, WaitResult, WaiterId};
+use rayw_core::ownership::{Command, Event, Order, Ownership, Stored, Tally, WaitResult, WaiterId};
 use rayw_core::{
     ActorId, ActorSpec, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits,
 };
@@ -49,6 +49,8 @@ pub struct NodeSettings {
     pub labels: Labels,
     /// How it reaches others.
     pub network: Arc<dyn Network>,
+    /// Bytes that it may keep of finished tasks to be able to run them again.
+    pub lineage_bytes_max: u64,
 }
 
 /// A running node.
@@ -77,6 +79,8 @@ pub struct Node {
     pub(crate) drivers: Mutex<IdMap<JobId, Driver>>,
     /// Nodes that will never be heard again.
     pub(crate) dead: RwLock<IdSet<NodeId>>,
+    /// The head lets it go when nobody would miss what it keeps.
+    is_leaving: AtomicBool,
     /// Everything that runs guests; nothing outlives it.
     pub(crate) tracker: TaskTracker,
 }
@@ -95,8 +99,9 @@ pub(crate) struct State {
     pub(crate) asked: HashMap<RequestId, (ToHead, Asker)>,
     /// Constructors that another node was asked for.
     pub(crate) constructors: HashMap<(ActorId, u32), oneshot::Sender<Result<Order, Error>>>,
-    /// Calls of other nodes that came too late for a life of an actor.
-    dropped: Vec<TaskId>,
+    /// What carrying out commands brought about: calls that came too late for a life of an actor, copies
+    /// that are not here any more.
+    further: Vec<Event>,
 }
 
 /// A driver that runs here, and what ends it.
@@ -120,6 +125,7 @@ pub(crate) enum Run {
 pub(crate) struct After {
     pub(crate) orders: Vec<Order>,
     pub(crate) forget: Vec<rayw_core::ObjectId>,
+    pub(crate) bring: Vec<Stored>,
     has_mail: bool,
     /// The result of the wait that was asked for, when it is there already.
     pub(crate) result: Option<WaitResult>,
@@ -142,7 +148,7 @@ impl Node {
             cluster: settings.cluster,
             head,
             state: Mutex::new(State {
-                ownership: Ownership::new(settings.id),
+                ownership: Ownership::new(settings.id).with_lineage(settings.lineage_bytes_max),
                 commands: Vec::new(),
                 waiters: IdMap::default(),
                 next_waiter: 0,
@@ -150,7 +156,7 @@ impl Node {
                 mailboxes: IdMap::default(),
                 asked: HashMap::new(),
                 constructors: HashMap::new(),
-                dropped: Vec::new(),
+                further: Vec::new(),
             }),
             jobs: RwLock::default(),
             reuse: ReusePool::default(),
@@ -163,6 +169,7 @@ impl Node {
             arrivals: JobArrivals::default(),
             drivers: Mutex::default(),
             dead: RwLock::default(),
+            is_leaving: AtomicBool::new(false),
             tracker: TaskTracker::new(),
         })
     }
@@ -212,21 +219,30 @@ impl Node {
         let mut told = None;
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
-            self.reuse.drop_idle();
             self.tell_usage(&mut told);
+            self.reuse.drop_idle();
+            self.leave_if_unmissed();
         }
     }
 
-    fn tell_usage(&self, told: &mut Option<(u64, u64)>) {
-        let usage = self.store_usage();
-        let now = (usage.memory_bytes, usage.bytes_max);
-        // A head that is new was told nothing: what the node said to the former one is as good as unsaid.
-        let is_news = self.is_new_to_head.swap(false, Ordering::Relaxed) || *told != Some(now);
-        if is_news {
-            *told = Some(now);
-            let (store_bytes, store_bytes_max) = now;
-            self.head.send(ToHead::NodeUsage { node: self.id, store_bytes, store_bytes_max });
-            self.head.flush();
+    /// Tells the head how full the store is, when that is something new.
+    fn tell_usage(&self, told: &mut Option<rayw_store::Usage>) {
+        let usage = self.store.usage();
+        // A head that is new was told nothing: what was said to the former one is as good as unsaid.
+        let is_new_head = self.is_new_to_head.swap(false, Ordering::Relaxed);
+        if !is_new_head && told.is_some_and(|told| told.memory_bytes == usage.memory_bytes) {
+            return;
+        }
+        *told = Some(usage);
+        let (store_bytes, store_bytes_max) = (usage.memory_bytes, usage.bytes_max);
+        self.head.send(ToHead::NodeUsage { node: self.id, store_bytes, store_bytes_max });
+        self.head.flush();
+    }
+
+    /// Leaves, once the head allowed it and nothing is here that somebody would miss.
+    fn leave_if_unmissed(&self) {
+        if self.is_leaving.load(Ordering::Relaxed) && self.lock().ownership.may_leave() {
+            self.network.leave();
         }
     }
 
@@ -273,6 +289,9 @@ impl Node {
         }
         for object in after.forget {
             self.store.forget(object);
+        }
+        for stored in after.bring {
+            self.move_here(stored);
         }
         if after.has_mail {
             self.head.flush();
@@ -355,8 +374,11 @@ impl Node {
                 self.network.died(node);
                 self.handle(Event::FromHead(Box::new(FromHead::NodeDied { node, why })));
             }
-            FromHead::NodeDraining { node } => tracing::info!(%node, "a node drains"),
-            FromHead::NodeLeave => self.network.leave(),
+            FromHead::NodeLeave { at_once: true } => self.network.leave(),
+            FromHead::NodeLeave { at_once: false } => {
+                self.is_leaving.store(true, Ordering::Relaxed);
+                self.leave_if_unmissed();
+            }
             FromHead::DriverStart { spec } => self.start_driver(spec),
             FromHead::DriverStop { job } => self.stop_driver(job),
             FromHead::JobFound { job, result } => self.job_found(job, result),
@@ -437,8 +459,8 @@ impl State {
     /// Tells the machine what happened and carries out its commands.
     pub(crate) fn apply(&mut self, event: Event, node: &Node, asking: Option<WaiterId>, after: &mut After) {
         self.apply_one(event, node, asking, after);
-        while let Some(task) = self.dropped.pop() {
-            self.apply_one(Event::CallDropped(task), node, None, after);
+        while let Some(event) = self.further.pop() {
+            self.apply_one(event, node, None, after);
         }
     }
 
@@ -462,7 +484,7 @@ impl State {
                 },
                 Command::Call { actor, incarnation, order } => {
                     if let Some(task) = self.post(actor, incarnation, order) {
-                        self.dropped.push(task);
+                        self.further.push(Event::CallDropped(task));
                     }
                 }
                 Command::EndActor { actor, incarnation, reason } => self.post_end(actor, incarnation, reason),
@@ -484,6 +506,12 @@ impl State {
                     }
                 }
                 Command::Forget(object) => after.forget.push(object),
+                Command::Keep(object) => {
+                    if !node.store.keep(object) {
+                        self.further.push(Event::CopyDropped(object));
+                    }
+                }
+                Command::Bring(stored) => after.bring.push(stored),
             }
         }
         self.commands = commands;

@@ -181,6 +181,7 @@ pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<StartS
             args.object_store_memory,
         )?,
         resources: args.resources.unwrap_or_default().0,
+        lineage_bytes: bytes(env::RAYW_LINEAGE_BYTES, &environment.lineage_bytes, None)?,
     };
     let is_dir_named = args.dir.is_some();
     let dir = args.dir.unwrap_or_else(|| {

@@ -130,7 +130,7 @@ impl Places {
         node.life = life;
         self.draining.remove(&index);
         match node.life {
-            NodeLife::Draining { may_leave: false, .. } => {
+            NodeLife::Draining { must_leave: false, .. } => {
                 self.draining.insert(index);
             }
             NodeLife::Dead { .. } => {
