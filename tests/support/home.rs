@@ -63,8 +63,8 @@ impl Home {
     #[track_caller]
     #[must_use]
     pub fn head(&self, flags: &[&str]) -> String {
-        let words = ["start", "--head", "--port", "0"].iter().chain(flags).copied();
-        let said = self.run(command(words).flag("--dir", self.folder("head"))).succeeded();
+        let start = command(["start", "--head", "--port", "0"].iter().chain(flags));
+        let said = self.run(start.flag("--dir", self.folder("head"))).succeeded();
         let rest = said.split_once("ready at ").map_or("", |(_, rest)| rest);
         rest.split_whitespace().next().expect("a head says its address").to_owned()
     }
@@ -75,8 +75,8 @@ impl Home {
     /// When it does not start.
     #[track_caller]
     pub fn node(&self, head: &str, name: &str, flags: &[&str]) {
-        let words = ["start", "--address", head, "--node-name", name].iter().chain(flags).copied();
-        let said = self.run(command(words).flag("--dir", self.folder(name))).succeeded();
+        let start = command(["start", "--address", head, "--node-name", name].iter().chain(flags));
+        let said = self.run(start.flag("--dir", self.folder(name))).succeeded();
         assert!(said.contains("its head is at"), "{said}");
     }
 

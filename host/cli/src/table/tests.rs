@@ -176,7 +176,9 @@ fn a_list_of_nodes() {
         node_name: "here".into(),
         resources_total: "{'CPU': 4, 'memory': 1024}".into(),
         resources_available: "{'CPU': 3}".into(),
+        labels: "{'zone': 'a'}".into(),
         start_time_ms: 1_795_370_701_250,
+        ..NodeRow::default()
     };
     let rows = Rows::Nodes(vec![node]);
     insta::assert_snapshot!(list(&records(&rows, true), Format::Table, &clock()).unwrap().trim(), @r"
