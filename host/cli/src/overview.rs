@@ -268,18 +268,112 @@ mod tests {
 
     #[test]
     fn a_cluster_at_a_glance() {
-        insta::assert_snapshot!(text(&status(), false, &clock()), @"");
+        insta::assert_snapshot!(text(&status(), false, &clock()), @r"
+        ======== Cluster status: 2026-11-22 18:05:01.250000 ========
+        Node status
+        ---------------------------------------------------------------
+        Active:
+         aa (a, 127.0.0.1:1)
+        Idle:
+         bb (b, 127.0.0.1:1)
+        Draining:
+         cc (c, 127.0.0.1:1): somebody drained it
+        Recent failures:
+         dd (d, 127.0.0.1:1): died 2026-11-22 18:05:01.250: its process has ended
+
+        Resources
+        ---------------------------------------------------------------
+        Total Usage:
+         2/12 CPU (1 used of 2 reserved in placement groups)
+         0B/24.00GiB memory
+         0/3 slot
+         3.00MiB/12.00GiB object_store_memory
+        Pending Demands:
+         {'CPU': 8}: 100 pending tasks of job 00000001
+           infeasible: needs 8 CPU (4 here); the largest node aa has {'CPU': 4}
+         {'CPU': 8}: 1 pending driver of job 00000001
+           its turn comes
+        Jobs:
+         rayw_1: RUNNING app.wasm
+        ");
     }
 
     #[test]
     fn a_cluster_node_by_node() {
         let status = ClusterStatus { nodes: status().nodes.drain(..2).collect(), ..ClusterStatus::default() };
-        insta::assert_snapshot!(text(&status, true, &clock()), @"");
+        insta::assert_snapshot!(text(&status, true, &clock()), @r"
+        ======== Cluster status: 2026-11-22 18:05:01.250000 ========
+        Node status
+        ---------------------------------------------------------------
+        Active:
+         aa (a, 127.0.0.1:1)
+        Idle:
+         bb (b, 127.0.0.1:1)
+        Draining:
+         (no draining nodes)
+        Recent failures:
+         (no failures)
+
+        Resources
+        ---------------------------------------------------------------
+        Total Usage:
+         3/8 CPU
+         0B/16.00GiB memory
+         0/2 slot
+         2.00MiB/8.00GiB object_store_memory
+        Pending Demands:
+         (no resource demands)
+        Jobs:
+         (no jobs)
+
+        Node: a (ALIVE)
+         Id: aa
+         Address: 127.0.0.1:1
+         Usage:
+          3/4 CPU
+          0B/8.00GiB memory
+          0/1 slot
+          1.00MiB/4.00GiB object_store_memory
+         Activity:
+          In use or reserved: CPU.
+
+        Node: b (ALIVE)
+         Id: bb
+         Address: 127.0.0.1:1
+         Usage:
+          0/4 CPU
+          0B/8.00GiB memory
+          0/1 slot
+          1.00MiB/4.00GiB object_store_memory
+         Activity:
+          (no activity)
+        ");
     }
 
     #[test]
     fn an_empty_cluster() {
-        insta::assert_snapshot!(text(&ClusterStatus::default(), false, &clock()), @"");
+        insta::assert_snapshot!(text(&ClusterStatus::default(), false, &clock()), @r"
+        ======== Cluster status: 2026-11-22 18:05:01.250000 ========
+        Node status
+        ---------------------------------------------------------------
+        Active:
+         (no active nodes)
+        Idle:
+         (no idle nodes)
+        Draining:
+         (no draining nodes)
+        Recent failures:
+         (no failures)
+
+        Resources
+        ---------------------------------------------------------------
+        Total Usage:
+         (no nodes)
+        Pending Demands:
+         (no resource demands)
+        Jobs:
+         (no jobs)
+        ");
     }
 
     #[test]

@@ -120,11 +120,31 @@ mod tests {
     #[test]
     fn a_head_says_how_to_go_on() {
         let ready = Ready { address: "127.0.0.1:6379".to_owned(), node: NodeId([0xab; 16]) };
-        insta::assert_snapshot!(greeting(&Role::Head, &ready, End::CtrlC), @"");
+        insta::assert_snapshot!(greeting(&Role::Head, &ready, End::CtrlC), @r"
+        rayw head is ready at 127.0.0.1:6379 (node abababababababababababababababab)
+
+          add a node:    rayw start --address 127.0.0.1:6379
+          run a job:     rayw submit --address 127.0.0.1:6379 app.wasm
+          look at it:    rayw status --address 127.0.0.1:6379
+          end it:        ctrl-c, or SIGTERM to this process
+        ");
         let node = Role::Node("h:1".to_owned());
         let log = Path::new("/home/me/.cache/rayw/cluster/node-pid-7/rayw.log");
-        insta::assert_snapshot!(greeting(&node, &ready, End::Stop { pid: 7, log }), @"");
-        insta::assert_snapshot!(greeting(&Role::Head, &ready, End::Stop { pid: 7, log }), @"");
+        insta::assert_snapshot!(greeting(&node, &ready, End::Stop { pid: 7, log }), @r"
+        rayw node abababababababababababababababab is ready at 127.0.0.1:6379, its head is at h:1
+
+          its log:       /home/me/.cache/rayw/cluster/node-pid-7/rayw.log (pid 7)
+          end it:        rayw stop
+        ");
+        insta::assert_snapshot!(greeting(&Role::Head, &ready, End::Stop { pid: 7, log }), @r"
+        rayw head is ready at 127.0.0.1:6379 (node abababababababababababababababab)
+
+          add a node:    rayw start --address 127.0.0.1:6379
+          run a job:     rayw submit --address 127.0.0.1:6379 app.wasm
+          look at it:    rayw status --address 127.0.0.1:6379
+          its log:       /home/me/.cache/rayw/cluster/node-pid-7/rayw.log (pid 7)
+          end it:        rayw stop
+        ");
     }
 
     #[test]

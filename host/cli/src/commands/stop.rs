@@ -108,7 +108,12 @@ mod tests {
     #[test]
     fn it_says_what_it_did() {
         let words = [(0, 0), (1, 0), (0, 2), (3, 1)].map(|(stopped, killed)| total(&Count { stopped, killed }));
-        insta::assert_snapshot!(words.join("\n"), @"");
+        insta::assert_snapshot!(words.join("\n"), @r"
+        no head or node of a cluster runs here
+        stopped 1 process
+        killed 2 processes
+        stopped 3 processes, killed 1 process
+        ");
     }
 
     #[test]

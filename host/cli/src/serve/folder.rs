@@ -20,7 +20,8 @@ pub(super) fn take(folder: &Path) -> Result<File, Error> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let message = format!(
-                "another rayw process uses the folder `{}`: name another one with `--dir`, or stop that one",
+                "another rayw process uses the folder `{}`: end that one with `rayw stop`, or name another folder \
+                 with `--dir`",
                 folder.display()
             );
             Err(Error::new(ErrorKind::System, message))
