@@ -135,8 +135,10 @@ enum NodeLife {
         why: String,
         /// When it leaves all the same.
         deadline: Option<Millis>,
-        /// Whether it was told that it may go.
+        /// Whether it was told that it may go when nobody would miss what it keeps.
         may_leave: bool,
+        /// Whether it was told to go at once.
+        must_leave: bool,
     },
     Dead {
         why: String,
@@ -181,6 +183,8 @@ struct Actor {
     /// Where it lives, from its placement on.
     spot: Option<Spot>,
     incarnation: u32,
+    /// Restarts that its node's drain was the reason for: they count for nothing.
+    preempted: u32,
     /// Its constructor's arguments, for a detached one.
     inputs: Option<Vec<Value>>,
     /// It must not be restarted any more.

@@ -84,6 +84,7 @@ impl Scheduler {
             state: ActorState::DependenciesUnready,
             spot: None,
             incarnation: 0,
+            preempted: 0,
             inputs: None,
             doomed: None,
             cause: None,
@@ -223,6 +224,7 @@ impl Scheduler {
             return;
         }
         let (spec, spot, doomed) = (Arc::clone(&actor.spec), actor.spot, actor.doomed.take());
+        let spent = incarnation.saturating_sub(actor.preempted);
         if let Some(spot) = spot {
             self.set_actor_spot(id, None);
             self.give(spot, &spec.lifetime, 1);
@@ -232,7 +234,7 @@ impl Scheduler {
                 self.bury(id, cause, out);
             }
             (ActorEnd::Crashed(cause), None) => {
-                if !spec.max_restarts.allows(incarnation) {
+                if !spec.max_restarts.allows(spent) {
                     return self.bury(id, cause, out);
                 }
                 let Some(actor) = self.actors.get_mut(&id) else { return };

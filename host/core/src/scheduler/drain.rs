@@ -17,7 +17,8 @@ impl Scheduler {
         let deadline = deadline_ms.map(|millis| now.saturating_add(millis));
         let is_new = self.nodes[index].life == NodeLife::Alive;
         let may_leave = matches!(self.nodes[index].life, NodeLife::Draining { may_leave: true, .. });
-        self.nodes.set_life(index, NodeLife::Draining { why, deadline, may_leave });
+        let life = NodeLife::Draining { why, deadline, may_leave, must_leave: false };
+        self.nodes.set_life(index, life);
         if is_new {
             self.broadcast(&FromHead::NodeDraining { node: id }, out);
         }
@@ -26,33 +27,42 @@ impl Scheduler {
     /// The node says that nothing is left on it.
     pub(super) fn node_drained(&mut self, id: NodeId, out: &mut Outbox) {
         if let Some(index) = self.node_index(id) {
-            self.let_go(index, out);
+            self.let_go(index, true, out);
         }
     }
 
     /// Asks draining nodes' slots back, and lets those go that are empty or whose time is over.
     pub(super) fn serve_draining(&mut self, now: Millis, out: &mut Outbox) {
         for index in self.nodes.draining().collect::<Vec<_>>() {
-            let NodeLife::Draining { deadline, may_leave: false, .. } = self.nodes[index].life else { continue };
-            self.reclaim_all_on(index, out);
-            if !self.is_in_use(index) || deadline.is_some_and(|deadline| now >= deadline) {
-                self.let_go(index, out);
+            let NodeLife::Draining { deadline, may_leave, must_leave: false, .. } = self.nodes[index].life else {
+                continue;
+            };
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                self.let_go(index, true, out);
+                continue;
+            }
+            if !may_leave {
+                self.reclaim_all_on(index, out);
+                if !self.is_in_use(index) {
+                    self.let_go(index, false, out);
+                }
             }
         }
     }
 
     /// Whether time alone will let a node go.
     pub(super) fn awaits_deadline(&self) -> bool {
-        let awaits = |life: &NodeLife| matches!(life, NodeLife::Draining { deadline: Some(_), may_leave: false, .. });
+        let awaits = |life: &NodeLife| matches!(life, NodeLife::Draining { deadline: Some(_), must_leave: false, .. });
         self.nodes.draining().any(|index| awaits(&self.nodes[index].life))
     }
 
-    fn let_go(&mut self, index: usize, out: &mut Outbox) {
+    /// Tells a node that it may go: when nobody would miss what it keeps, or at once.
+    fn let_go(&mut self, index: usize, at_once: bool, out: &mut Outbox) {
         let id = self.nodes[index].id;
-        if let NodeLife::Draining { why, deadline, may_leave: false } = &self.nodes[index].life {
-            let life = NodeLife::Draining { why: why.clone(), deadline: *deadline, may_leave: true };
-            self.nodes.set_life(index, life);
-            out.push((id, FromHead::NodeLeave));
+        if let NodeLife::Draining { why, deadline, must_leave: false, .. } = &self.nodes[index].life {
+            let (why, deadline) = (why.clone(), *deadline);
+            self.nodes.set_life(index, NodeLife::Draining { why, deadline, may_leave: true, must_leave: at_once });
+            out.push((id, FromHead::NodeLeave { at_once }));
         }
     }
 

@@ -103,6 +103,7 @@ impl Scheduler {
         // A node that this head never saw can be dead too: others may have known it before the head
         // was started again.
         let index = self.node_index(id);
+        let was_draining = index.is_some_and(|index| matches!(self.nodes[index].life, NodeLife::Draining { .. }));
         if let Some(index) = index {
             self.nodes.set_life(index, NodeLife::Dead { why: why.to_owned() });
         }
@@ -117,7 +118,7 @@ impl Scheduler {
         for group in self.groups.values_mut() {
             group.watchers.retain(|watcher| *watcher != id);
         }
-        let lost = self.displace_actors(index);
+        let lost = self.displace_actors(index, was_draining);
         if let Some(index) = index {
             self.lose_bundles(index, out);
         }
@@ -126,11 +127,17 @@ impl Scheduler {
         self.restart_displaced(lost, id, why, out);
     }
 
-    /// Takes the actors off a dead node, and says which they are.
-    fn displace_actors(&mut self, index: Option<usize>) -> Vec<ActorId> {
+    /// Takes the actors off a dead node, and says which they are. A node that was to leave costs none of
+    /// them a restart, as long as it may be restarted at all.
+    fn displace_actors(&mut self, index: Option<usize>, was_draining: bool) -> Vec<ActorId> {
         let here = index.and_then(|index| self.actors_on.get(&index));
         let lost: Vec<ActorId> = here.into_iter().flatten().copied().collect();
-        lost.iter().for_each(|actor| self.set_actor_spot(*actor, None));
+        for id in &lost {
+            self.set_actor_spot(*id, None);
+            if let Some(actor) = self.actors.get_mut(id).filter(|actor| actor.spec.max_restarts.allows(0)) {
+                actor.preempted += u32::from(was_draining);
+            }
+        }
         lost
     }
 

@@ -143,7 +143,7 @@ impl Places {
         }
         self.draining.remove(&index);
         match node.life {
-            NodeLife::Draining { may_leave: false, .. } => {
+            NodeLife::Draining { must_leave: false, .. } => {
                 self.draining.insert(index);
             }
             NodeLife::Dead { .. } => {
