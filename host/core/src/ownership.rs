@@ -11,6 +11,7 @@
 //! ```
 
 mod actor;
+mod audit;
 mod borrow;
 mod cancel;
 mod command;

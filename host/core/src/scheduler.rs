@@ -11,6 +11,7 @@
 //! shapes do not starve.
 
 mod actors;
+mod audit;
 mod bundles;
 #[cfg(test)]
 mod cluster_tests;
@@ -54,7 +55,7 @@ pub struct Scheduler {
     /// Ids of nodes that died, in the order of their death: none of them lives again.
     dead_nodes: VecDeque<NodeId>,
     dead_node_ids: IdSet<NodeId>,
-    leases: HashMap<LeaseId, Lease>,
+    leases: IdMap<LeaseId, Lease>,
     leases_made: u64,
     demands: VecDeque<Demand>,
     /// Leases whose blocked tasks want to go on, with how many; served before all demands.

@@ -86,6 +86,11 @@ impl ActorEntry {
         }
     }
 
+    /// Handles, uses, captures and uses by lineage.
+    pub(super) fn counts(&self) -> [u32; 4] {
+        [self.handles, self.uses, self.captures, self.lineage]
+    }
+
     fn line(&mut self, submitter: TaskId) -> &mut VecDeque<Call> {
         let index = self.lines.iter().position(|(of, _)| *of == submitter).unwrap_or_else(|| {
             self.lines.push((submitter, VecDeque::new()));

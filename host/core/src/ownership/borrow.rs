@@ -14,9 +14,9 @@ pub(super) struct Far {
     /// The owner, for what is borrowed.
     pub(super) owner: Option<NodeId>,
     /// Borrowed: tokens got from anybody.
-    tokens: u32,
+    pub(super) tokens: u32,
     /// Owned: tokens given, less those that came back, by borrower. No zeros.
-    borrowers: Vec<(NodeId, i64)>,
+    pub(super) borrowers: Vec<(NodeId, i64)>,
     /// Owned: borrowers that want to know how it ends.
     pub(super) wanted_by: Vec<NodeId>,
     /// Borrowed: the owner was asked how it ends.

@@ -14,7 +14,7 @@ pub(super) struct Foreign {
     pub(super) spec: Arc<TaskSpec>,
     pub(super) attempt: u32,
     /// The references in its inputs, counted as used.
-    refs: Vec<RefId>,
+    pub(super) refs: Vec<RefId>,
     /// It waits, and its owner knows.
     is_blocked: bool,
     /// It could go on when its owner has a slot for it.

@@ -17,7 +17,7 @@ use crate::{Arg, Error, ErrorKind, IdMap, Millis, NodeId, ObjectId, RefId, TaskI
 /// Finished tasks that may run again.
 #[derive(Debug, Default)]
 pub(super) struct Lineage {
-    tasks: IdMap<TaskId, Kept>,
+    pub(super) tasks: IdMap<TaskId, Kept>,
     bytes: u64,
     order: VecDeque<TaskId>,
     /// Objects that were lost and are to be made again.
@@ -25,8 +25,8 @@ pub(super) struct Lineage {
 }
 
 #[derive(Debug)]
-struct Kept {
-    spec: Arc<TaskSpec>,
+pub(super) struct Kept {
+    pub(super) spec: Arc<TaskSpec>,
     attempt: u32,
     /// Its objects that still are.
     outputs: u32,
