@@ -38,7 +38,7 @@ pub use event::{Event, LostCopy, Outcome, Output, WaitFor, WaiterId};
 pub use group::GroupView;
 pub use rows::TaskSnapshot;
 
-use crate::message::{Shape, ToPeer};
+use crate::message::Shape;
 use crate::{ActorId, GroupId, IdMap, IdSet, LeaseId, Millis, NodeId, ObjectId, TaskId};
 
 /// The owner's machine of one node.
@@ -59,6 +59,10 @@ pub struct Ownership {
     tally: Tally,
     /// Work that other nodes own and this one runs.
     foreign: IdMap<TaskId, foreign::Foreign>,
+    /// Objects of other nodes that this node's store has, and whose they are.
+    copies: IdMap<ObjectId, NodeId>,
+    /// Lives of actors whose constructor's arguments another node was asked for.
+    constructing: IdMap<ActorId, (u32, NodeId)>,
     lineage: lineage::Lineage,
     groups: IdMap<GroupId, group::GroupEntry>,
     /// Nodes that will never be heard again.
@@ -96,6 +100,8 @@ impl Ownership {
             finished: VecDeque::new(),
             tally: Tally::default(),
             foreign: IdMap::default(),
+            copies: IdMap::default(),
+            constructing: IdMap::default(),
             lineage: lineage::Lineage::default(),
             groups: IdMap::default(),
             dead: IdSet::default(),
@@ -121,9 +127,9 @@ impl Ownership {
             Event::Copied { object, owner } => self.copied(object, owner, out),
             Event::CallDropped(task) => self.forget_foreign(task, out),
             Event::ConstructWanted { actor, incarnation, owner } => {
-                out.push(Command::to_peer(owner, ToPeer::ConstructWanted { actor, incarnation }));
+                self.want_constructor(actor, incarnation, owner, out);
             }
-            Event::ConstructEnded(actor) => self.forget_foreign(TaskId::from(actor), out),
+            Event::ConstructEnded(actor) => self.constructor_ended(actor, out),
             Event::FromPeer { from, message } => self.peer_said(from, *message, now, out),
             Event::Cancelled { object, recursive } => self.cancel(object, recursive, now, out),
             Event::JobEnded(job) => self.job_ended(job, now, out),

@@ -219,10 +219,17 @@ impl World {
         }
     }
 
+    /// The node of a machine, once the head knows it.
+    fn joined(&self, machine: usize) -> Option<NodeId> {
+        let node = self.machines[machine]?;
+        let head = self.head.as_ref()?;
+        head.machine.node_rows().iter().any(|row| row.node_id == node.to_string()).then_some(node)
+    }
+
     fn placement(&mut self, id: NodeId, work: WorkId, place: Place) -> Placement {
         let strategy = match place {
             Place::Spread => Strategy::Spread,
-            Place::On(machine, soft) => match self.machines[machine] {
+            Place::On(machine, soft) => match self.joined(machine) {
                 Some(node) => Strategy::NodeAffinity { node, soft },
                 None => Strategy::Default,
             },
@@ -317,7 +324,7 @@ impl World {
             }
             Ok(_) => self.created(id, work, spec),
             Err(error) => {
-                self.check_permitted(id, &error, "a named actor");
+                self.check_permitted(id, work, &error, "a named actor");
                 self.answer(id, work, Ready::Failed(error));
             }
         }
@@ -329,7 +336,7 @@ impl World {
         let of = match node.ownership.admit_call(actor) {
             Ok(of) => Arc::clone(of),
             Err(error) => {
-                self.check_permitted(id, &error, "a call");
+                self.check_permitted(id, work, &error, "a call");
                 return self.answer(id, work, Ready::Failed(error));
             }
         };
@@ -372,7 +379,7 @@ impl World {
         let group = match result {
             Ok(spec) => spec.id,
             Err(error) => {
-                self.check_permitted(id, &error, "a group");
+                self.check_permitted(id, work, &error, "a group");
                 return self.answer(id, work, Ready::Failed(error));
             }
         };
@@ -386,8 +393,8 @@ impl World {
     }
 
     /// An error of a program that did not come with an object.
-    pub(crate) fn check_permitted(&mut self, id: NodeId, error: &Error, what: &str) {
-        if !self.permitted.contains(root(error)) {
+    pub(crate) fn check_permitted(&mut self, id: NodeId, work: WorkId, error: &Error, what: &str) {
+        if !self.is_job_over(id, work) && !self.permitted.contains(root(error)) {
             self.fail(|| format!("{what} on node {id} failed and nothing explains it: {error:?}"));
         }
     }

@@ -9,7 +9,7 @@ use rayw_core::{ActorId, Error, LeaseId, NodeId, ObjectId, RefId, TaskId, Value}
 
 use crate::guest::{Argument, Code, Val};
 use crate::network::{Addr, Message};
-use crate::node::{Role, Run, Stage, decode};
+use crate::node::{Role, Run, Stage, Work, WorkId, decode};
 use crate::oracle::{Expected, Known, outputs};
 use crate::scenario::{Fault, MILLI, Scenario};
 use crate::work::root;
@@ -136,7 +136,10 @@ impl World {
     }
 
     /// Somebody got an error instead.
-    pub(crate) fn check_failure(&mut self, id: NodeId, objects: &[ObjectId], error: &Error) {
+    pub(crate) fn check_failure(&mut self, id: NodeId, work: WorkId, objects: &[ObjectId], error: &Error) {
+        if self.is_job_over(id, work) {
+            return;
+        }
         let should_fail = objects
             .iter()
             .any(|object| matches!(self.expected.get(object).map(AsRef::as_ref), Some(Expected::Failed | Expected::Any)));
@@ -144,6 +147,12 @@ impl World {
         if !should_fail && (root == PLANNED || !self.permitted.contains(root)) {
             self.fail(|| format!("{objects:?} on node {id} failed with {root} and nothing explains it: {error:?}"));
         }
+    }
+
+    /// Whether the job that this works for is over: its tasks and actors are being ended.
+    pub(crate) fn is_job_over(&self, id: NodeId, work: WorkId) -> bool {
+        let job = self.nodes.get(&id).and_then(|node| node.work.get(&work)).map(Work::job);
+        job.is_some_and(|job| self.jobs.get(&job) == Some(&Fate::Over))
     }
 
     /// What somebody refers to is known to its owner, and tokens are neither lost nor made.
@@ -239,6 +248,14 @@ impl World {
 
     /// Whether all is over and nothing is left. Sees to it that it can be.
     pub(crate) fn is_over(&mut self) -> bool {
+        if let Some(head) = &self.head {
+            for (job, fate) in self.jobs.iter_mut().filter(|(_, fate)| **fate == Fate::Waiting) {
+                let row = head.machine.job_row(&job.to_string());
+                if row.is_none_or(|row| !matches!(row.status.as_str(), "PENDING" | "RUNNING")) {
+                    *fate = Fate::Over;
+                }
+            }
+        }
         let is_at_work = self.faults_left > 0
             || self.jobs_left > 0
             || self.head.is_none()

@@ -149,7 +149,7 @@ impl World {
 
     pub(crate) fn constructor_failed(&mut self, id: NodeId, work: WorkId, error: Error) {
         let Some((spec, _)) = self.life(id, work) else { return };
-        if !self.permitted.contains(crate::work::root(&error)) {
+        if !self.is_job_over(id, work) && !self.permitted.contains(crate::work::root(&error)) {
             self.fail(|| format!("the constructor of actor {} failed and nothing explains it: {error:?}", spec.id));
         }
         let message = format!("actor ({}) is dead: its constructor failed", spec.id);

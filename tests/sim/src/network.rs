@@ -189,9 +189,13 @@ impl Links {
     /// Data at its receiver.
     pub fn data(&mut self, packet: &Packet, first: u64, payloads: &[Rc<Message>]) -> Arrived {
         let key = (packet.from, packet.to);
-        let Some(receiving) = self.receiving.get_mut(&key).filter(|known| known.connection == packet.connection) else {
-            return Arrived::Packets(Vec::new());
+        let Some(receiving) = self.receiving.get_mut(&key) else {
+            // Another process than the one that was greeted.
+            return Arrived::Packets(vec![Packet { body: Body::Refused, ..packet.clone() }]);
         };
+        if receiving.connection != packet.connection {
+            return Arrived::Packets(Vec::new());
+        }
         if payloads.is_empty() {
             return Arrived::Packets(Vec::new());
         }

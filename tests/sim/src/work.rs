@@ -352,7 +352,7 @@ impl World {
                 self.stage(id, work, Stage::Found(objects, left.collect(), Vec::new(), Vec::new()));
             }
             WaitResult::Failed(error) => {
-                self.check_failure(id, &objects, &error);
+                self.check_failure(id, work, &objects, &error);
                 self.stage(id, work, Stage::Ready(Ready::Failed(*error)));
             }
             WaitResult::TimedOut { .. } | WaitResult::Ready(_) => {

@@ -24,7 +24,7 @@ const TICK: u64 = 100 * MILLI;
 /// How often the head looks again at what waits.
 const QUANTUM: u64 = 20 * MILLI;
 /// When all must be over.
-const END: u64 = 900 * SECOND;
+const END: u64 = 120 * SECOND;
 /// Which event is followed by a look at references of all nodes; the others by one at what it touched.
 const GLOBAL_CHECK: u64 = 16;
 

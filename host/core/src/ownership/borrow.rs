@@ -6,7 +6,7 @@ use super::actor::ActorEntry;
 use super::object::{Object, Place};
 use super::{Command, Ownership};
 use crate::message::{RefOwner, ToHead, ToPeer};
-use crate::{ActorSpec, Error, ErrorKind, NodeId, ObjectId, RefId, TaskSpec, Value};
+use crate::{ActorSpec, Error, ErrorKind, NodeId, ObjectId, RefId, TaskSpec};
 
 /// What only those objects and actors have that more than one node knows.
 #[derive(Debug, Default)]
@@ -68,17 +68,7 @@ impl Ownership {
         }
     }
 
-    /// Hands the references of these values to another node: one token for each distinct one.
-    pub(super) fn lend<'a>(
-        &mut self,
-        values: impl IntoIterator<Item = &'a Value>,
-        to: NodeId,
-        out: &mut Vec<Command>,
-    ) -> Vec<RefOwner> {
-        let refs: Vec<RefId> = values.into_iter().flat_map(|value| value.refs.iter().copied()).collect();
-        self.lend_refs(refs, to, out)
-    }
-
+    /// Hands references to another node: one token for each distinct one.
     pub(super) fn lend_refs(&mut self, refs: Vec<RefId>, to: NodeId, out: &mut Vec<Command>) -> Vec<RefOwner> {
         if refs.is_empty() {
             return Vec::new();

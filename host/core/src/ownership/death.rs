@@ -14,6 +14,8 @@ impl Ownership {
         self.void_references(node, out);
         self.lose_copies(node, out);
         self.lose_owner(node, out);
+        self.orphan_copies_of(node, out);
+        self.end_constructors_of(node, out);
         let leases: Vec<LeaseId> =
             self.leases.iter().filter(|(_, lease)| lease.node == node).map(|(id, _)| *id).collect();
         for lease in leases {

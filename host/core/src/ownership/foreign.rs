@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::object::Count;
 use super::{Command, Order, Outcome, Output, Ownership, WaitResult, WaiterId};
 use crate::message::{RefOwner, ToPeer};
-use crate::{ActorId, IdMap, JobId, Millis, NodeId, RefId, TaskId, TaskKind, TaskSpec, Value};
+use crate::{ActorId, Error, ErrorKind, IdMap, JobId, Millis, NodeId, RefId, TaskId, TaskKind, TaskSpec};
 
 /// A task of another node.
 #[derive(Debug)]
@@ -41,6 +41,57 @@ impl Ownership {
         }
     }
 
+    /// A life that begins here asks another node for the arguments of its constructor.
+    pub(super) fn want_constructor(
+        &mut self,
+        actor: ActorId,
+        incarnation: u32,
+        owner: NodeId,
+        out: &mut Vec<Command>,
+    ) {
+        if self.dead.contains(&owner) {
+            return out.push(Command::Construct { actor, incarnation, result: Err(arguments_died(actor, owner)) });
+        }
+        self.constructing.insert(actor, (incarnation, owner));
+        out.push(Command::to_peer(owner, ToPeer::ConstructWanted { actor, incarnation }));
+    }
+
+    /// The arguments come; for a life that is over by now they go back.
+    pub(super) fn constructor_came(
+        &mut self,
+        actor: ActorId,
+        incarnation: u32,
+        result: Result<Order, Error>,
+        refs: &[RefOwner],
+        out: &mut Vec<Command>,
+    ) {
+        if self.constructing.get(&actor).is_none_or(|(wanted, _)| *wanted != incarnation) {
+            let taken = self.borrow(refs, out);
+            return self.drop_unused(taken, out);
+        }
+        self.constructing.remove(&actor);
+        if let Ok(order) = &result {
+            self.foreign_order(order, refs, out);
+        }
+        out.push(Command::Construct { actor, incarnation, result });
+    }
+
+    /// The constructor has run, or its life ended before.
+    pub(super) fn constructor_ended(&mut self, actor: ActorId, out: &mut Vec<Command>) {
+        self.constructing.remove(&actor);
+        self.forget_foreign(TaskId::from(actor), out);
+    }
+
+    /// A node is dead: it will not send the arguments that it was asked for.
+    pub(super) fn end_constructors_of(&mut self, node: NodeId, out: &mut Vec<Command>) {
+        let asked = self.constructing.iter().filter(|(_, (_, owner))| *owner == node);
+        let asked: Vec<(ActorId, u32)> = asked.map(|(actor, (incarnation, _))| (*actor, *incarnation)).collect();
+        for (actor, incarnation) in asked {
+            self.constructing.remove(&actor);
+            out.push(Command::Construct { actor, incarnation, result: Err(arguments_died(actor, node)) });
+        }
+    }
+
     fn release_uses(&mut self, refs: Vec<RefId>, out: &mut Vec<Command>) {
         for id in refs {
             self.count_down(id, Count::Use, out);
@@ -56,6 +107,13 @@ impl Ownership {
     /// An attempt that ran here for another node ended: that node is told.
     pub(super) fn foreign_finished(&mut self, id: TaskId, outcome: Outcome, out: &mut Vec<Command>) {
         let Some(foreign) = self.foreign.remove(&id) else { return };
+        if let Outcome::Returned(outputs) = &outcome {
+            for (output, index) in outputs.iter().zip(0..) {
+                if let Output::Stored { .. } = output {
+                    self.copies.insert(id.output(index), foreign.owner);
+                }
+            }
+        }
         let refs = match &outcome {
             Outcome::Returned(outputs) => outputs.iter().flat_map(refs_in).collect(),
             Outcome::Failed(_) | Outcome::ActorCrashed(_) | Outcome::ArgumentsLost(_) => Vec::new(),
@@ -139,7 +197,10 @@ impl Ownership {
                 out.push(Command::Stop { task, attempt });
                 self.cancel_children(task, now, out);
             }
-            self.forget_foreign(task, out);
+            // An owner that lives is told how it ended, when it has; otherwise its task would run for ever.
+            if self.foreign.get(&task).is_some_and(|foreign| self.dead.contains(&foreign.owner)) {
+                self.forget_foreign(task, out);
+            }
         }
     }
 
@@ -150,20 +211,26 @@ impl Ownership {
         to: NodeId,
         out: &mut Vec<Command>,
     ) -> (Order, Vec<RefOwner>) {
-        let values: Vec<Arc<Value>> = order
+        // The references in values that are fetched travel with the order too: whoever reads them holds them.
+        let within: Vec<RefId> = order
             .inputs
             .iter()
-            .filter_map(|input| match input {
-                super::Input::Inline(value) if !value.refs.is_empty() => Some(Arc::clone(value)),
-                super::Input::Inline(_) | super::Input::Stored(_) => None,
+            .flat_map(|input| match input {
+                super::Input::Inline(value) => value.refs.clone(),
+                super::Input::Stored(stored) => self.refs_within(stored.object),
             })
             .collect();
-        let refs = self.lend(values.iter().map(AsRef::as_ref), to, out);
+        let refs = self.lend_refs(within, to, out);
         if !order.spec.args.is_empty() {
             order.spec = Arc::new(TaskSpec { args: Vec::new(), ..order.spec.as_ref().clone() });
         }
         (order, refs)
     }
+}
+
+fn arguments_died(actor: ActorId, owner: NodeId) -> Error {
+    let message = format!("the arguments of the constructor of actor `{actor}` are gone with node {owner}, their owner");
+    Error::new(ErrorKind::OwnerDied, message)
 }
 
 /// The references in a value that was made.

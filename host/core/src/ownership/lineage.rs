@@ -184,6 +184,10 @@ impl Ownership {
     pub(super) fn copied(&mut self, id: ObjectId, owner: NodeId, out: &mut Vec<Command>) {
         let node = self.node;
         if owner != node {
+            if self.dead.contains(&owner) {
+                return self.orphan_copy(id, out);
+            }
+            self.copies.insert(id, owner);
             out.push(Command::to_peer(owner, ToPeer::Copied { object: id }));
         }
         match self.objects.get_mut(&id) {
@@ -199,6 +203,24 @@ impl Ownership {
             }
             None if owner == node => out.push(Command::Forget(id)),
             None => {}
+        }
+    }
+
+    /// The owner of an object died: the copy here goes at once, or with the last reference here.
+    fn orphan_copy(&mut self, id: ObjectId, out: &mut Vec<Command>) {
+        match self.objects.get_mut(&id).and_then(|object| object.far.as_mut()) {
+            Some(far) => far.fetched = true,
+            None => out.push(Command::Forget(id)),
+        }
+    }
+
+    /// A node is dead: nobody will say any more when its objects may go.
+    pub(super) fn orphan_copies_of(&mut self, node: NodeId, out: &mut Vec<Command>) {
+        let orphans: Vec<ObjectId> =
+            self.copies.iter().filter(|(_, owner)| **owner == node).map(|(id, _)| *id).collect();
+        for id in orphans {
+            self.copies.remove(&id);
+            self.orphan_copy(id, out);
         }
     }
 

@@ -187,6 +187,7 @@ impl Ownership {
                 if !was_borrowed {
                     self.forget_copies(id, at, out);
                 } else if fetched {
+                    self.copies.remove(&id);
                     out.push(Command::Forget(id));
                 }
                 refs
@@ -293,6 +294,14 @@ impl Ownership {
                 at: at.clone(),
             })),
             Place::Pending | Place::Lost | Place::Failed(_) => None,
+        }
+    }
+
+    /// The references in the value of an object in stores.
+    pub(super) fn refs_within(&self, id: ObjectId) -> Vec<RefId> {
+        match self.objects.get(&id).map(|object| &object.place) {
+            Some(Place::Stored { refs, .. }) => refs.clone(),
+            Some(Place::Pending | Place::Lost | Place::Inline(_) | Place::Failed(_)) | None => Vec::new(),
         }
     }
 

@@ -68,16 +68,16 @@ impl Ownership {
             ToPeer::Wanted { object, missing_at } => self.wanted(object, from, missing_at, now, out),
             ToPeer::Settled { object, output, refs } => self.settled_elsewhere(object, output, &refs, now, out),
             ToPeer::Copied { object } => self.copied_to(object, from, out),
-            ToPeer::Forget { object } => out.push(Command::Forget(object)),
+            ToPeer::Forget { object } => {
+                self.copies.remove(&object);
+                out.push(Command::Forget(object));
+            }
             ToPeer::Lent { id, to } => self.lent(id, to),
             ToPeer::Returned { id, tokens } => self.returned(id, from, tokens, out),
             ToPeer::Cancel { object, recursive } => self.cancel(object, recursive, now, out),
             ToPeer::ConstructWanted { actor, incarnation } => self.construct_wanted(actor, incarnation, from, out),
             ToPeer::Construct { actor, incarnation, result, refs } => {
-                if let Ok(order) = &result {
-                    self.foreign_order(order, &refs, out);
-                }
-                out.push(Command::Construct { actor, incarnation, result });
+                self.constructor_came(actor, incarnation, result, &refs, out);
             }
         }
     }
