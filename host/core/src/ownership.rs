@@ -19,6 +19,7 @@ mod death;
 mod event;
 mod foreign;
 mod group;
+mod inherit;
 mod lease;
 mod lineage;
 mod object;
@@ -67,6 +68,10 @@ pub struct Ownership {
     groups: IdMap<GroupId, group::GroupEntry>,
     /// Nodes that will never be heard again.
     dead: IdSet<NodeId>,
+    /// Dead nodes whose tokens are void from then on, in the order of their death.
+    void: VecDeque<(Millis, NodeId)>,
+    /// Questions of owners about nodes that this one takes for alive.
+    questions: Vec<inherit::Question>,
 }
 
 /// How many tasks there were.
@@ -105,6 +110,8 @@ impl Ownership {
             lineage: lineage::Lineage::default(),
             groups: IdMap::default(),
             dead: IdSet::default(),
+            void: VecDeque::new(),
+            questions: Vec::new(),
         }
     }
 
@@ -138,7 +145,10 @@ impl Ownership {
             Event::ActorTerminated { actor, submitter } => self.actor_terminated(actor, submitter, out),
             Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, out),
             Event::FromHead(message) => self.head_said(*message, now, out),
-            Event::Tick => self.return_idle(now, out),
+            Event::Tick => {
+                self.return_idle(now, out);
+                self.void_dead(now, out);
+            }
         }
         self.settle_all(now, out);
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rayw_core::message::{RefOwner, ToHead, ToPeer};
-use rayw_core::{ActorId, Error, LeaseId, NodeId, ObjectId, RefId, TaskId, Value};
+use rayw_core::{ActorId, Error, JobId, JobState, LeaseId, NodeId, ObjectId, RefId, TaskId, Value};
 
 use crate::guest::{Argument, Code, Val};
 use crate::network::{Addr, Message};
@@ -192,7 +192,7 @@ impl World {
             let (Message::ToPeer(message), Addr::Node(from), Addr::Node(to)) = (message, from, to) else { continue };
             match message {
                 ToPeer::Lent { id, to: borrower } if *borrower != to => *balance.entry((*id, *borrower)).or_default() -= 1,
-                ToPeer::Returned { id, tokens } => *balance.entry((*id, from)).or_default() += i64::from(*tokens),
+                ToPeer::Returned { id, tokens } => *balance.entry((*id, from)).or_default() += tokens.iter().map(|(_, tokens)| i64::from(*tokens)).sum::<i64>(),
                 _ => {}
             }
             for reference in refs_of(message) {
@@ -265,6 +265,12 @@ impl World {
         if !is_at_work {
             if !std::mem::replace(&mut self.is_ending, true) {
                 self.say(|| "all jobs are over".to_owned());
+            }
+            // A head without a memory does not know which jobs are over.
+            let jobs: Vec<JobId> = if self.heads_made > 1 { self.jobs.keys().copied().collect() } else { Vec::new() };
+            for job in jobs {
+                let (state, exit_code, message) = (JobState::Stopped, None, String::new());
+                self.tell_head(ToHead::JobEnded { job, state, exit_code, message });
             }
             (self.scenario.lost, self.scenario.doubled, self.scenario.slow) = (0, 0, 0);
             for actor in std::mem::take(&mut self.detached) {

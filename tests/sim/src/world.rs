@@ -301,7 +301,7 @@ impl World {
     pub(crate) fn say(&mut self, what: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
             let mut line = what();
-            line.truncate(line.char_indices().nth(600).map_or(line.len(), |(at, _)| at));
+            line.truncate(line.char_indices().nth(4000).map_or(line.len(), |(at, _)| at));
             trace.push(format!("{:>9}.{:03} {line}", self.now / MILLI, self.now % MILLI));
         }
     }
@@ -458,7 +458,7 @@ impl World {
                 && !matches!(event, Event::Tick)
             {
                 let mut line = format!("{:>9}.{:03}   {id} {event:?}", self.now / MILLI, self.now % MILLI);
-                line.truncate(line.char_indices().nth(600).map_or(line.len(), |(at, _)| at));
+                line.truncate(line.char_indices().nth(4000).map_or(line.len(), |(at, _)| at));
                 trace.push(line);
             }
             node.ownership.handle(event, millis, &mut commands);

@@ -57,7 +57,9 @@ impl Ownership {
     pub fn borrowed(&self) -> impl Iterator<Item = (RefId, NodeId, u32)> {
         let objects = self.objects.iter().map(|(id, object)| (RefId::Object(*id), object.far.as_ref()));
         let actors = self.actors.iter().map(|(id, actor)| (RefId::Actor(*id), actor.far.as_ref()));
-        objects.chain(actors).filter_map(|(id, far)| far.and_then(|far| Some((id, far.owner?, far.tokens))))
+        objects.chain(actors).filter_map(|(id, far)| far.and_then(|far| {
+            Some((id, far.owner?, far.tokens.iter().map(|(_, tokens)| tokens).sum()))
+        }))
     }
 
     /// What others borrow of this node: what, who, and how many tokens they have.
@@ -65,7 +67,7 @@ impl Ownership {
         let objects = self.objects.iter().map(|(id, object)| (RefId::Object(*id), object.far.as_ref()));
         let actors = self.actors.iter().map(|(id, actor)| (RefId::Actor(*id), actor.far.as_ref()));
         let far = objects.chain(actors).filter_map(|(id, far)| Some((id, far?)));
-        far.flat_map(|(id, far)| far.borrowers.iter().map(move |(node, tokens)| (id, *node, *tokens)))
+        far.flat_map(|(id, far)| far.borrowers.iter().map(move |loan| (id, loan.borrower, loan.tokens)))
     }
 
     /// Whether there is an entry for what is referred to.

@@ -24,7 +24,7 @@ pub(super) struct Foreign {
 impl Ownership {
     /// Takes an order of another node in.
     pub(super) fn foreign_order(&mut self, order: &Order, refs: &[RefOwner], out: &mut Vec<Command>) {
-        let taken = self.borrow(refs, out);
+        let taken = self.borrow(refs, order.owner, out);
         for id in &taken {
             self.count_up(*id, Count::Use);
         }
@@ -62,11 +62,11 @@ impl Ownership {
         actor: ActorId,
         incarnation: u32,
         result: Result<Order, Error>,
-        refs: &[RefOwner],
+        (from, refs): (NodeId, &[RefOwner]),
         out: &mut Vec<Command>,
     ) {
         if self.constructing.get(&actor).is_none_or(|(wanted, _)| *wanted != incarnation) {
-            let taken = self.borrow(refs, out);
+            let taken = self.borrow(refs, from, out);
             return self.drop_unused(taken, out);
         }
         self.constructing.remove(&actor);

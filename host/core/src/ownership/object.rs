@@ -181,14 +181,15 @@ impl Ownership {
         let fetched = object.far.as_ref().is_some_and(|far| far.fetched);
         let far = object.far.take();
         let was_borrowed = self.give_back(RefId::Object(id), far, out);
+        if was_borrowed && fetched {
+            self.copies.remove(&id);
+            out.push(Command::Forget(id));
+        }
         let refs = match object.place {
             Place::Inline(value) => value.refs.clone(),
             Place::Stored { at, refs, .. } => {
                 if !was_borrowed {
                     self.forget_copies(id, at, out);
-                } else if fetched {
-                    self.copies.remove(&id);
-                    out.push(Command::Forget(id));
                 }
                 refs
             }

@@ -47,7 +47,7 @@ impl Ownership {
                 }
             }
             ToPeer::Finished { task, attempt, outcome, refs } => {
-                let taken = self.borrow(&refs, out);
+                let taken = self.borrow(&refs, from, out);
                 self.finished(task, attempt, outcome, now, out);
                 self.settle_all(now, out);
                 self.drop_unused(taken, out);
@@ -66,18 +66,20 @@ impl Ownership {
             }
             ToPeer::Resumed { task, attempt } => self.foreign_resumed(task, attempt, out),
             ToPeer::Wanted { object, missing_at } => self.wanted(object, from, missing_at, now, out),
-            ToPeer::Settled { object, output, refs } => self.settled_elsewhere(object, output, &refs, now, out),
+            ToPeer::Settled { object, output, refs } => self.settled_elsewhere(object, output, (from, &refs), now, out),
             ToPeer::Copied { object } => self.copied_to(object, from, out),
             ToPeer::Forget { object } => {
                 self.copies.remove(&object);
                 out.push(Command::Forget(object));
             }
-            ToPeer::Lent { id, to } => self.lent(id, to),
-            ToPeer::Returned { id, tokens } => self.returned(id, from, tokens, out),
+            ToPeer::Lent { id, to } => self.lent(id, from, to),
+            ToPeer::Returned { id, tokens } => self.returned(id, from, &tokens, out),
+            ToPeer::Inherited { id, lender, tokens } => self.inherited(id, from, lender, tokens, out),
+            ToPeer::Recount { id, lender } => self.recount(id, from, lender, out),
             ToPeer::Cancel { object, recursive } => self.cancel(object, recursive, now, out),
             ToPeer::ConstructWanted { actor, incarnation } => self.construct_wanted(actor, incarnation, from, out),
             ToPeer::Construct { actor, incarnation, result, refs } => {
-                self.constructor_came(actor, incarnation, result, &refs, out);
+                self.constructor_came(actor, incarnation, result, (from, &refs), out);
             }
         }
     }
@@ -126,11 +128,11 @@ impl Ownership {
         &mut self,
         id: ObjectId,
         output: Output,
-        refs: &[RefOwner],
+        (from, refs): (NodeId, &[RefOwner]),
         now: Millis,
         out: &mut Vec<Command>,
     ) {
-        let taken = self.borrow(refs, out);
+        let taken = self.borrow(refs, from, out);
         if self.objects.get(&id).is_some_and(|object| object.is_borrowed()) {
             self.settle(id, output, out);
             self.settle_all(now, out);
