@@ -24,6 +24,8 @@ mod lease;
 mod lineage;
 mod object;
 mod peer;
+#[cfg(test)]
+mod peer_tests;
 mod report;
 mod rows;
 mod task;

@@ -115,7 +115,7 @@ impl World {
                 self.answer(id, work, Ready::Nothing);
             }
             Action::Kill(RefId::Actor(actor), no_restart) => {
-                self.to_head(id, ToHead::ActorKill { actor, no_restart });
+                self.say_to_head(id, ToHead::ActorKill { actor, no_restart });
                 self.shed(id, work, RefId::Actor(actor));
                 self.answer(id, work, Ready::Nothing);
             }
@@ -128,7 +128,7 @@ impl World {
             Action::Reserve(strategy, bundles) => self.reserve(id, work, strategy, bundles),
             Action::Unreserve => {
                 if let Some(group) = self.work(id, work).and_then(|known| known.group.take()) {
-                    self.to_head(id, ToHead::GroupRemove { group });
+                    self.say_to_head(id, ToHead::GroupRemove { group });
                 }
                 self.answer(id, work, Ready::Nothing);
             }
@@ -150,7 +150,13 @@ impl World {
     }
 
     /// Arguments as they travel, and the objects that carry large ones.
-    fn args(&mut self, id: NodeId, work: WorkId, caller: &Caller, args: Vec<Argument<RefId>>) -> (Vec<Arg>, Vec<RefId>) {
+    fn args(
+        &mut self,
+        id: NodeId,
+        work: WorkId,
+        caller: &Caller,
+        args: Vec<Argument<RefId>>,
+    ) -> (Vec<Arg>, Vec<RefId>) {
         let mut carried = Vec::new();
         let mut travelling = Vec::new();
         for arg in args {
@@ -249,7 +255,8 @@ impl World {
         let task = self.next_child(id, work, &caller);
         let (args, carried) = self.args(id, work, &caller, args);
         let placement = self.placement(id, work, wish.place);
-        let held = if wish.holds { Resources::default().with_custom("seat", Amount(10_000)) } else { Resources::default() };
+        let held =
+            if wish.holds { Resources::default().with_custom("seat", Amount(10_000)) } else { Resources::default() };
         let footprint = if matches!(placement.strategy, Strategy::Group { .. }) {
             Resources::cpus(Amount(2_500))
         } else {
@@ -309,11 +316,18 @@ impl World {
         if let Some(known) = node.work.get_mut(&work) {
             known.stage = Stage::Asked;
         }
-        self.to_head(id, question);
+        self.say_to_head(id, question);
     }
 
-    pub(crate) fn actor_found(&mut self, id: NodeId, request: RequestId, result: Result<(Arc<ActorSpec>, NodeId), Error>) {
-        let Some((question, work)) = self.nodes.get_mut(&id).and_then(|node| node.asked.remove(&request)) else { return };
+    pub(crate) fn actor_found(
+        &mut self,
+        id: NodeId,
+        request: RequestId,
+        result: Result<(Arc<ActorSpec>, NodeId), Error>,
+    ) {
+        let Some((question, work)) = self.nodes.get_mut(&id).and_then(|node| node.asked.remove(&request)) else {
+            return;
+        };
         let ToHead::ActorRegister { spec, .. } = question else { return };
         match result {
             Ok((found, owner)) if found.id != spec.id => {

@@ -11,7 +11,7 @@ use crate::guest::{Argument, Code, Val};
 use crate::network::{Addr, Message};
 use crate::node::{Role, Run, Stage, Work, WorkId, decode};
 use crate::oracle::{Expected, Known, outputs};
-use crate::scenario::{Fault, MILLI, Scenario};
+use crate::scenario::{Fault, Scenario};
 use crate::work::root;
 use crate::world::{Fate, World};
 
@@ -140,9 +140,9 @@ impl World {
         if self.is_job_over(id, work) {
             return;
         }
-        let should_fail = objects
-            .iter()
-            .any(|object| matches!(self.expected.get(object).map(AsRef::as_ref), Some(Expected::Failed | Expected::Any)));
+        let should_fail = objects.iter().any(|object| {
+            matches!(self.expected.get(object).map(AsRef::as_ref), Some(Expected::Failed | Expected::Any))
+        });
         let root = root(error);
         if !should_fail && (root == PLANNED || !self.permitted.contains(root)) {
             self.fail(|| format!("{objects:?} on node {id} failed with {root} and nothing explains it: {error:?}"));
@@ -159,7 +159,8 @@ impl World {
     pub(crate) fn check_references(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let lives = |owner: &NodeId, by: &NodeId| {
-            let is_declared = self.head.as_ref().is_some_and(|head| head.machine.is_dead(*owner) || head.machine.is_dead(*by));
+            let is_declared =
+                self.head.as_ref().is_some_and(|head| head.machine.is_dead(*owner) || head.machine.is_dead(*by));
             self.nodes.get(owner).is_some_and(|node| !node.dead.contains(by)) && !is_declared
         };
         for (by, node) in &self.nodes {
@@ -191,8 +192,13 @@ impl World {
         for (from, to, message) in self.links.untaken() {
             let (Message::ToPeer(message), Addr::Node(from), Addr::Node(to)) = (message, from, to) else { continue };
             match message {
-                ToPeer::Lent { id, to: borrower } if *borrower != to => *balance.entry((*id, *borrower)).or_default() -= 1,
-                ToPeer::Returned { id, tokens } => *balance.entry((*id, from)).or_default() += tokens.iter().map(|(_, tokens)| i64::from(*tokens)).sum::<i64>(),
+                ToPeer::Lent { id, to: borrower } if *borrower != to => {
+                    *balance.entry((*id, *borrower)).or_default() -= 1
+                }
+                ToPeer::Returned { id, tokens } => {
+                    *balance.entry((*id, from)).or_default() +=
+                        tokens.iter().map(|(_, tokens)| i64::from(*tokens)).sum::<i64>()
+                }
                 _ => {}
             }
             for reference in refs_of(message) {
@@ -287,7 +293,9 @@ impl World {
     /// What is left, when nothing should be.
     pub(crate) fn leftovers(&self) -> Vec<String> {
         let mut left: Vec<String> = Vec::new();
-        left.extend(self.jobs.iter().filter(|(_, fate)| **fate != Fate::Over).map(|(job, fate)| format!("job {job}: {fate:?}")));
+        left.extend(
+            self.jobs.iter().filter(|(_, fate)| **fate != Fate::Over).map(|(job, fate)| format!("job {job}: {fate:?}")),
+        );
         for (id, node) in &self.nodes {
             left.extend(node.leftovers().into_iter().map(|what| format!("node {id}: {what}")));
         }
@@ -295,7 +303,6 @@ impl World {
             Some(head) => left.extend(head.machine.leftovers().into_iter().map(|what| format!("head: {what}"))),
             None => left.push("there is no head".to_owned()),
         }
-        let _ = MILLI;
         left
     }
 }

@@ -24,12 +24,11 @@ impl World {
         if !self.is_up(to) || self.is_cut(packet.from, packet.to) {
             return;
         }
-        if packet.from != to && to == Addr::Head && matches!(packet.body, Body::Data(..)) {
-            if let (Some(head), Addr::Node(node)) = (&mut self.head, packet.from)
-                && let Some(heard) = head.heard.get_mut(&node)
-            {
-                *heard = self.now;
-            }
+        if matches!(packet.body, Body::Data(..))
+            && let (Addr::Head, Addr::Node(node), Some(head)) = (to, packet.from, &mut self.head)
+            && let Some(heard) = head.heard.get_mut(&node)
+        {
+            *heard = self.now;
         }
         match packet.body.clone() {
             Body::Hello(session) => self.hello(&packet, session),
@@ -39,7 +38,8 @@ impl World {
             }
             Body::Welcome(..) | Body::Ack(_) | Body::Refused | Body::Fenced => {
                 let batch = 1 + self.random.below(4);
-                if let (Body::Welcome(session, _), Addr::Node(node), Addr::Head) = (&packet.body, packet.from, packet.to)
+                if let (Body::Welcome(session, _), Addr::Node(node), Addr::Head) =
+                    (&packet.body, packet.from, packet.to)
                 {
                     self.meets_head(node, *session);
                 }
@@ -124,10 +124,10 @@ impl World {
                 self.tell_head(message);
             }
             (Message::FromHead(message), _, Addr::Node(to)) => self.node_heard(to, message),
-            (Message::ToPeer(message), Addr::Node(from), Addr::Node(to)) => {
-                if self.nodes.get(&to).is_some_and(|node| !node.dead.contains(&from)) {
-                    self.tell(to, Event::FromPeer { from, message: Box::new(message) });
-                }
+            (Message::ToPeer(message), Addr::Node(from), Addr::Node(to))
+                if self.nodes.get(&to).is_some_and(|node| !node.dead.contains(&from)) =>
+            {
+                self.tell(to, Event::FromPeer { from, message: Box::new(message) });
             }
             _ => {}
         }
@@ -276,7 +276,7 @@ impl World {
             self.jobs.insert(job, Fate::Waiting);
         }
         self.jobs.insert(job, Fate::Running(id));
-        self.to_head(id, ToHead::JobStarted { spec, node: id });
+        self.say_to_head(id, ToHead::JobStarted { spec, node: id });
         self.wake(id, work);
     }
 
@@ -296,6 +296,6 @@ impl World {
         self.jobs.insert(job, Fate::Over);
         self.tell(id, Event::JobEnded(job));
         let exit_code = (state == JobState::Succeeded).then_some(0);
-        self.to_head(id, ToHead::JobEnded { job, state, exit_code, message: String::new() });
+        self.say_to_head(id, ToHead::JobEnded { job, state, exit_code, message: String::new() });
     }
 }

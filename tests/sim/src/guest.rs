@@ -423,7 +423,7 @@ impl<R: Reference> Guest<R> {
         let is_holder =
             self.features.holders && matches!(self.code.kind, Kind::Driver | Kind::Task) && self.random.chance(25);
         let kind = if is_holder { Kind::Holder } else { Kind::Task };
-        let code = Code { kind, seed: self.random.next(), depth: self.code.depth - 1 };
+        let code = Code { kind, seed: self.random.draw(), depth: self.code.depth - 1 };
         let args = self.args(!matches!(self.code.kind, Kind::Driver | Kind::Task));
         let wish = TaskWish {
             cpu: *self.random.pick(&[10_000, 10_000, 10_000, 20_000, 5_000, 0]),
@@ -469,7 +469,7 @@ impl<R: Reference> Guest<R> {
             out_of_order: self.random.chance(20),
             place: self.place(),
         };
-        let code = Code { kind: Kind::Constructor, seed: self.random.next(), depth: 0 };
+        let code = Code { kind: Kind::Constructor, seed: self.random.draw(), depth: 0 };
         self.after = After::Take;
         Action::Create(code, self.args(true), wish)
     }
@@ -481,7 +481,7 @@ impl<R: Reference> Guest<R> {
             2 if self.code.kind == Kind::Driver => Kind::Give,
             _ => Kind::Method,
         };
-        let code = Code { kind, seed: self.random.next(), depth: u32::from(kind == Kind::Method) };
+        let code = Code { kind, seed: self.random.draw(), depth: u32::from(kind == Kind::Method) };
         self.after = match kind {
             Kind::Give => After::Given,
             _ if code.crashes(&self.features) > 0 => After::Shed,
@@ -514,7 +514,7 @@ impl<R: Reference> Guest<R> {
         if !no_actors && !self.actors.is_empty() && self.random.chance(30) {
             refs.push(self.actors[self.random.below(self.actors.len())].clone());
         }
-        Val { num: self.random.next(), refs, is_large: self.random.chance(30) }
+        Val { num: self.random.draw(), refs, is_large: self.random.chance(30) }
     }
 
     fn some_objects(&mut self, wanted: usize) -> Vec<R> {
@@ -541,7 +541,7 @@ impl<R: Reference> Guest<R> {
         let mut values = Vec::new();
         for _ in 0..self.returns {
             let mut value = if self.code.kind == Kind::Keep {
-                Val { num: self.random.next(), refs: Vec::new(), is_large: false }
+                Val { num: self.random.draw(), refs: Vec::new(), is_large: false }
             } else {
                 self.value(is_bare)
             };

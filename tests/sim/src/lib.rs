@@ -12,7 +12,6 @@
 //! their guests, time, and what befalls them. A seed settles all of it, so a run
 //! can be had again.
 
-
 mod act;
 mod check;
 mod deliver;

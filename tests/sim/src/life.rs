@@ -83,7 +83,8 @@ impl World {
 
     /// The constructor's arguments.
     pub(crate) fn gather_constructor(&mut self, id: NodeId, work: WorkId) {
-        let Some(Role::Life { spec, incarnation, owner, inputs, .. }) = self.work(id, work).map(|known| known.role.clone())
+        let Some(Role::Life { spec, incarnation, owner, inputs, .. }) =
+            self.work(id, work).map(|known| known.role.clone())
         else {
             return;
         };
@@ -108,7 +109,13 @@ impl World {
         self.tell(id, Event::ConstructWanted { actor, incarnation, owner });
     }
 
-    pub(crate) fn arguments_came(&mut self, id: NodeId, actor: ActorId, incarnation: u32, result: Result<Order, Error>) {
+    pub(crate) fn arguments_came(
+        &mut self,
+        id: NodeId,
+        actor: ActorId,
+        incarnation: u32,
+        result: Result<Order, Error>,
+    ) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let Some(work) = node.constructors.remove(&(actor, incarnation)) else { return };
         match result {
@@ -127,8 +134,7 @@ impl World {
     pub(crate) fn constructed(&mut self, id: NodeId, work: WorkId) {
         self.drop_program(id, work);
         let Some((spec, incarnation)) = self.life(id, work) else { return };
-        let (actor, creation) = (spec.id, spec.creation.id);
-        let _ = creation;
+        let actor = spec.id;
         self.tell(id, Event::ConstructEnded(actor));
         if let Some(mailbox) = self.nodes.get_mut(&id).and_then(|node| node.mailboxes.get_mut(&actor)) {
             mailbox.is_ready = true;
@@ -136,7 +142,7 @@ impl World {
         if let Some(known) = self.work(id, work) {
             known.stage = Stage::Idle;
         }
-        self.to_head(id, ToHead::ActorReady { actor, incarnation });
+        self.say_to_head(id, ToHead::ActorReady { actor, incarnation });
         self.wake(id, work);
     }
 
@@ -280,7 +286,9 @@ impl World {
         if in_call {
             let outcome = match &end {
                 ActorEnd::Crashed(error) => Outcome::ActorCrashed(Box::new(error.clone())),
-                ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error) => Outcome::Failed(Box::new(error.clone())),
+                ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error) => {
+                    Outcome::Failed(Box::new(error.clone()))
+                }
             };
             return self.call_ended(id, work, outcome, Some(end));
         }
@@ -313,7 +321,7 @@ impl World {
         let returned = self.close(id, spec.id, work);
         self.forget_work(id, work);
         self.tell(id, Event::CallsReturned { actor: spec.id, tasks: returned });
-        self.to_head(id, ToHead::ActorEnded { actor: spec.id, incarnation, end });
+        self.say_to_head(id, ToHead::ActorEnded { actor: spec.id, incarnation, end });
     }
 }
 

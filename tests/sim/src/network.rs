@@ -266,7 +266,8 @@ impl Links {
     /// Messages that were sent and not taken: who sent them, to whom.
     pub fn untaken(&self) -> impl Iterator<Item = (Addr, Addr, &Message)> {
         let links = self.sending.iter();
-        links.flat_map(|((from, to), sending)| sending.untaken.iter().map(move |message| (*from, *to, message.as_ref())))
+        links
+            .flat_map(|((from, to), sending)| sending.untaken.iter().map(move |message| (*from, *to, message.as_ref())))
     }
 }
 

@@ -57,7 +57,8 @@ impl Scenario {
     pub fn of(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let count = 3 + random.below(3);
-        let mut machines: Vec<(Resources, Labels)> = (0..count).map(|machine| machine_of(machine, &mut random)).collect();
+        let mut machines: Vec<(Resources, Labels)> =
+            (0..count).map(|machine| machine_of(machine, &mut random)).collect();
         // Wherever work may be bound to, there is a machine for it.
         machines[1].0 = machines[1].0.clone().with_custom("gpu", Amount(20_000));
         let features = Features {
@@ -97,12 +98,16 @@ impl Scenario {
     #[must_use]
     pub fn fixed(seed: u64, lose: Option<u64>) -> Self {
         let mut scenario = Self::of(seed);
-        scenario.features.cancels = false;
-        scenario.features.kills = false;
-        scenario.features.names = false;
-        scenario.features.actor_crashes = false;
-        scenario.features.actors = true;
+        scenario.features = Features {
+            actors: true,
+            places: true,
+            holders: true,
+            steps: 7,
+            machines: scenario.machines.len(),
+            ..Features::default()
+        };
         scenario.faults.clear();
+        scenario.jobs.truncate(1);
         (scenario.lost, scenario.doubled, scenario.slow, scenario.lose) = (0, 0, 0, lose);
         scenario
     }

@@ -98,7 +98,7 @@ impl World {
         }
         node.jobs_asked.entry(job).or_default().push(work);
         self.stage(id, work, Stage::Job);
-        self.to_head(id, ToHead::JobWanted { node: id, job });
+        self.say_to_head(id, ToHead::JobWanted { node: id, job });
         false
     }
 
@@ -254,8 +254,10 @@ impl World {
         }
         let Stored { object, owner, at, .. } = stored;
         let alive: Vec<NodeId> = at.iter().copied().filter(|node| *node != id).collect();
-        let alive: Vec<NodeId> =
-            alive.into_iter().filter(|other| self.nodes.get(&id).is_some_and(|here| !here.dead.contains(other))).collect();
+        let alive: Vec<NodeId> = alive
+            .into_iter()
+            .filter(|other| self.nodes.get(&id).is_some_and(|here| !here.dead.contains(other)))
+            .collect();
         if alive.is_empty() {
             return Brought::Lost(at);
         }
@@ -615,9 +617,7 @@ pub(crate) fn root(error: &Error) -> &'static str {
         ErrorKind::System,
     ];
     match &error.type_name {
-        Some(name) => {
-            KINDS.iter().map(|kind| kind.name()).find(|kind| kind == name).unwrap_or(crate::check::PLANNED)
-        }
+        Some(name) => KINDS.iter().map(|kind| kind.name()).find(|kind| kind == name).unwrap_or(crate::check::PLANNED),
         None => error.kind.name(),
     }
 }

@@ -268,7 +268,9 @@ impl World {
                 self.after(HEARTBEAT, Happening::Health(session));
             }
             Happening::Noticed(node) => {
-                if !self.nodes.contains_key(&node) && self.head.as_ref().is_some_and(|head| head.heard.contains_key(&node)) {
+                if !self.nodes.contains_key(&node)
+                    && self.head.as_ref().is_some_and(|head| head.heard.contains_key(&node))
+                {
                     self.lose(node);
                 }
             }
@@ -279,8 +281,7 @@ impl World {
             Happening::StartHead => self.start_head(),
             Happening::Submit(index) => self.submit_job(index),
             Happening::Healed(one, other) => {
-                if let Some(until) = self.cuts.get(&(one, other)).filter(|until| **until <= self.now) {
-                    let _ = until;
+                if self.cuts.get(&(one, other)).is_some_and(|until| *until <= self.now) {
                     self.cuts.remove(&(one, other));
                 }
             }
@@ -394,16 +395,16 @@ impl World {
         said.extend(node.asked.values().map(|(question, _)| question.clone()));
         said.push(ToHead::ReportEnded { node: id });
         for message in said {
-            self.to_head(id, message);
+            self.say_to_head(id, message);
         }
     }
 
-    pub(crate) fn to_head(&mut self, from: NodeId, message: ToHead) {
+    pub(crate) fn say_to_head(&mut self, from: NodeId, message: ToHead) {
         self.say(|| format!("{from} to head: {message:?}"));
         self.links.push(Addr::Node(from), Addr::Head, Message::ToHead(message));
     }
 
-    fn to_peer(&mut self, from: NodeId, to: NodeId, message: ToPeer) {
+    fn say_to_peer(&mut self, from: NodeId, to: NodeId, message: ToPeer) {
         let Some(node) = self.nodes.get(&from).filter(|node| !node.dead.contains(&to)) else { return };
         let from = node.id;
         self.say(|| format!("{from} to {to}: {message:?}"));
@@ -471,8 +472,8 @@ impl World {
     fn carry_out(&mut self, id: NodeId, command: Command, events: &mut Vec<Event>) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         match command {
-            Command::ToHead(message) => self.to_head(id, *message),
-            Command::ToPeer { node: to, message } => self.to_peer(id, to, *message),
+            Command::ToHead(message) => self.say_to_head(id, *message),
+            Command::ToPeer { node: to, message } => self.say_to_peer(id, to, *message),
             Command::Run(order) => {
                 if let Some(Run::Begun(_)) = node.running.get(&order.spec.id) {
                     let (task, attempt) = (order.spec.id, order.attempt);

@@ -57,9 +57,9 @@ impl Ownership {
     pub fn borrowed(&self) -> impl Iterator<Item = (RefId, NodeId, u32)> {
         let objects = self.objects.iter().map(|(id, object)| (RefId::Object(*id), object.far.as_ref()));
         let actors = self.actors.iter().map(|(id, actor)| (RefId::Actor(*id), actor.far.as_ref()));
-        objects.chain(actors).filter_map(|(id, far)| far.and_then(|far| {
-            Some((id, far.owner?, far.tokens.iter().map(|(_, tokens)| tokens).sum()))
-        }))
+        objects.chain(actors).filter_map(|(id, far)| {
+            far.and_then(|far| Some((id, far.owner?, far.tokens.iter().map(|(_, tokens)| tokens).sum())))
+        })
     }
 
     /// What others borrow of this node: what, who, and how many tokens they have.
@@ -109,9 +109,8 @@ impl Ownership {
             due.entry(id).or_default().lineage += 1;
         }
         let objects = self.objects.iter().map(|(id, object)| {
-            let Counts { handles, uses, captures, lineage } =
-                Counts { handles: object.handles, uses: object.uses, captures: object.captures, lineage: object.lineage };
-            (RefId::Object(*id), Counts { handles, uses, captures, lineage })
+            let counts = [object.handles, object.uses, object.captures, object.lineage];
+            (RefId::Object(*id), Counts::from(counts))
         });
         let actors = self.actors.iter().map(|(id, actor)| (RefId::Actor(*id), actor.counts().into()));
         for (id, counts) in objects.chain(actors) {

@@ -24,10 +24,7 @@ pub(super) struct Foreign {
 impl Ownership {
     /// Takes an order of another node in.
     pub(super) fn foreign_order(&mut self, order: &Order, refs: &[RefOwner], out: &mut Vec<Command>) {
-        let taken = self.borrow(refs, order.owner, out);
-        for id in &taken {
-            self.count_up(*id, Count::Use);
-        }
+        let taken = self.borrow_and_use(refs, order.owner, out);
         let foreign = Foreign {
             owner: order.owner,
             spec: Arc::clone(&order.spec),
@@ -42,13 +39,7 @@ impl Ownership {
     }
 
     /// A life that begins here asks another node for the arguments of its constructor.
-    pub(super) fn want_constructor(
-        &mut self,
-        actor: ActorId,
-        incarnation: u32,
-        owner: NodeId,
-        out: &mut Vec<Command>,
-    ) {
+    pub(super) fn want_constructor(&mut self, actor: ActorId, incarnation: u32, owner: NodeId, out: &mut Vec<Command>) {
         if self.dead.contains(&owner) {
             return out.push(Command::Construct { actor, incarnation, result: Err(arguments_died(actor, owner)) });
         }
@@ -92,7 +83,16 @@ impl Ownership {
         }
     }
 
-    fn release_uses(&mut self, refs: Vec<RefId>, out: &mut Vec<Command>) {
+    /// Takes references in and holds them until [`Self::release_uses`].
+    pub(super) fn borrow_and_use(&mut self, refs: &[RefOwner], from: NodeId, out: &mut Vec<Command>) -> Vec<RefId> {
+        let taken = self.borrow(refs, from, out);
+        for id in &taken {
+            self.count_up(*id, Count::Use);
+        }
+        taken
+    }
+
+    pub(super) fn release_uses(&mut self, refs: Vec<RefId>, out: &mut Vec<Command>) {
         for id in refs {
             self.count_down(id, Count::Use, out);
         }
@@ -229,7 +229,8 @@ impl Ownership {
 }
 
 fn arguments_died(actor: ActorId, owner: NodeId) -> Error {
-    let message = format!("the arguments of the constructor of actor `{actor}` are gone with node {owner}, their owner");
+    let message =
+        format!("the arguments of the constructor of actor `{actor}` are gone with node {owner}, their owner");
     Error::new(ErrorKind::OwnerDied, message)
 }
 

@@ -47,10 +47,11 @@ impl Ownership {
                 }
             }
             ToPeer::Finished { task, attempt, outcome, refs } => {
-                let taken = self.borrow(&refs, from, out);
+                // Held meanwhile: of two values with one reference the first may go before the second is there.
+                let taken = self.borrow_and_use(&refs, from, out);
                 self.finished(task, attempt, outcome, now, out);
                 self.settle_all(now, out);
-                self.drop_unused(taken, out);
+                self.release_uses(taken, out);
             }
             ToPeer::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, out),
             ToPeer::Blocked { task, attempt, in_get } => {
@@ -132,12 +133,12 @@ impl Ownership {
         now: Millis,
         out: &mut Vec<Command>,
     ) {
-        let taken = self.borrow(refs, from, out);
+        let taken = self.borrow_and_use(refs, from, out);
         if self.objects.get(&id).is_some_and(|object| object.is_borrowed()) {
             self.settle(id, output, out);
             self.settle_all(now, out);
         }
-        self.drop_unused(taken, out);
+        self.release_uses(taken, out);
     }
 
     fn construct_wanted(&mut self, actor: ActorId, incarnation: u32, by: NodeId, out: &mut Vec<Command>) {
