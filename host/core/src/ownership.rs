@@ -15,6 +15,10 @@ mod audit;
 mod borrow;
 mod cancel;
 mod command;
+mod construct;
+mod copies;
+#[cfg(test)]
+mod copies_tests;
 mod death;
 mod event;
 mod foreign;
@@ -62,8 +66,6 @@ pub struct Ownership {
     tally: Tally,
     /// Work that other nodes own and this one runs.
     foreign: IdMap<TaskId, foreign::Foreign>,
-    /// Objects of other nodes that this node's store has, and whose they are.
-    copies: IdMap<ObjectId, NodeId>,
     /// Lives of actors whose constructor's arguments another node was asked for.
     constructing: IdMap<ActorId, (u32, NodeId)>,
     lineage: lineage::Lineage,
@@ -74,6 +76,12 @@ pub struct Ownership {
     void: VecDeque<(Millis, NodeId)>,
     /// Questions of owners about nodes that this one takes for alive.
     questions: Vec<inherit::Question>,
+    /// Nodes that are to leave.
+    draining: IdSet<NodeId>,
+    /// Objects in this node's store that other nodes own.
+    hosted: IdMap<ObjectId, NodeId>,
+    /// Constructors that were asked for and whose arguments are not there.
+    constructs: Vec<construct::Construct>,
 }
 
 /// How many tasks there were.
@@ -107,14 +115,23 @@ impl Ownership {
             finished: VecDeque::new(),
             tally: Tally::default(),
             foreign: IdMap::default(),
-            copies: IdMap::default(),
             constructing: IdMap::default(),
             lineage: lineage::Lineage::default(),
             groups: IdMap::default(),
             dead: IdSet::default(),
             void: VecDeque::new(),
             questions: Vec::new(),
+            draining: IdSet::default(),
+            hosted: IdMap::default(),
+            constructs: Vec::new(),
         }
+    }
+
+    /// The same machine with so many bytes to remember finished tasks in that may have to run again.
+    #[must_use]
+    pub fn with_lineage(mut self, bytes_max: u64) -> Self {
+        self.lineage.bytes_max = bytes_max;
+        self
     }
 
     /// Takes an event; what is to be done about it is appended to `out`, in order.
@@ -134,9 +151,14 @@ impl Ownership {
             Event::GroupReady { group, object } => self.group_ready(group, object, out),
             Event::CopiesMissing(lost) => self.copies_missing(lost, now, out),
             Event::Copied { object, owner } => self.copied(object, owner, out),
+            Event::Moved(object) => self.moved(object, out),
+            Event::CopyDropped(object) => self.copy_dropped(object, out),
             Event::CallDropped(task) => self.forget_foreign(task, out),
-            Event::ConstructWanted { actor, incarnation, owner } => {
-                self.want_constructor(actor, incarnation, owner, out);
+            Event::ConstructWanted { actor, incarnation, owner, missing } if owner == self.node => {
+                self.construct_wanted(actor, incarnation, owner, missing, now, out);
+            }
+            Event::ConstructWanted { actor, incarnation, owner, missing } => {
+                self.want_constructor(actor, incarnation, owner, missing, out);
             }
             Event::ConstructEnded(actor) => self.constructor_ended(actor, out),
             Event::FromPeer { from, message } => self.peer_said(from, *message, now, out),
@@ -153,6 +175,7 @@ impl Ownership {
             }
         }
         self.settle_all(now, out);
+        self.answer_constructs(out);
     }
 
     /// How many tasks there were.

@@ -153,15 +153,8 @@ impl World {
                 self.links.forget(Addr::Node(id), Addr::Node(node));
                 self.tell(id, Event::FromHead(Box::new(FromHead::NodeDied { node, why })));
             }
-            FromHead::NodeLeave => {
-                self.say(|| format!("{id} leaves"));
-                let machine = self.nodes.get(&id).map(|node| node.machine);
-                self.end_process(id);
-                if let Some(machine) = machine {
-                    self.after(SECOND, Happening::Start(machine));
-                }
-            }
-            FromHead::NodeFound { .. } | FromHead::NodeDraining { .. } => {}
+            FromHead::NodeLeave { at_once } => self.leave(id, if at_once { 0 } else { 600 }),
+            FromHead::NodeFound { .. } => {}
             FromHead::DriverStart { spec } => self.start_driver(id, spec),
             FromHead::DriverStop { job } => self.stop_driver(id, job),
             FromHead::JobFound { job, result } => {
@@ -190,6 +183,20 @@ impl World {
                 }
             }
             other => self.tell(id, Event::FromHead(Box::new(other))),
+        }
+    }
+
+    /// A node may leave: it does when nobody would miss it, or when its patience is over.
+    pub(crate) fn leave(&mut self, id: NodeId, patience: u32) {
+        let Some(node) = self.nodes.get(&id) else { return };
+        if patience > 0 && !node.ownership.may_leave() {
+            return self.after(100 * MILLI, Happening::Leave(id, patience - 1));
+        }
+        self.say(|| format!("{id} leaves"));
+        let machine = self.nodes.get(&id).map(|node| node.machine);
+        self.end_process(id);
+        if let Some(machine) = machine {
+            self.after(SECOND, Happening::Start(machine));
         }
     }
 

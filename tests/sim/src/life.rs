@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use rayw_core::message::{ActorEnd, ToHead};
-use rayw_core::ownership::{Event, Input, Order, Outcome};
+use rayw_core::ownership::{Event, Input, LostCopy, Order, Outcome};
 use rayw_core::{ActorId, ActorSpec, Error, ErrorKind, NodeId, TaskId, Value};
 
 use crate::guest::{Code, Kind};
@@ -88,25 +88,37 @@ impl World {
         else {
             return;
         };
-        let (actor, gone) = (spec.id, gone());
         if let Some(values) = inputs {
             let inputs = values.into_iter().map(|value| Input::Inline(Arc::new(value))).collect();
             return self.inputs_of(id, work, inputs);
         }
-        if owner == id {
-            let order = self.nodes.get(&id).and_then(|node| node.ownership.creation_order(actor));
-            return match order {
-                Some(order) => self.inputs_of(id, work, order.inputs.into()),
-                None => self.constructor_failed(id, work, gone),
-            };
-        }
+        self.ask_for_constructor(id, work, (spec.id, incarnation, owner), Vec::new());
+    }
+
+    /// Asks the owner of an actor for its constructor; copies may not have been where it said.
+    fn ask_for_constructor(
+        &mut self,
+        id: NodeId,
+        work: WorkId,
+        (actor, incarnation, owner): (ActorId, u32, NodeId),
+        missing: Vec<LostCopy>,
+    ) {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.constructors.insert((actor, incarnation), work);
         }
         if let Some(known) = self.work(id, work) {
             known.stage = Stage::Arguments;
         }
-        self.tell(id, Event::ConstructWanted { actor, incarnation, owner });
+        self.tell(id, Event::ConstructWanted { actor, incarnation, owner, missing });
+    }
+
+    /// Arguments of a constructor were not where they were said to be.
+    pub(crate) fn constructor_lost(&mut self, id: NodeId, work: WorkId, missing: Vec<LostCopy>) {
+        let Some(Role::Life { spec, incarnation, owner, .. }) = self.work(id, work).map(|known| known.role.clone())
+        else {
+            return;
+        };
+        self.ask_for_constructor(id, work, (spec.id, incarnation, owner), missing);
     }
 
     pub(crate) fn arguments_came(
@@ -323,8 +335,4 @@ impl World {
         self.tell(id, Event::CallsReturned { actor: spec.id, tasks: returned });
         self.say_to_head(id, ToHead::ActorEnded { actor: spec.id, incarnation, end });
     }
-}
-
-fn gone() -> Error {
-    Error::new(ErrorKind::ObjectLost, "an argument of the actor's constructor is gone")
 }

@@ -27,6 +27,9 @@ struct Args {
     /// Tell all that happens under the first seed.
     #[arg(long)]
     trace: bool,
+    /// The scenario of the test that loses this packet: nothing else befalls it. With `--trace`.
+    #[arg(long)]
+    lose: Option<u64>,
     /// Go on after a seed has failed, and tell only which ones did.
     #[arg(long)]
     all: bool,
@@ -36,7 +39,11 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     if args.trace {
-        let report = World::new(Scenario::of(args.from), true, args.strict).run();
+        let scenario = match args.lose {
+            Some(packet) => Scenario::fixed(args.from, Some(packet)),
+            None => Scenario::of(args.from),
+        };
+        let report = World::new(scenario, true, args.strict).run();
         report.trace.iter().for_each(|line| println!("{line}"));
         return if report.wrong.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }

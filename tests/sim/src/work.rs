@@ -153,10 +153,7 @@ impl World {
         match &known.role {
             Role::Task(_) => self.task_ended(id, work, Outcome::ArgumentsLost(lost)),
             Role::Life { call: Some(_), .. } => self.call_ended(id, work, Outcome::ArgumentsLost(lost), None),
-            Role::Life { .. } => {
-                let gone = Error::new(ErrorKind::ObjectLost, "an argument of the actor's constructor is gone");
-                self.constructor_failed(id, work, gone);
-            }
+            Role::Life { .. } => self.constructor_lost(id, work, lost),
             Role::Driver(_) => {}
         }
     }
@@ -289,6 +286,21 @@ impl World {
         let mut missing = alive;
         missing.push(id);
         Brought::Lost(missing)
+    }
+
+    /// Brings a primary copy of an object of this node here.
+    pub(crate) fn move_here(&mut self, id: NodeId, stored: Stored) {
+        let object = stored.object;
+        match self.bring(id, &Input::Stored(stored.clone())) {
+            Brought::Here(_) => self.tell(id, Event::Moved(object)),
+            Brought::Later => self.after(2 * MILLI, Happening::Move(id, stored)),
+            Brought::Lost(missing_at) => {
+                self.tell(id, Event::CopiesMissing(vec![LostCopy { object, missing_at }]));
+                if let Some(Found::Stored(stored)) = self.nodes.get(&id).and_then(|node| node.ownership.found(object)) {
+                    self.after(2 * MILLI, Happening::Move(id, stored));
+                }
+            }
+        }
     }
 
     /// Begins to wait for objects.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use rayw_core::message::{FromHead, NodeAddress, ToHead, ToPeer};
-use rayw_core::ownership::{Command, Event};
+use rayw_core::ownership::{Command, Event, Stored};
 use rayw_core::scheduler::{Outbox, Scheduler};
 use rayw_core::{ActorId, JobId, Millis, NodeId, ObjectId, TaskId};
 
@@ -46,6 +46,10 @@ pub(crate) enum Happening {
     StartHead,
     Submit(usize),
     Healed(Addr, Addr),
+    /// A primary copy moves to a node.
+    Move(NodeId, Stored),
+    /// A node that may leave goes when nobody would miss it, or when this is the last time it is asked.
+    Leave(NodeId, u32),
     End,
 }
 
@@ -285,6 +289,12 @@ impl World {
                     self.cuts.remove(&(one, other));
                 }
             }
+            Happening::Move(node, stored) => {
+                if self.nodes.contains_key(&node) {
+                    self.move_here(node, stored);
+                }
+            }
+            Happening::Leave(node, patience) => self.leave(node, patience),
             Happening::End => {}
         }
     }
@@ -508,6 +518,12 @@ impl World {
             Command::Forget(object) => {
                 node.store.remove(&object);
             }
+            Command::Keep(object) => {
+                if !node.store.contains_key(&object) {
+                    events.push(Event::CopyDropped(object));
+                }
+            }
+            Command::Bring(stored) => self.after(MILLI, Happening::Move(id, stored)),
         }
     }
 

@@ -47,7 +47,8 @@ impl Ownership {
         left.extend(self.leases.iter().map(|(id, lease)| format!("lease {id}: {lease:?}")));
         left.extend(self.waiters.iter().map(|(id, waiter)| format!("wait {id:?}: {waiter:?}")));
         left.extend(self.foreign.iter().map(|(id, foreign)| format!("foreign task {id}: {foreign:?}")));
-        left.extend(self.copies.iter().map(|(id, owner)| format!("copy of object {id} of {owner}")));
+        left.extend(self.hosted.iter().map(|(id, owner)| format!("object {id} of {owner} is kept here")));
+        left.extend(self.constructs.iter().map(|construct| format!("{construct:?}")));
         left.extend(self.constructing.keys().map(|id| format!("arguments of actor {id} are awaited")));
         left.extend(self.lineage.tasks.keys().map(|id| format!("lineage of task {id}")));
         left

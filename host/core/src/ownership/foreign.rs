@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::object::Count;
-use super::{Command, Order, Outcome, Output, Ownership, WaitResult, WaiterId};
+use super::{Command, LostCopy, Order, Outcome, Output, Ownership, WaitResult, WaiterId};
 use crate::message::{RefOwner, ToPeer};
 use crate::{ActorId, Error, ErrorKind, IdMap, JobId, Millis, NodeId, RefId, TaskId, TaskKind, TaskSpec};
 
@@ -39,12 +39,19 @@ impl Ownership {
     }
 
     /// A life that begins here asks another node for the arguments of its constructor.
-    pub(super) fn want_constructor(&mut self, actor: ActorId, incarnation: u32, owner: NodeId, out: &mut Vec<Command>) {
+    pub(super) fn want_constructor(
+        &mut self,
+        actor: ActorId,
+        incarnation: u32,
+        owner: NodeId,
+        missing: Vec<LostCopy>,
+        out: &mut Vec<Command>,
+    ) {
         if self.dead.contains(&owner) {
             return out.push(Command::Construct { actor, incarnation, result: Err(arguments_died(actor, owner)) });
         }
         self.constructing.insert(actor, (incarnation, owner));
-        out.push(Command::to_peer(owner, ToPeer::ConstructWanted { actor, incarnation }));
+        out.push(Command::to_peer(owner, ToPeer::ConstructWanted { actor, incarnation, missing }));
     }
 
     /// The arguments come; for a life that is over by now they go back.
@@ -107,17 +114,17 @@ impl Ownership {
     /// An attempt that ran here for another node ended: that node is told.
     pub(super) fn foreign_finished(&mut self, id: TaskId, outcome: Outcome, out: &mut Vec<Command>) {
         let Some(foreign) = self.foreign.remove(&id) else { return };
-        if let Outcome::Returned(outputs) = &outcome {
-            for (output, index) in outputs.iter().zip(0..) {
-                if let Output::Stored { .. } = output {
-                    self.copies.insert(id.output(index), foreign.owner);
-                }
-            }
-        }
         let refs = match &outcome {
             Outcome::Returned(outputs) => outputs.iter().flat_map(refs_in).collect(),
             Outcome::Failed(_) | Outcome::ActorCrashed(_) | Outcome::ArgumentsLost(_) => Vec::new(),
         };
+        if let Outcome::Returned(outputs) = &outcome {
+            for (output, index) in outputs.iter().zip(0..) {
+                if matches!(output, Output::Stored { .. }) {
+                    self.hosted.insert(id.output(index), foreign.owner);
+                }
+            }
+        }
         let refs = self.lend_refs(refs, foreign.owner, out);
         let message = ToPeer::Finished { task: id, attempt: foreign.attempt, outcome, refs };
         out.push(Command::to_peer(foreign.owner, message));

@@ -147,7 +147,7 @@ fn arguments_that_come_after_the_end_of_a_life_go_back() {
     let mut node = Node::new();
     let creation = spec(1, Vec::new());
     let actor = ActorId::from(creation.id);
-    node.tell(Event::ConstructWanted { actor, incarnation: 0, owner: OTHER });
+    node.tell(Event::ConstructWanted { actor, incarnation: 0, owner: OTHER, missing: Vec::new() });
     node.tell(Event::ConstructEnded(actor));
     let refs = vec![of_other(object(1))];
     node.hears(OTHER, ToPeer::Construct { actor, incarnation: 0, result: Ok(order(creation, OTHER)), refs });
@@ -159,10 +159,10 @@ fn arguments_that_come_after_the_end_of_a_life_go_back() {
 fn a_life_does_not_wait_for_arguments_of_a_node_that_died() {
     let mut node = Node::new();
     let actor = ActorId::from(spec(1, Vec::new()).id);
-    node.tell(Event::ConstructWanted { actor, incarnation: 0, owner: OTHER });
+    node.tell(Event::ConstructWanted { actor, incarnation: 0, owner: OTHER, missing: Vec::new() });
     node.loses(OTHER);
     assert!(matches!(node.rest[..], [Command::Construct { result: Err(_), .. }]), "{:?}", node.rest);
-    node.tell(Event::ConstructWanted { actor, incarnation: 1, owner: OTHER });
+    node.tell(Event::ConstructWanted { actor, incarnation: 1, owner: OTHER, missing: Vec::new() });
     assert!(matches!(node.rest[..], [Command::Construct { result: Err(_), .. }]), "{:?}", node.rest);
 }
 
@@ -302,4 +302,14 @@ fn an_order_names_inputs_that_are_fetched() {
         _ => false,
     };
     assert!(node.says(OTHER, names), "{:?}", node.said);
+}
+
+#[test]
+fn a_value_that_comes_after_its_task_failed_is_dropped_where_it_is() {
+    let mut node = Node::new();
+    let task = node.send(OTHER, spec(1, Vec::new()));
+    let error = crate::Error::new(crate::ErrorKind::PlacementGroupRemoved, "its group is gone");
+    node.tell(Event::FromHead(Box::new(FromHead::LeaseRevoked { lease: crate::LeaseId(7), error })));
+    node.finishes(OTHER, task, vec![stored(OTHER, Vec::new())], Vec::new());
+    assert!(node.says(OTHER, |message| matches!(message, ToPeer::Forget { .. })), "{:?}", node.said);
 }

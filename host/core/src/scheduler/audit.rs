@@ -1,5 +1,6 @@
 //! What must hold between two messages, recounted from scratch: for tests and simulations.
 
+use super::line::Who;
 use super::{DemandKind, NodeLife, Scheduler};
 use crate::{ActorState, GroupState, GroupStrategy, Resources};
 
@@ -22,8 +23,10 @@ impl Scheduler {
     pub fn leftovers(&self) -> Vec<String> {
         let mut left: Vec<String> = Vec::new();
         left.extend(self.leases.iter().map(|(id, lease)| format!("lease {id} of {}: {:?}", lease.owner, lease.shape)));
-        left.extend(self.demands.iter().map(|demand| format!("demand {:?}: {}", demand.kind, demand.why)));
-        left.extend(self.resumes.iter().map(|(id, slots)| format!("{slots} slots of lease {id} wait to go on")));
+        for (_, lane) in self.demands.lanes() {
+            left.extend(lane.demands.values().map(|demand| format!("demand {:?}: {}", demand.kind, lane.why)));
+        }
+        left.extend((!self.resumes.is_empty()).then(|| format!("blocked tasks wait to go on: {:?}", self.resumes)));
         left.extend(self.early.iter().map(|message| format!("early message {message:?}")));
         for (id, actor) in self.actors.iter().filter(|(_, actor)| actor.state != ActorState::Dead) {
             left.push(format!("actor {id} is {}", actor.state.name()));
@@ -124,7 +127,7 @@ impl Scheduler {
     }
 
     fn audit_leases(&self, wrong: &mut Vec<String>) {
-        for (id, lease) in &self.leases {
+        for (id, lease) in self.leases.iter() {
             if self.is_dead(lease.owner) || self.nodes[lease.spot.node].is_dead() {
                 wrong.push(format!("lease {id} outlived a node of it"));
             }
@@ -132,10 +135,7 @@ impl Scheduler {
                 wrong.push(format!("lease {id}: {lease:?}"));
             }
         }
-        for (index, demand) in self.demands.iter().enumerate() {
-            if self.demands.iter().take(index).any(|other| other.kind == demand.kind) {
-                wrong.push(format!("{:?} waits twice", demand.kind));
-            }
+        for demand in self.demands.lanes().flat_map(|(_, lane)| lane.demands.values()) {
             if let DemandKind::Slots { owner, .. } = &demand.kind
                 && self.node_index(*owner).is_none()
             {
@@ -151,8 +151,7 @@ impl Scheduler {
                 ActorState::DependenciesUnready | ActorState::Dead => !is_placed,
                 ActorState::Alive => is_placed,
                 ActorState::PendingCreation | ActorState::Restarting => {
-                    let waits = self.demands.iter().any(|demand| demand.kind == DemandKind::Actor(*id));
-                    waits != is_placed
+                    self.demands.lane_of(&Who::Actor(*id)).is_some() != is_placed
                 }
             };
             if !fits_state {
