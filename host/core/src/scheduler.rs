@@ -35,6 +35,7 @@ mod placement;
 mod places;
 mod reclaim;
 mod report;
+mod reserve;
 mod resume;
 mod rooms;
 mod rows;
