@@ -74,6 +74,8 @@ pub struct Ownership {
     dead: IdSet<NodeId>,
     /// Dead nodes whose tokens are void from then on, in the order of their death.
     void: VecDeque<(Millis, NodeId)>,
+    /// Tokens of actors that are about to be created here.
+    lent_early: IdMap<ActorId, borrow::Far>,
     /// Questions of owners about nodes that this one takes for alive.
     questions: Vec<inherit::Question>,
     /// Nodes that are to leave.
@@ -120,6 +122,7 @@ impl Ownership {
             groups: IdMap::default(),
             dead: IdSet::default(),
             void: VecDeque::new(),
+            lent_early: IdMap::default(),
             questions: Vec::new(),
             draining: IdSet::default(),
             hosted: IdMap::default(),

@@ -88,6 +88,8 @@ pub struct Scheduler {
     actors_on: BTreeMap<usize, BTreeSet<ActorId>>,
     /// The cpu of each job's actors and driver, in ten-thousandths.
     cpu_beside_leases: IdMap<JobId, u64>,
+    /// Who watches actors that their owners have yet to register.
+    early_watchers: IdMap<ActorId, (NodeId, Vec<NodeId>)>,
     /// Dead actors in the order of their death, to forget the oldest.
     dead_actors: VecDeque<ActorId>,
     names: HashMap<(Arc<str>, Arc<str>), ActorId>,
@@ -271,7 +273,7 @@ impl Scheduler {
             ToHead::ActorDependenciesReady { actor, inputs, failed } => {
                 self.actor_dependencies(actor, inputs, failed, out);
             }
-            ToHead::ActorWatch { node, actor } => self.actor_watch(node, actor, out),
+            ToHead::ActorWatch { node, actor, owner } => self.actor_watch(node, actor, owner, out),
             ToHead::ActorLookup { owner, request, name, namespace } => {
                 self.actor_lookup(owner, request, &name, &namespace, out);
             }

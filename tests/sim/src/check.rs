@@ -280,7 +280,7 @@ impl World {
                 self.tell_head(ToHead::JobEnded { job, state, exit_code, message });
             }
             (self.scenario.lost, self.scenario.doubled, self.scenario.slow) = (0, 0, 0);
-            for actor in std::mem::take(&mut self.detached) {
+            for actor in self.detached.clone() {
                 self.tell_head(ToHead::ActorKill { actor, no_restart: true });
             }
             if self.leftovers().is_empty() {

@@ -224,7 +224,7 @@ impl World {
         *begun += 1;
         let times = *begun;
         let all: u32 = self.begun.range((task, 0)..=(task, u32::MAX)).map(|(_, times)| *times).sum();
-        if times > 1 || !order.spec.max_retries.allows(all - 1) && all > 1 {
+        if times > 1 || all > 1 && !order.spec.max_retries.allows(all - 2) {
             self.fail(|| format!("call {task} begins {all} times, attempt {attempt} {times} times"));
         }
         let Some(number) = self.submitted.get(&task).copied() else { return };

@@ -240,7 +240,11 @@ impl Links {
                 }
                 Arrived::Packets(data(key, sending, batch))
             }
-            Body::Refused => Arrived::Packets(vec![reconnect(key, sending, &mut self.connections, head)]),
+            Body::Refused => {
+                // With a look at it later, as this greeting can be lost too.
+                self.dirty.insert(key);
+                Arrived::Packets(vec![reconnect(key, sending, &mut self.connections, head)])
+            }
             Body::Fenced if packet.to == Addr::Head => Arrived::Fenced,
             _ => none,
         }

@@ -36,6 +36,12 @@ seeds! {
     seeds_1 100
     seeds_2 200
     seeds_3 300
+    seeds_4 400
+    seeds_5 500
+    seeds_6 600
+    seeds_7 700
+    seeds_8 800
+    seeds_9 900
 }
 
 #[test]
@@ -78,6 +84,8 @@ fn what_seeds_found_stays_mended() {
         (230, "the end of an actor that was asked of a head that was away was never asked again"),
         (241, "a `get` whose values were lost while it waited for others ended as if its time were over"),
         (277, "slots given back before the report of their lease was taken in stayed taken for ever"),
+        (957, "who asked the head for an actor before its owner's word had come was told that it was dead"),
+        (1058, "an actor that was found by its name before its owner had heard that it exists stayed lent for ever"),
         (138, "of two returns with one reference the first went, and with it what the second contained"),
     ];
     for (seed, words) in found {

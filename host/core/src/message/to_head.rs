@@ -155,6 +155,8 @@ pub enum ToHead {
         node: NodeId,
         /// The actor.
         actor: ActorId,
+        /// Its owner.
+        owner: NodeId,
     },
     /// Who has that name?
     ActorLookup {

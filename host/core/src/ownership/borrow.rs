@@ -178,7 +178,7 @@ impl Ownership {
         let mut entry = ActorEntry::new(Arc::clone(spec));
         entry.far = Some(Far::borrowed_from(owner));
         self.actors.insert(spec.id, entry);
-        out.push(Command::to_head(ToHead::ActorWatch { node: self.node, actor: spec.id }));
+        out.push(Command::to_head(ToHead::ActorWatch { node: self.node, actor: spec.id, owner }));
     }
 
     /// A guest got an actor by its name: the owner is told that it is borrowed.
@@ -220,11 +220,14 @@ impl Ownership {
 
     /// Somebody passed a reference to something of ours on.
     pub(super) fn lent(&mut self, id: RefId, from: NodeId, to: NodeId) {
-        if to != self.node
-            && !self.dead.contains(&to)
-            && let Some(far) = self.far_of(id)
-        {
-            far.change(to, from, 1);
+        if to == self.node || self.dead.contains(&to) {
+            return;
+        }
+        match (self.far_of(id), id) {
+            (Some(far), _) => far.change(to, from, 1),
+            // Found by its name before this node has heard that it may have the name.
+            (None, RefId::Actor(actor)) => self.lent_early.entry(actor).or_default().change(to, from, 1),
+            (None, RefId::Object(_)) => {}
         }
     }
 
@@ -234,7 +237,15 @@ impl Ownership {
             for (lender, tokens) in tokens {
                 far.change(from, *lender, -i64::from(*tokens));
             }
-            self.drop_unused(vec![id], out);
+            return self.drop_unused(vec![id], out);
+        }
+        if let RefId::Actor(actor) = id
+            && let Some(far) = self.lent_early.get_mut(&actor)
+        {
+            for (lender, tokens) in tokens {
+                far.change(from, *lender, -i64::from(*tokens));
+            }
+            self.lent_early.retain(|_, far| far.is_borrowed_by_others());
         }
     }
 

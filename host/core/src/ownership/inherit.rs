@@ -92,6 +92,8 @@ impl Ownership {
                 borrowed.push(id);
             }
             self.drop_unused(borrowed, out);
+            self.lent_early.values_mut().for_each(|far| far.forget_borrower(node));
+            self.lent_early.retain(|_, far| far.is_borrowed_by_others());
         }
     }
 

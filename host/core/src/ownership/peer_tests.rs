@@ -108,6 +108,23 @@ fn order(spec: TaskSpec, owner: NodeId) -> Order {
     Order { spec: Arc::new(spec), attempt: 0, inputs: Vec::new(), lease: None, owner }
 }
 
+fn actor_of(creation: TaskSpec) -> ActorSpec {
+    ActorSpec {
+        id: ActorId::from(creation.id),
+        class: Arc::from("Class"),
+        name: None,
+        namespace: Arc::from(""),
+        detached: false,
+        placement: Resources::default(),
+        lifetime: Resources::default(),
+        max_restarts: Retries::AtMost(0),
+        max_task_retries: Retries::AtMost(0),
+        max_pending_calls: None,
+        out_of_order: false,
+        creation: Arc::new(creation),
+    }
+}
+
 /// An object of another task.
 fn object(number: u64) -> ObjectId {
     JobId::numbered(9).driver(0).child(number).output(0)
@@ -268,24 +285,24 @@ fn a_get_whose_values_are_lost_while_it_waits_has_them_made_again() {
 }
 
 #[test]
+fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let id = RefId::Actor(ActorId::from(creation.id));
+    node.hears(OTHER, ToPeer::Lent { id, to: OTHER });
+    node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
+    node.tell(Event::Released(vec![id]));
+    assert!(node.to_head.is_empty(), "somebody has it: {:?}", node.to_head);
+    node.hears(OTHER, ToPeer::Returned { id, tokens: vec![(OTHER, 1)] });
+    assert!(matches!(node.to_head[..], [ToHead::ActorReleased { .. }]), "{:?}", node.to_head);
+}
+
+#[test]
 fn the_end_of_an_actor_is_asked_for_again_of_a_head_that_is_new() {
     let mut node = Node::new();
     let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
     let actor = ActorId::from(creation.id);
-    let spec = ActorSpec {
-        id: actor,
-        class: Arc::from("Class"),
-        name: None,
-        namespace: Arc::from(""),
-        detached: false,
-        placement: Resources::default(),
-        lifetime: Resources::default(),
-        max_restarts: Retries::AtMost(0),
-        max_task_retries: Retries::AtMost(0),
-        max_pending_calls: None,
-        out_of_order: false,
-        creation: Arc::new(creation),
-    };
+    let spec = actor_of(creation);
     node.tell(Event::ActorCreated(Arc::new(spec)));
     node.tell(Event::Released(vec![RefId::Actor(actor)]));
     let report = node.owner.report();

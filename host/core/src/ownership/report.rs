@@ -15,7 +15,8 @@ impl Ownership {
                 continue;
             }
             if self.is_borrowed_actor(*id) {
-                report.push(ToHead::ActorWatch { node: self.node, actor: *id });
+                let owner = self.owner_of(crate::RefId::Actor(*id));
+                report.push(ToHead::ActorWatch { node: self.node, actor: *id, owner });
                 continue;
             }
             let spec = actor.spec();

@@ -78,7 +78,7 @@ impl Scheduler {
         let actor = Actor {
             spec: Arc::clone(&spec),
             owner,
-            watchers: Vec::new(),
+            watchers: self.early_watchers.remove(&spec.id).map(|(_, nodes)| nodes).unwrap_or_default(),
             // Only a report takes the actor that there is without waiting for an answer.
             is_reported: get_if_exists && request.is_none(),
             state: ActorState::DependenciesUnready,
@@ -161,8 +161,16 @@ impl Scheduler {
         self.bury(id, Error::new(error.kind, message).caused_by(error), out);
     }
 
-    pub(super) fn actor_watch(&mut self, node: NodeId, id: ActorId, out: &mut Outbox) {
+    pub(super) fn actor_watch(&mut self, node: NodeId, id: ActorId, owner: NodeId, out: &mut Outbox) {
         if self.is_dead(node) {
+            return;
+        }
+        // What its owner says of it can come later than what others say, as it goes another way.
+        if !self.actors.contains_key(&id) && owner != node && self.node_index(owner).is_some() {
+            let early = self.early_watchers.entry(id).or_insert_with(|| (owner, Vec::new()));
+            if !early.1.contains(&node) {
+                early.1.push(node);
+            }
             return;
         }
         let change = match self.actors.get_mut(&id) {
@@ -179,6 +187,26 @@ impl Scheduler {
             }
         };
         out.push((node, FromHead::ActorChanged { actor: id, change }));
+    }
+
+    /// A node died: what it owned and never registered is dead, and it watches nothing any more.
+    pub(super) fn forget_early_watchers(&mut self, node: NodeId, out: &mut Outbox) {
+        let owned = self.early_watchers.iter().filter(|(_, (owner, _))| *owner == node);
+        let mut orphans: Vec<ActorId> = owned.map(|(id, _)| *id).collect();
+        orphans.sort_unstable();
+        for id in orphans {
+            let Some((_, watchers)) = self.early_watchers.remove(&id) else { continue };
+            let message = format!("actor ({id}) ended with its owner's node {node}; a detached actor would go on");
+            let cause = Error::new(ErrorKind::ActorDied, message);
+            for watcher in watchers {
+                let change = ActorChange::Dead { cause: cause.clone() };
+                out.push((watcher, FromHead::ActorChanged { actor: id, change }));
+            }
+        }
+        self.early_watchers.retain(|_, (_, watchers)| {
+            watchers.retain(|watcher| *watcher != node);
+            !watchers.is_empty()
+        });
     }
 
     /// Tells all who refer to an actor.

@@ -285,12 +285,13 @@ fn who_watches_an_actor_is_told_at_once_and_later() {
     let mut head = pair();
     let spec = placed_actor(1, only_on(A), 0, false);
     live(&mut head, A, &spec);
-    let out = tell(&mut head, ToHead::ActorWatch { node: B, actor: spec.id });
+    let out = tell(&mut head, ToHead::ActorWatch { node: B, actor: spec.id, owner: A });
     assert!(matches!(out.as_slice(), [(B, FromHead::ActorChanged { change: ActorChange::Alive { .. }, .. })]));
     let end = crate::message::ActorEnd::Crashed(Error::new(ErrorKind::WorkerCrashed, "it trapped"));
     let out = tell(&mut head, ToHead::ActorEnded { actor: spec.id, incarnation: 0, end });
     assert_eq!(out.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [A, B]);
-    let unknown = tell(&mut head, ToHead::ActorWatch { node: B, actor: placed_actor(9, only_on(A), 0, false).id });
+    let unknown =
+        tell(&mut head, ToHead::ActorWatch { node: B, actor: placed_actor(9, only_on(A), 0, false).id, owner: C });
     assert!(matches!(unknown.as_slice(), [(B, FromHead::ActorChanged { change: ActorChange::Dead { .. }, .. })]));
 }
 
@@ -396,4 +397,21 @@ fn an_actor_that_is_registered_after_the_end_of_its_job_is_dead() {
     let register = ToHead::ActorRegister { owner: A, request: None, spec, get_if_exists: false };
     let out = messages(tell(&mut head, register));
     assert!(matches!(out[..], [FromHead::ActorChanged { change: ActorChange::Dead { .. }, .. }]), "{out:?}");
+}
+
+#[test]
+fn who_asks_for_an_actor_before_its_owner_has_registered_it_hears_of_it_later() {
+    let mut head = pair();
+    let spec = placed_actor(1, Arc::default(), 0, false);
+    let watch = |actor| ToHead::ActorWatch { node: B, actor, owner: A };
+    assert_eq!(tell(&mut head, watch(spec.id)), []);
+    tell(&mut head, ToHead::ActorRegister { owner: A, request: None, spec: spec.clone(), get_if_exists: false });
+    tell(&mut head, ToHead::ActorDependenciesReady { actor: spec.id, inputs: None, failed: None });
+    let out = tell(&mut head, ToHead::ActorReady { actor: spec.id, incarnation: 0 });
+    assert!(out.iter().any(|(to, message)| *to == B && matches!(message, FromHead::ActorChanged { .. })), "{out:?}");
+    let other = placed_actor(2, Arc::default(), 0, false).id;
+    assert_eq!(tell(&mut head, watch(other)), []);
+    let out = messages(lose(&mut head, A));
+    let is_dead = |message: &FromHead| matches!(message, FromHead::ActorChanged { actor, change: ActorChange::Dead { .. } } if *actor == other);
+    assert!(out.iter().any(is_dead), "{out:?}");
 }

@@ -215,7 +215,7 @@ fn a_restarted_head_finds_actors_where_they_live() {
     tell(&mut head, ToHead::ActorRegister { owner: A, request: None, spec: Arc::clone(&spec), get_if_exists: true });
     let out = tell(&mut head, ToHead::ActorDependenciesReady { actor: spec.id, inputs: None, failed: None });
     assert!(out.is_empty() && free(&head, B) == "{'CPU': 1}", "{out:?}");
-    let out = messages(tell(&mut head, ToHead::ActorWatch { node: A, actor: spec.id }));
+    let out = messages(tell(&mut head, ToHead::ActorWatch { node: A, actor: spec.id, owner: A }));
     let alive = ActorChange::Alive { node: B, incarnation: 4 };
     assert_eq!(out, [FromHead::ActorChanged { actor: spec.id, change: alive }]);
 }

@@ -133,6 +133,7 @@ impl Scheduler {
         if let Some(index) = index {
             self.lose_bundles(index, out);
         }
+        self.forget_early_watchers(id, out);
         self.fail_jobs_on(id, why, now, out);
         self.end_actors_owned_by(id, why, out);
         self.restart_displaced(lost, id, why, out);
