@@ -5,11 +5,13 @@
 //! run      `run("behave").args(["scenario"]).num_cpus(2).output()`
 //! running  a run in the background, asked and steered from outside
 //! cluster  a cluster inside the test, for several jobs in one
+//! bench    what the benchmarks measure
 //! patience `eventually(…)`: the only way that a test waits
 //! ```
 //!
 //! A process that does not end in time is killed, and the test fails with what it has printed.
 
+pub mod bench;
 mod cluster;
 mod patience;
 mod place;

@@ -14,8 +14,10 @@ use crate::parse::{self, DirGrant};
 use crate::serve::ServeSettings;
 
 mod cluster;
+mod microbenchmark;
 
 pub use cluster::{DrainSettings, JobCommand, JobSettings, SubmitSettings};
+pub use microbenchmark::MicrobenchmarkSettings;
 
 /// A command with everything settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +42,8 @@ pub enum Settings {
     Get(GetSettings),
     /// `rayw summary`.
     Summary(SummarySettings),
+    /// `rayw microbenchmark`.
+    Microbenchmark(MicrobenchmarkSettings),
     /// `rayw version`.
     Version,
 }
@@ -197,6 +201,7 @@ impl Settings {
                 format: settle(args.format, Format::Table),
                 session: session(args.session, environment),
             }),
+            Command::Microbenchmark(args) => Self::Microbenchmark(microbenchmark::microbenchmark(args)?),
             Command::Version => Self::Version,
         })
     }

@@ -340,3 +340,13 @@ fn a_call_takes_no_arguments_of_a_driver() {
     For more information, try '--help'.
     ");
 }
+
+#[test]
+fn help_of_microbenchmark() {
+    insta::assert_snapshot!(help("microbenchmark"), @r"");
+}
+
+#[test]
+fn a_scale_makes_smaller_only() {
+    insta::assert_snapshot!(refused(&["microbenchmark", "--scale", "2"]), @r"");
+}
