@@ -106,7 +106,18 @@ fn print_row(row: &Row) {
     ];
     let cells = cells.map(|cell| format!("{cell:>11}")).concat();
     let comma = if row.ceiling_is.is_empty() { "" } else { ", " };
-    println!("{:<52}{cells}  {}{comma}{}", row.name, row.unit, row.ceiling_is);
+    println!("{:<52}{cells}  {}{comma}{}{}", row.name, row.unit, row.ceiling_is, latency(row));
+}
+
+/// What one takes, for rows that go one by one.
+fn latency(row: &Row) -> String {
+    let micros = |mean: f64| 1e6 / mean;
+    match &row.ceiling {
+        Some(ceiling) if row.name.ends_with(" sync") => {
+            format!(": one takes {:.1} µs against {:.1} µs", micros(row.rayw.mean()), micros(ceiling.mean()))
+        }
+        _ => String::new(),
+    }
 }
 
 fn print_curve(curve: &Curve) {
