@@ -5,6 +5,7 @@
 //! run      `run("behave").args(["scenario"]).num_cpus(2).output()`
 //! running  a run in the background, asked and steered from outside
 //! cluster  a cluster inside the test, for several jobs in one
+//! home     heads and nodes in the background, found by their sessions
 //! bench    what the benchmarks measure
 //! patience `eventually(…)`: the only way that a test waits
 //! ```
@@ -13,13 +14,15 @@
 
 pub mod bench;
 mod cluster;
+mod home;
 mod patience;
 mod place;
 mod run;
 mod running;
 
 pub use cluster::{Job, TestCluster, cluster};
+pub use home::Home;
 pub use patience::{PATIENCE, eventually};
 pub use place::{guest, program, workspace};
 pub use run::{Output, Run, command, run, run_app};
-pub use running::Running;
+pub use running::{Running, kill};

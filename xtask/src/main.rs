@@ -5,6 +5,7 @@
 //! cargo xtask demo               run the three programs of the memo
 //! cargo xtask test [-- ARGS]     every test there is
 //! cargo xtask bench [--vs-ray …]  the benchmarks
+//! cargo xtask sim [--seeds N]     simulated clusters from seeds
 //! cargo xtask check              formatting, lints, documentation, licences
 //! ```
 //!
@@ -16,6 +17,7 @@ mod command;
 mod demo;
 mod guests;
 mod printer;
+mod sim;
 mod test;
 mod toolchain;
 mod tree;
@@ -72,6 +74,12 @@ enum Action {
         /// Only rows with one of these in their name.
         rows: Vec<String>,
     },
+    /// Run simulated clusters from seeds: `--seeds N`, `--from S`, `--trace` to tell what happens under one.
+    Sim {
+        /// Passed on to the simulation.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Check formatting, lints, documentation and dependencies.
     Check,
 }
@@ -92,6 +100,7 @@ fn main() -> ExitCode {
             };
             bench::run(suite, &rows, rounds)
         }
+        Action::Sim { args } => sim::run(&args),
         Action::Check => check::run(),
     };
     match done {

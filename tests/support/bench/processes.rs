@@ -123,7 +123,8 @@ impl Processes {
     fn start(cpus: &[f64], resources: impl Fn(usize) -> Vec<(String, f64)>) -> Self {
         let folder = TempDir::new().expect("a folder can be made");
         // What must survive the nodes asks for the head's resource: the driver, and an actor of its own.
-        let head = command(["start", "--head", "--port", "0", "--num-cpus", "0", "--resources", r#"{"head":2}"#]);
+        let head =
+            command(["start", "--head", "--block", "--port", "0", "--num-cpus", "0", "--resources", r#"{"head":2}"#]);
         let head = head.flag("--dir", folder.path().join("head")).start();
         let address = eventually("the head's address", || {
             let said = head.so_far().stdout;
@@ -142,7 +143,7 @@ impl Processes {
         let name = format!("node-{}", self.started);
         let resources: serde_json::Map<_, _> =
             resources.iter().map(|(name, amount)| (name.clone(), Value::from(*amount))).collect();
-        let node = command(["start", "--address", &self.address, "--node-name", &name])
+        let node = command(["start", "--block", "--address", &self.address, "--node-name", &name])
             .flag("--num-cpus", cpus.to_string())
             .flag("--object-store-memory", "4GiB")
             .flag("--resources", Value::from(resources).to_string())
