@@ -18,6 +18,8 @@ mod death;
 mod event;
 mod foreign;
 mod group;
+#[cfg(test)]
+mod group_tests;
 mod lease;
 mod lineage;
 mod object;
@@ -34,11 +36,10 @@ use std::collections::{HashMap, VecDeque};
 pub use command::{Command, Found, Input, Order, Stored, WaitResult};
 pub use event::{Event, LostCopy, Outcome, Output, WaitFor, WaiterId};
 
-pub use group::GroupView;
 pub use rows::TaskSnapshot;
 
 use crate::message::{Shape, ToPeer};
-use crate::{ActorId, GroupId, IdMap, IdSet, LeaseId, Millis, NodeId, ObjectId, TaskId};
+use crate::{ActorId, IdMap, IdSet, LeaseId, Millis, NodeId, ObjectId, TaskId};
 
 /// The owner's machine of one node.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ pub struct Ownership {
     /// Work that other nodes own and this one runs.
     foreign: IdMap<TaskId, foreign::Foreign>,
     lineage: lineage::Lineage,
-    groups: IdMap<GroupId, group::GroupEntry>,
+    groups: group::Groups,
     /// Nodes that will never be heard again.
     dead: IdSet<NodeId>,
 }
@@ -96,7 +97,7 @@ impl Ownership {
             tally: Tally::default(),
             foreign: IdMap::default(),
             lineage: lineage::Lineage::default(),
-            groups: IdMap::default(),
+            groups: group::Groups::default(),
             dead: IdSet::default(),
         }
     }

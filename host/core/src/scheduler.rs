@@ -17,6 +17,8 @@ mod cluster_tests;
 mod drain;
 mod fair;
 #[cfg(test)]
+mod group_laws;
+#[cfg(test)]
 mod group_tests;
 mod groups;
 mod jobs;
@@ -39,7 +41,7 @@ use crate::{
     Labels, LeaseId, Millis, NodeId, Resources, Value,
 };
 
-pub use bundles::{BundleNode, plan};
+pub use bundles::{BundleNode, BundleWish, plan};
 pub use placement::{NodeLoad, place};
 use spot::Spot;
 
@@ -258,6 +260,7 @@ impl Scheduler {
             ToHead::GroupLookup { owner, request, name, namespace } => {
                 self.group_lookup(owner, request, &name, &namespace, out);
             }
+            ToHead::GroupDescribe { owner, request, group } => self.group_describe(owner, request, group, out),
             ToHead::GroupWatch { node, group } => self.group_watch(node, group, out),
             ToHead::GroupRemove { group } => self.group_remove(group, "it was removed", out),
             ToHead::LeaseHeld { lease, owner, shape, node, slots, parked } => {

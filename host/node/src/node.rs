@@ -22,6 +22,7 @@ use crate::fetch::Fetches;
 use crate::job::{JobArrivals, JobRun};
 use crate::network::Network;
 use crate::output::OutputSink;
+use crate::question::Questions;
 use crate::reuse::ReusePool;
 use crate::worker::Stopper;
 
@@ -90,7 +91,7 @@ pub(crate) struct State {
     pub(crate) running: IdMap<TaskId, Run>,
     pub(crate) mailboxes: IdMap<ActorId, Mailbox>,
     /// Questions to the head that are open; said again to a head that is new.
-    pub(crate) asked: HashMap<RequestId, (ToHead, Asker)>,
+    pub(crate) asked: Questions,
     /// Constructors that another node was asked for.
     pub(crate) constructors: HashMap<(ActorId, u32), oneshot::Sender<Result<Order, Error>>>,
     /// Calls of other nodes that came too late for a life of an actor.
@@ -99,9 +100,6 @@ pub(crate) struct State {
 
 /// A driver that runs here, and what ends it.
 pub(crate) type Driver = (Arc<JobSpec>, Arc<Stopper>);
-
-/// Who waits for an answer of the head.
-pub(crate) type Asker = oneshot::Sender<Result<(Arc<ActorSpec>, NodeId), Error>>;
 
 /// A task that a worker has.
 pub(crate) enum Run {
@@ -146,7 +144,7 @@ impl Node {
                 next_waiter: 0,
                 running: IdMap::default(),
                 mailboxes: IdMap::default(),
-                asked: HashMap::new(),
+                asked: Questions::default(),
                 constructors: HashMap::new(),
                 dropped: Vec::new(),
             }),
@@ -319,14 +317,8 @@ impl Node {
 
     pub(crate) fn deliver_message(self: &Arc<Self>, message: FromHead) {
         match message {
-            // Nobody may be waiting any more; then the answer is not needed.
-            FromHead::ActorFound { request, result } => {
-                if let Some((_, asker)) = self.lock().asked.remove(&request) {
-                    let _ = asker.send(result);
-                }
-            }
-            // Guests cannot ask for groups yet.
-            FromHead::GroupFound { .. } => {}
+            FromHead::ActorFound { request, result } => self.lock().asked.actor_found(request, result),
+            FromHead::GroupFound { request, result } => self.lock().asked.group_found(request, result),
             FromHead::ActorStart { spec, owner, incarnation, inputs } => {
                 self.start_actor(spec, owner, incarnation, inputs);
             }
@@ -385,7 +377,7 @@ impl Node {
             for question in self.jobs_asked() {
                 self.head.send(question);
             }
-            for (question, _) in state.asked.values() {
+            for question in state.asked.open() {
                 self.head.send(question.clone());
             }
             self.head.send(ToHead::ReportEnded { node: self.id });

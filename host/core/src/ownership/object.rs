@@ -118,6 +118,7 @@ impl Ownership {
                     *actor.count_of(which) += 1;
                 }
             }
+            RefId::Group(_) => {}
         }
     }
 
@@ -126,6 +127,7 @@ impl Ownership {
         let mut work = vec![(id, which)];
         while let Some((id, which)) = work.pop() {
             match id {
+                RefId::Group(_) => {}
                 RefId::Actor(id) => {
                     if let Some(actor) = self.actors.get_mut(&id) {
                         let count = actor.count_of(which);
@@ -175,7 +177,11 @@ impl Ownership {
             };
         }
         if object.is_pending() && !is_borrowed {
-            return Vec::new();
+            if !id.is_put() {
+                return Vec::new();
+            }
+            // No task makes it: it waits for a placement group, and nobody waits for it any more.
+            self.group_not_awaited(id);
         }
         let Some(mut object) = self.objects.remove(&id) else { return Vec::new() };
         let fetched = object.far.as_ref().is_some_and(|far| far.fetched);

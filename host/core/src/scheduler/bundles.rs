@@ -1,10 +1,21 @@
 //! Where the bundles of a group go: a pure function over dense slices, all or nothing.
 
-use crate::{GroupStrategy, Resources};
+use crate::{GroupStrategy, LabelSelector, Labels, Resources};
+
+/// A bundle that wants a node.
+#[derive(Debug, Clone, Copy)]
+pub struct BundleWish<'a> {
+    /// What it reserves.
+    pub resources: &'a Resources,
+    /// Labels that its node must have.
+    pub selector: &'a LabelSelector,
+}
 
 /// A node that could take bundles.
 #[derive(Debug, Clone)]
-pub struct BundleNode {
+pub struct BundleNode<'a> {
+    /// Its labels.
+    pub labels: &'a Labels,
     /// What it has for them.
     pub room: Resources,
     /// Whether it has a bundle of the group already.
@@ -13,14 +24,14 @@ pub struct BundleNode {
 
 /// The node of each bundle, as indices into `nodes`, or `None` when not all of them fit.
 #[must_use]
-pub fn plan(strategy: GroupStrategy, bundles: &[&Resources], nodes: &[BundleNode]) -> Option<Vec<usize>> {
+pub fn plan(strategy: GroupStrategy, bundles: &[BundleWish<'_>], nodes: &[BundleNode<'_>]) -> Option<Vec<usize>> {
     // The largest first, as in Ray's `bundle_scheduling_policy.cc`: small ones fill the gaps.
     let mut order: Vec<usize> = (0..bundles.len()).collect();
     let size = |bundle: &Resources| {
         let custom = bundle.custom().fold(0_u64, |sum, (_, amount)| sum.saturating_add(amount.0));
         std::cmp::Reverse((custom, bundle.memory, bundle.cpu))
     };
-    order.sort_by_key(|index| size(bundles[*index]));
+    order.sort_by_key(|index| size(bundles[*index].resources));
     let mut plan = vec![0; bundles.len()];
     match strategy {
         GroupStrategy::Pack => pack(&order, bundles, nodes, false, &mut plan)?,
@@ -32,12 +43,18 @@ pub fn plan(strategy: GroupStrategy, bundles: &[&Resources], nodes: &[BundleNode
 }
 
 /// The node that can take most of what is left takes it, and so on.
-fn pack(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], on_one: bool, plan: &mut [usize]) -> Option<()> {
+fn pack(
+    order: &[usize],
+    bundles: &[BundleWish<'_>],
+    nodes: &[BundleNode<'_>],
+    on_one: bool,
+    plan: &mut [usize],
+) -> Option<()> {
     let mut left = order.to_vec();
     let mut is_open = vec![true; nodes.len()];
     while !left.is_empty() {
         let open = (0..nodes.len()).filter(|node| is_open[*node]);
-        let taken = open.map(|node| (node, fill(&left, bundles, &nodes[node].room)));
+        let taken = open.map(|node| (node, fill(&left, bundles, &nodes[node])));
         // The first of those that take most; one in use already wins a tie.
         let (node, taken) =
             taken.max_by_key(|(node, taken)| (taken.len(), nodes[*node].is_used, std::cmp::Reverse(*node)))?;
@@ -51,13 +68,14 @@ fn pack(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], on_one: b
     Some(())
 }
 
-/// Those of the bundles that fit into the room together, taken in order.
-fn fill(order: &[usize], bundles: &[&Resources], room: &Resources) -> Vec<usize> {
-    let mut room = room.clone();
+/// Those of the bundles that fit on the node together, taken in order.
+fn fill(order: &[usize], bundles: &[BundleWish<'_>], node: &BundleNode<'_>) -> Vec<usize> {
+    let mut room = node.room.clone();
     let mut taken = Vec::new();
     for bundle in order {
-        if room.fits(bundles[*bundle]) > 0 {
-            room.take(bundles[*bundle], 1);
+        let wish = bundles[*bundle];
+        if room.fits(wish.resources) > 0 && wish.selector.matches(node.labels) {
+            room.take(wish.resources, 1);
             taken.push(*bundle);
         }
     }
@@ -65,14 +83,16 @@ fn fill(order: &[usize], bundles: &[&Resources], room: &Resources) -> Vec<usize>
 }
 
 /// Each on the roomiest node that has none yet; where there is no such node, on one that has.
-fn spread(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], plan: &mut [usize]) -> Option<()> {
+fn spread(order: &[usize], bundles: &[BundleWish<'_>], nodes: &[BundleNode<'_>], plan: &mut [usize]) -> Option<()> {
     let mut rooms: Vec<Resources> = nodes.iter().map(|node| node.room.clone()).collect();
     let mut counts: Vec<usize> = nodes.iter().map(|node| usize::from(node.is_used)).collect();
     for bundle in order {
-        let fitting = (0..nodes.len()).filter(|node| rooms[*node].fits(bundles[*bundle]) > 0);
+        let wish = bundles[*bundle];
+        let fitting = (0..nodes.len())
+            .filter(|node| rooms[*node].fits(wish.resources) > 0 && wish.selector.matches(nodes[*node].labels));
         let roomiest = |node: &usize| std::cmp::Reverse((rooms[*node].cpu, rooms[*node].memory));
         let node = fitting.min_by_key(|node| (counts[*node], roomiest(node)))?;
-        rooms[node].take(bundles[*bundle], 1);
+        rooms[node].take(wish.resources, 1);
         counts[node] += 1;
         plan[*bundle] = node;
     }
@@ -80,7 +100,12 @@ fn spread(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], plan: &
 }
 
 /// Each on a node of its own: a matching by augmenting paths (Kuhn 1955), so that it is found when there is one.
-fn match_nodes(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], plan: &mut [usize]) -> Option<()> {
+fn match_nodes(
+    order: &[usize],
+    bundles: &[BundleWish<'_>],
+    nodes: &[BundleNode<'_>],
+    plan: &mut [usize],
+) -> Option<()> {
     let mut holder: Vec<Option<usize>> = vec![None; nodes.len()];
     for bundle in order {
         let mut seen = vec![false; nodes.len()];
@@ -99,13 +124,15 @@ fn match_nodes(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], pl
 /// Finds a node for a bundle, moving others if need be. As deep as there are nodes at most.
 fn augment(
     bundle: usize,
-    bundles: &[&Resources],
-    nodes: &[BundleNode],
+    bundles: &[BundleWish<'_>],
+    nodes: &[BundleNode<'_>],
     holder: &mut [Option<usize>],
     seen: &mut [bool],
 ) -> bool {
     for node in 0..nodes.len() {
-        if seen[node] || nodes[node].is_used || nodes[node].room.fits(bundles[bundle]) == 0 {
+        let (wish, of) = (bundles[bundle], &nodes[node]);
+        let can_hold = of.room.fits(wish.resources) > 0 && wish.selector.matches(of.labels);
+        if seen[node] || of.is_used || !can_hold {
             continue;
         }
         seen[node] = true;

@@ -2,13 +2,35 @@
 
 use std::sync::Arc;
 
-use super::bundles::{BundleNode, plan};
-use super::spot::{Refusal, Spot};
+use super::bundles::{BundleNode, BundleWish, plan};
+use super::spot::{Refusal, Spot, Wish};
 use super::{Bundle, DemandKind, Group, NodeLife, Outbox, Scheduler};
 use crate::message::{FromHead, RequestId};
 use crate::{
-    ActorId, ActorState, Error, ErrorKind, GroupId, GroupSpec, GroupState, JobId, NodeId, Resources, TaskId, limits,
+    ActorId, ActorState, Error, ErrorKind, GroupId, GroupSpec, GroupState, GroupStatus, GroupStrategy, JobId, NodeId,
+    Resources, TaskId, limits,
 };
+
+impl Group {
+    fn status(&self, head: &Scheduler) -> GroupStatus {
+        GroupStatus { spec: Arc::clone(&self.spec), state: self.state, nodes: self.nodes(head), why: self.why.clone() }
+    }
+
+    fn nodes(&self, head: &Scheduler) -> Vec<Option<NodeId>> {
+        self.bundles.iter().map(|bundle| bundle.as_ref().map(|bundle| head.nodes[bundle.node].id)).collect()
+    }
+
+    /// Its bundles without a node: their indices, and what they want.
+    fn missing(&self) -> (Vec<usize>, Vec<BundleWish<'_>>) {
+        let places = self.spec.bundles.iter().zip(&self.bundles).enumerate();
+        places
+            .filter(|(_, (_, place))| place.is_none())
+            .map(|(index, (wanted, _))| {
+                (index, BundleWish { resources: &wanted.resources, selector: &wanted.selector })
+            })
+            .unzip()
+    }
+}
 
 impl Scheduler {
     pub(super) fn group_create(&mut self, owner: NodeId, request: RequestId, spec: Arc<GroupSpec>, out: &mut Outbox) {
@@ -19,12 +41,12 @@ impl Scheduler {
         out.push((owner, FromHead::GroupFound { request, result }));
     }
 
-    fn register_group(&mut self, spec: Arc<GroupSpec>) -> Result<Arc<GroupSpec>, Error> {
+    fn register_group(&mut self, spec: Arc<GroupSpec>) -> Result<GroupStatus, Error> {
         let id = spec.id;
         if let Some(known) = self.groups.get(&id) {
-            return Ok(Arc::clone(&known.spec));
+            return Ok(known.status(self));
         }
-        check(&spec)?;
+        spec.check()?;
         if let Some(name) = &spec.name {
             let key = (Arc::clone(&spec.namespace), Arc::clone(name));
             if self.group_names.contains_key(&key) {
@@ -37,16 +59,11 @@ impl Scheduler {
             self.group_names.insert(key, id);
         }
         let bundles = spec.bundles.iter().map(|_| None).collect();
-        let group = Group {
-            spec: Arc::clone(&spec),
-            state: GroupState::Pending,
-            bundles,
-            watchers: Vec::new(),
-            why: String::new(),
-        };
+        let group = Group { spec, state: GroupState::Pending, bundles, watchers: Vec::new(), why: String::new() };
+        let status = group.status(self);
         self.groups.insert(id, group);
         self.demands.push_back(DemandKind::Group(id).waits());
-        Ok(spec)
+        Ok(status)
     }
 
     pub(super) fn group_lookup(
@@ -59,10 +76,15 @@ impl Scheduler {
     ) {
         let key = (Arc::from(namespace), Arc::from(name));
         let found = self.group_names.get(&key).and_then(|id| self.groups.get(id));
-        let result = found.map(|group| Arc::clone(&group.spec)).ok_or_else(|| {
+        let result = found.map(|group| group.status(self)).ok_or_else(|| {
             let message = format!("no placement group named `{name}` in namespace `{namespace}`: create one first");
             Error::new(ErrorKind::InvalidArgument, message)
         });
+        out.push((owner, FromHead::GroupFound { request, result }));
+    }
+
+    pub(super) fn group_describe(&self, owner: NodeId, request: RequestId, id: GroupId, out: &mut Outbox) {
+        let result = self.groups.get(&id).map(|group| group.status(self)).ok_or_else(|| self.removed(id));
         out.push((owner, FromHead::GroupFound { request, result }));
     }
 
@@ -83,15 +105,14 @@ impl Scheduler {
             group: id,
             state: GroupState::Removed,
             nodes: Vec::new(),
-            why: "there is no such placement group any more".to_owned(),
+            why: NO_SUCH_GROUP.to_owned(),
         };
         out.push((node, message.unwrap_or_else(gone)));
     }
 
     fn group_change(&self, id: GroupId) -> Option<FromHead> {
         let group = self.groups.get(&id)?;
-        let nodes = group.bundles.iter().map(|bundle| bundle.as_ref().map(|bundle| self.nodes[bundle.node].id));
-        Some(FromHead::GroupChanged { group: id, state: group.state, nodes: nodes.collect(), why: group.why.clone() })
+        Some(FromHead::GroupChanged { group: id, state: group.state, nodes: group.nodes(self), why: group.why.clone() })
     }
 
     fn tell_group(&self, id: GroupId, out: &mut Outbox) {
@@ -112,15 +133,14 @@ impl Scheduler {
             return Ok(true);
         };
         let spec = Arc::clone(&group.spec);
-        let missing: Vec<usize> = (0..spec.bundles.len()).filter(|index| group.bundles[*index].is_none()).collect();
-        let wanted: Vec<&Resources> = missing.iter().map(|index| &spec.bundles[*index]).collect();
+        let (missing, wanted) = group.missing();
         let (indices, nodes) = self.bundle_nodes(group, |node| node.available.clone());
         let Some(plan) = plan(spec.strategy, &wanted, &nodes) else {
             return Err(self.group_refusal(group, &wanted));
         };
         for (bundle, node) in missing.into_iter().zip(plan) {
             let node = indices[node];
-            let reserved = &spec.bundles[bundle];
+            let reserved = &spec.bundles[bundle].resources;
             self.nodes[node].available.take(reserved, 1);
             if let Some(group) = self.groups.get_mut(&id) {
                 group.bundles[bundle] = Some(Bundle { node, available: reserved.clone() });
@@ -135,29 +155,40 @@ impl Scheduler {
     }
 
     /// Nodes that may take bundles of a group: their indices, and what `room` says that they have.
-    fn bundle_nodes(&self, group: &Group, room: impl Fn(&super::Node) -> Resources) -> (Vec<usize>, Vec<BundleNode>) {
-        let open = self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.life == NodeLife::Alive && group.spec.selector.matches(&node.labels));
+    fn bundle_nodes(
+        &self,
+        group: &Group,
+        room: impl Fn(&super::Node) -> Resources,
+    ) -> (Vec<usize>, Vec<BundleNode<'_>>) {
+        let open = self.nodes.iter().enumerate().filter(|(_, node)| node.life == NodeLife::Alive);
         open.map(|(index, node)| {
             let is_used = group.bundles.iter().flatten().any(|bundle| bundle.node == index);
-            (index, BundleNode { room: room(node), is_used })
+            (index, BundleNode { labels: &node.labels, room: room(node), is_used })
         })
         .unzip()
     }
 
-    fn group_refusal(&self, group: &Group, wanted: &[&Resources]) -> Refusal {
-        let words: Vec<String> = wanted.iter().take(3).map(|bundle| bundle.to_string()).collect();
-        let more = if wanted.len() > words.len() { ", …" } else { "" };
-        let wish = format!("{}{more} ({})", words.join(", "), group.spec.strategy.name());
+    fn group_refusal(&self, group: &Group, wanted: &[BundleWish<'_>]) -> Refusal {
+        let wish = in_words(group, wanted);
         let (_, nodes) = self.bundle_nodes(group, |node| node.total.clone());
         if plan(group.spec.strategy, wanted, &nodes).is_some() {
-            Refusal::Busy(format!("the nodes have not enough free for the bundles {wish}"))
-        } else {
-            Refusal::Infeasible(format!("infeasible: no nodes could hold the bundles {wish}"))
+            return Refusal::Busy(format!("the nodes have not enough free for the bundles {wish}"));
         }
+        let free = nodes.iter().filter(|node| !node.is_used).count();
+        Refusal::Infeasible(match group.spec.strategy {
+            GroupStrategy::StrictSpread if free < wanted.len() => {
+                let (nodes, more) = (if free == 1 { "node" } else { "nodes" }, wanted.len() - free);
+                format!(
+                    "infeasible: each of the bundles {wish} wants a node of its own, and there are only {free} {nodes} \
+                     for {} bundles: start {more} more",
+                    wanted.len()
+                )
+            }
+            GroupStrategy::StrictPack => format!("infeasible: no node could hold all of the bundles {wish} together"),
+            GroupStrategy::Pack | GroupStrategy::Spread | GroupStrategy::StrictSpread => {
+                format!("infeasible: no nodes could hold the bundles {wish}")
+            }
+        })
     }
 
     /// What a group still wants, and where it could be made free.
@@ -166,7 +197,7 @@ impl Scheduler {
         let mut need = Resources::default();
         for (bundle, place) in group.spec.bundles.iter().zip(&group.bundles) {
             if place.is_none() {
-                need.give(bundle, 1);
+                need.give(&bundle.resources, 1);
             }
         }
         let (indices, _) = self.bundle_nodes(group, |_| Resources::default());
@@ -174,39 +205,45 @@ impl Scheduler {
     }
 
     /// The bundles that could hold a piece of work.
-    pub(super) fn group_spots(
-        &self,
-        id: GroupId,
-        bundle: Option<u32>,
-        wants: &[&Resources],
-    ) -> Result<Vec<Spot>, Refusal> {
+    pub(super) fn group_spots(&self, id: GroupId, bundle: Option<u32>, wish: &Wish<'_>) -> Result<Vec<Spot>, Refusal> {
         let Some(group) = self.groups.get(&id).filter(|group| group.state != GroupState::Removed) else {
-            return Err(Refusal::Never(removed(id)));
+            return Err(Refusal::Never(self.removed(id)));
         };
-        let mut large_enough = Vec::new();
-        for (index, reserved) in group.spec.bundles.iter().enumerate() {
-            let index = u32::try_from(index).unwrap_or(u32::MAX);
-            if bundle.is_none_or(|wanted| wanted == index) && wants.iter().all(|want| reserved.fits(want) > 0) {
-                large_enough.push(index);
-            }
+        let count = group.spec.bundles.len();
+        if let Some(index) = bundle.filter(|index| *index as usize >= count) {
+            let message = format!("{} has no bundle {index}: its bundles are 0 to {}", group.spec, count - 1);
+            return Err(Refusal::Never(Error::new(ErrorKind::InvalidArgument, message)));
         }
+        let holds = |reserved: &Resources| reserved.fits(wish.footprint) > 0 && reserved.fits(wish.need) > 0;
+        let large_enough: Vec<(u32, Option<usize>)> = (0_u32..)
+            .zip(group.spec.bundles.iter().zip(&group.bundles))
+            .filter(|(index, (spec, _))| bundle.is_none_or(|wanted| wanted == *index) && holds(&spec.resources))
+            .map(|(index, (_, place))| (index, place.as_ref().map(|place| place.node)))
+            .collect();
         if large_enough.is_empty() {
-            let wanted = wants.first().map(|want| want.to_string()).unwrap_or_default();
             let which = bundle.map_or_else(|| "no bundle".to_owned(), |index| format!("not bundle {index}"));
-            let message = format!("{which} of placement group `{id}` can hold {wanted}: ask for less, or reserve more");
+            let wanted = wish.footprint;
+            let message =
+                format!("{which} of {} can hold {wanted}: ask for less, or reserve more in one bundle", group.spec);
             return Err(Refusal::Never(Error::new(ErrorKind::Unschedulable, message)));
         }
-        let spots: Vec<Spot> = large_enough
+        let placed: Vec<Spot> = large_enough
             .into_iter()
-            .filter_map(|index| {
-                let node = group.bundles.get(index as usize)?.as_ref()?.node;
-                (self.nodes[node].life == NodeLife::Alive).then_some(Spot { node, bundle: Some((id, index)) })
-            })
+            .filter_map(|(index, node)| Some(Spot { node: node?, bundle: Some((id, index)) }))
+            .filter(|spot| self.nodes[spot.node].life == NodeLife::Alive)
             .collect();
-        if spots.is_empty() {
-            return Err(Refusal::Busy(format!("placement group `{id}` is {}: {}", group.state.name(), group.why)));
+        if placed.is_empty() {
+            let why = if group.why.is_empty() { "the nodes of its bundles take no new work" } else { &group.why };
+            return Err(Refusal::Busy(format!("{} is {}: {why}", group.spec, group.state.name())));
         }
-        Ok(spots)
+        let selector = &wish.placement.selector;
+        let labelled: Vec<Spot> =
+            placed.into_iter().filter(|spot| selector.matches(&self.nodes[spot.node].labels)).collect();
+        if labelled.is_empty() {
+            let why = format!("infeasible: no bundle of {} is on a node with the labels {selector}", group.spec);
+            return Err(Refusal::Infeasible(why));
+        }
+        Ok(labelled)
     }
 
     pub(super) fn bundle(&self, (group, index): (GroupId, u32)) -> Option<&Bundle> {
@@ -223,15 +260,20 @@ impl Scheduler {
         if let Some(name) = &group.spec.name {
             self.group_names.remove(&(Arc::clone(&group.spec.namespace), Arc::clone(name)));
         }
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.state = GroupState::Removed;
+            group.why = why.to_owned();
+        }
+        let removed = Error::group_removed(id, why);
         let is_in = |spot: Spot| spot.bundle.is_some_and(|(group, _)| group == id);
         let mut dropped = self.drop_leases(|lease| is_in(lease.spot));
         dropped.sort_by_key(|(id, _)| *id);
         let mut told = Vec::new();
         for (lease, known) in dropped {
-            out.push((known.owner, FromHead::LeaseRevoked { lease, error: removed(id) }));
+            out.push((known.owner, FromHead::LeaseRevoked { lease, error: removed.clone() }));
             // What waits for the shape would wait for ever: nobody asks for it while it has a lease.
             if !told.contains(&(known.owner, known.shape.clone())) {
-                out.push((known.owner, FromHead::ShapeFailed { shape: known.shape.clone(), error: removed(id) }));
+                out.push((known.owner, FromHead::ShapeFailed { shape: known.shape.clone(), error: removed.clone() }));
                 told.push((known.owner, known.shape));
             }
         }
@@ -243,15 +285,11 @@ impl Scheduler {
             .collect();
         within.sort_unstable();
         for actor in within {
-            self.stop_actor(actor, false, removed(id), false, out);
+            self.stop_actor(actor, false, removed.clone(), false, out);
         }
         // Demands that name the group are refused when the line is served next.
         self.demands.retain(|demand| demand.kind != DemandKind::Group(id));
         self.release_bundles(id);
-        if let Some(group) = self.groups.get_mut(&id) {
-            group.state = GroupState::Removed;
-            group.why = why.to_owned();
-        }
         self.tell_group(id, out);
         if let Some(group) = self.groups.get_mut(&id) {
             group.watchers.clear();
@@ -264,13 +302,17 @@ impl Scheduler {
         }
     }
 
+    fn removed(&self, id: GroupId) -> Error {
+        Error::group_removed(id, self.groups.get(&id).map_or(NO_SUCH_GROUP, |group| &group.why))
+    }
+
     fn release_bundles(&mut self, id: GroupId) {
         let Some(group) = self.groups.get_mut(&id) else { return };
         for (bundle, reserved) in group.bundles.iter_mut().zip(&group.spec.bundles) {
             if let Some(bundle) = bundle.take()
                 && !self.nodes[bundle.node].is_dead()
             {
-                self.nodes[bundle.node].available.give(reserved, 1);
+                self.nodes[bundle.node].available.give(&reserved.resources, 1);
             }
         }
     }
@@ -327,23 +369,24 @@ impl Scheduler {
     }
 }
 
+/// Said of a group that was forgotten long after its end, and of one that never was.
+const NO_SUCH_GROUP: &str = "there is no such placement group any more";
+
 fn actor_of(creator: TaskId) -> ActorId {
     ActorId::from(creator)
 }
 
-fn removed(id: GroupId) -> Error {
-    let message = format!("placement group `{id}` was removed: create another one");
-    Error::new(ErrorKind::PlacementGroupRemoved, message)
-}
-
-fn check(spec: &GroupSpec) -> Result<(), Error> {
-    let fail = |kind, why: String| Err(Error::new(kind, format!("placement group `{}`: {why}", spec.id)));
-    if spec.bundles.is_empty() || spec.bundles.iter().any(Resources::is_empty) {
-        return fail(ErrorKind::InvalidArgument, "a bundle is empty: give each at least one resource".to_owned());
-    }
-    if spec.bundles.len() > limits::BUNDLES_MAX {
-        let why = format!("{} bundles; at most {} are allowed", spec.bundles.len(), limits::BUNDLES_MAX);
-        return fail(ErrorKind::LimitExceeded, why);
-    }
-    Ok(())
+/// What is wanted, in words: `{'CPU': 1}, {'CPU': 2}, … (PACK)`.
+fn in_words(group: &Group, wanted: &[BundleWish<'_>]) -> String {
+    const SHOWN: usize = 3;
+    let words: Vec<String> = wanted
+        .iter()
+        .take(SHOWN)
+        .map(|bundle| match bundle.selector.is_empty() {
+            true => bundle.resources.to_string(),
+            false => format!("{} with the labels {}", bundle.resources, bundle.selector),
+        })
+        .collect();
+    let more = if wanted.len() > SHOWN { ", …" } else { "" };
+    format!("{}{more} ({})", words.join(", "), group.spec.strategy.name())
 }

@@ -86,7 +86,8 @@ impl Scheduler {
             None => &self.nodes[spot.node].total,
             Some((group, index)) => {
                 let group = self.groups.get(&group);
-                group.and_then(|group| group.spec.bundles.get(index as usize)).unwrap_or(&self.nothing)
+                let bundle = group.and_then(|group| group.spec.bundles.get(index as usize));
+                bundle.map_or(&self.nothing, |bundle| &bundle.resources)
             }
         }
     }
@@ -94,7 +95,7 @@ impl Scheduler {
     /// All places that could hold the wish if nothing else ran there, or why there is none.
     pub(super) fn candidates(&self, wish: &Wish<'_>) -> Result<Vec<Spot>, Refusal> {
         if let Strategy::Group { group, bundle, .. } = &wish.placement.strategy {
-            return self.group_spots(*group, *bundle, &[wish.footprint, wish.need]);
+            return self.group_spots(*group, *bundle, wish);
         }
         let is_open = |index: &usize| {
             self.nodes[*index].life == NodeLife::Alive && wish.placement.selector.matches(&self.nodes[*index].labels)
