@@ -97,14 +97,6 @@ fn a_handle_travels_in_values() {
     let group = pair();
     let plan = Plan { group: group.clone(), bundle: 1 };
     assert_eq!(follow::remote(plan).get().unwrap().as_deref(), Some(group.id()));
-    let wrong = rayw::put(&vec![group]).unwrap();
-    let refused = square_all::remote(wrong);
-    assert!(refused.get().unwrap_err().to_string().contains("found a PlacementGroup"));
-}
-
-#[rayw::task]
-fn square_all(numbers: Vec<rayw::ObjectRef<u32>>) -> u32 {
-    numbers.len() as u32
 }
 
 #[test]

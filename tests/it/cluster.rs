@@ -5,9 +5,11 @@
 //! work    tasks, actors and objects on nodes other than their driver's
 //! job     submitted jobs: names, stops, logs
 //! death   nodes that are killed
+//! group   placement groups, strategies, labels
 //! ```
 
 mod death;
+mod group;
 mod job;
 mod support;
 mod work;

@@ -23,6 +23,4 @@ impl Counter {
     fn get(&self) {}
 }
 
-fn main() {
-    let options = rayw::Bundle::new().num_cpus("two");
-}
+fn main() {}

@@ -2,18 +2,12 @@
 
 use std::sync::Arc;
 
-use rayw_core::message::{RequestId, ToHead};
+use rayw_core::message::ToHead;
 use rayw_core::ownership::Event;
-use rayw_core::{Error, GroupCreator, GroupId, GroupOptions, GroupSpec, GroupState, GroupStatus, Labels, ObjectId};
+use rayw_core::{Error, GroupCreator, GroupId, GroupOptions, GroupSpec, GroupStatus, Labels, ObjectId};
 use rayw_engine::{Answer, Caller, GroupServices};
 
 use crate::services::NodeServices;
-
-impl NodeServices {
-    async fn ask_for_group(&self, question: impl FnOnce(RequestId) -> ToHead) -> Result<GroupStatus, Error> {
-        self.0.ask(question).await
-    }
-}
 
 impl GroupServices for NodeServices {
     fn create_group(&self, caller: Arc<Caller>, options: GroupOptions) -> Answer<'_, GroupId> {
@@ -23,7 +17,7 @@ impl GroupServices for NodeServices {
                 GroupCreator { job: caller.job, task: caller.submitter, namespace: Arc::clone(&caller.namespace) };
             let spec: Arc<GroupSpec> = Arc::new(options.settle(id, creator)?);
             let owner = self.0.id;
-            let status = self.ask_for_group(|request| ToHead::GroupCreate { owner, request, spec }).await?;
+            let status = self.0.ask::<GroupStatus>(|request| ToHead::GroupCreate { owner, request, spec }).await?;
             Ok(status.spec.id)
         })
     }
@@ -44,14 +38,15 @@ impl GroupServices for NodeServices {
         Box::pin(async move {
             let owner = self.0.id;
             let namespace = namespace.unwrap_or_else(|| caller.namespace.to_string());
-            let found = self.ask_for_group(|request| ToHead::GroupLookup { owner, request, name, namespace }).await?;
+            let question = |request| ToHead::GroupLookup { owner, request, name, namespace };
+            let found = self.0.ask::<GroupStatus>(question).await?;
             Ok(found.spec.id)
         })
     }
 
     fn group_status(&self, group: GroupId) -> Answer<'_, GroupStatus> {
         let owner = self.0.id;
-        Box::pin(self.ask_for_group(move |request| ToHead::GroupDescribe { owner, request, group }))
+        Box::pin(self.0.ask(move |request| ToHead::GroupDescribe { owner, request, group }))
     }
 
     fn node_labels(&self) -> &Labels {

@@ -7,9 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
 use rayw_core::ownership::{Command, Event, Order, Ownership, Tally, WaitResult, WaiterId};
-use rayw_core::{
-    ActorId, ActorSpec, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits,
-};
+use rayw_core::{ActorId, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits};
 use rayw_engine::Engine;
 use rayw_store::Store;
 use tokio::runtime::Handle;

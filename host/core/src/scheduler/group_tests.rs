@@ -256,7 +256,7 @@ fn a_group_that_can_never_be_says_why() {
         _ => None,
     });
     let why = why.unwrap();
-    assert!(why.contains("there are only 2 nodes for 4 bundles: start 2 more"), "{why}");
+    assert!(why.contains("wants a node of its own, and the cluster has 2: start 2 more"), "{why}");
 }
 
 #[test]

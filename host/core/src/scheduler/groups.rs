@@ -177,11 +177,10 @@ impl Scheduler {
         let free = nodes.iter().filter(|node| !node.is_used).count();
         Refusal::Infeasible(match group.spec.strategy {
             GroupStrategy::StrictSpread if free < wanted.len() => {
-                let (nodes, more) = (if free == 1 { "node" } else { "nodes" }, wanted.len() - free);
+                let (all, more) = (wanted.len(), wanted.len() - free);
                 format!(
-                    "infeasible: each of the bundles {wish} wants a node of its own, and there are only {free} {nodes} \
-                     for {} bundles: start {more} more",
-                    wanted.len()
+                    "infeasible: each of the {all} bundles {wish} wants a node of its own, and the cluster has {free}: \
+                     start {more} more"
                 )
             }
             GroupStrategy::StrictPack => format!("infeasible: no node could hold all of the bundles {wish} together"),

@@ -53,10 +53,7 @@ fn node() -> String {
 /// The group that it runs in.
 #[rayw::task]
 fn group() -> Option<String> {
-    assert_eq!(
-        rayw::context().placement_group_id,
-        rayw::current_placement_group().map(|group| group.id().to_owned())
-    );
+    assert_eq!(rayw::context().placement_group_id, rayw::current_placement_group().map(|group| group.id().to_owned()));
     rayw::context().placement_group_id
 }
 
