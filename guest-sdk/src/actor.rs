@@ -124,7 +124,7 @@ impl ActorSettings {
         }
         let within = self.place.lower()?;
         let arguments = argument::lower(class, arguments)?;
-        Ok(Actor::new(actors::create(class, &arguments, &self.options, within)?))
+        Ok(Actor::new(actors::create(class, &arguments, &self.options, within.as_ref())?))
     }
 }
 

@@ -23,7 +23,7 @@ impl TaskSettings {
         }
         let within = self.place.lower()?;
         let arguments = argument::lower(function, arguments)?;
-        tasks::submit(function, &arguments, &self.options, within).map_err(Error::from)
+        tasks::submit(function, &arguments, &self.options, within.as_ref()).map_err(Error::from)
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn create(
     class: &str,
     args: &[Arg<'_>],
     options: &ActorOptions,
-    within: Option<GroupPlace<'_>>,
+    within: Option<&GroupPlace<'_>>,
 ) -> Result<ActorHandle, Error> {
     context::end_if_abandoned();
     registry::assert_unique();

@@ -105,7 +105,7 @@ impl Place {
 
 /// Where something runs that asks for this, or why it cannot.
 pub(super) fn place(
-    within: Option<GroupPlace<'_>>,
+    within: Option<&GroupPlace<'_>>,
     strategy: Option<&SchedulingStrategy>,
 ) -> Result<Option<Place>, Error> {
     if let Some(GroupPlace { group: PlacementGroup { group }, bundle_index, capture_child_tasks }) = within {
@@ -119,7 +119,7 @@ pub(super) fn place(
                 format_args!("placement group {} has no bundle {index}: its bundles are 0 to {}", group.id, count - 1),
             ));
         }
-        return Ok(Some(Place { group: Arc::clone(group), capture: capture_child_tasks }));
+        return Ok(Some(Place { group: Arc::clone(group), capture: *capture_child_tasks }));
     }
     match strategy {
         None => Ok(context::place().filter(|place| place.capture)),

@@ -16,7 +16,7 @@ pub(crate) fn submit(
     function: &str,
     args: &[Arg<'_>],
     options: &TaskOptions,
-    within: Option<GroupPlace<'_>>,
+    within: Option<&GroupPlace<'_>>,
 ) -> Result<Vec<ObjectRef>, Error> {
     context::end_if_abandoned();
     registry::assert_unique();
