@@ -110,7 +110,10 @@ pub use group::{
     Bundle, BundleTable, PlacementGroup, PlacementGroupOptions, PlacementGroupState, PlacementGroupTable, Strategy,
     current_placement_group,
 };
-pub use object::{CancelOptions, ObjectRef, cancel, cancel_with, get, get_all, get_all_timeout, put, put_bytes, wait};
+pub use object::{
+    CancelOptions, ObjectRef, WaitOptions, cancel, cancel_with, get, get_all, get_all_timeout, put, put_bytes, wait,
+    wait_with,
+};
 pub use options::MemorySize;
 pub use rayw_macros::{actor, main, task};
 pub use returns::MultiReturn;

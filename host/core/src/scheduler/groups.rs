@@ -1,14 +1,16 @@
 //! Placement groups: bundles that are reserved together, and what runs in them.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::bundles::{BundleNode, BundleWish, plan};
+use super::line::Who;
 use super::spot::{Refusal, Spot, Wish};
 use super::{Bundle, DemandKind, Group, NodeLife, Outbox, Scheduler};
 use crate::message::{FromHead, RequestId};
 use crate::{
-    ActorId, ActorState, Error, ErrorKind, GroupId, GroupSpec, GroupState, GroupStatus, GroupStrategy, JobId, NodeId,
-    Resources, TaskId, limits,
+    ActorId, ActorState, Error, ErrorKind, GroupId, GroupSpec, GroupState, GroupStatus, GroupStrategy, JobId,
+    LabelSelector, LeaseId, NodeId, Resources, Strategy, TaskId, limits,
 };
 
 impl Group {
@@ -59,10 +61,17 @@ impl Scheduler {
             self.group_names.insert(key, id);
         }
         let bundles = spec.bundles.iter().map(|_| None).collect();
-        let group = Group { spec, state: GroupState::Pending, bundles, watchers: Vec::new(), why: String::new() };
+        let group = Group {
+            spec,
+            state: GroupState::Pending,
+            bundles,
+            watchers: Vec::new(),
+            why: String::new(),
+            is_feasible: None,
+        };
         let status = group.status(self);
         self.groups.insert(id, group);
-        self.demands.push_back(DemandKind::Group(id).waits());
+        self.demand(DemandKind::Group(id), false);
         Ok(status)
     }
 
@@ -136,12 +145,12 @@ impl Scheduler {
         let (missing, wanted) = group.missing();
         let (indices, nodes) = self.bundle_nodes(group, |node| node.available.clone());
         let Some(plan) = plan(spec.strategy, &wanted, &nodes) else {
-            return Err(self.group_refusal(group, &wanted));
+            return Err(if self.is_group_feasible(id) { Refusal::Busy } else { Refusal::Infeasible });
         };
         for (bundle, node) in missing.into_iter().zip(plan) {
             let node = indices[node];
             let reserved = &spec.bundles[bundle].resources;
-            self.nodes[node].available.take(reserved, 1);
+            self.nodes.take(node, reserved, 1);
             if let Some(group) = self.groups.get_mut(&id) {
                 group.bundles[bundle] = Some(Bundle { node, available: reserved.clone() });
             }
@@ -168,14 +177,36 @@ impl Scheduler {
         .unzip()
     }
 
-    fn group_refusal(&self, group: &Group, wanted: &[BundleWish<'_>]) -> Refusal {
-        let wish = in_words(group, wanted);
-        let (_, nodes) = self.bundle_nodes(group, |node| node.total.clone());
-        if plan(group.spec.strategy, wanted, &nodes).is_some() {
-            return Refusal::Busy(format!("the nodes have not enough free for the bundles {wish}"));
+    /// Whether the nodes could hold what a group lacks if nothing else ran there.
+    fn is_group_feasible(&mut self, id: GroupId) -> bool {
+        let generation = self.nodes.generation();
+        let Some(group) = self.groups.get(&id) else { return false };
+        if let Some((at, is_feasible)) = group.is_feasible
+            && at == generation
+        {
+            return is_feasible;
         }
+        let (_, wanted) = group.missing();
+        let (_, nodes) = self.bundle_nodes(group, |node| node.total.clone());
+        let is_feasible = plan(group.spec.strategy, &wanted, &nodes).is_some();
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.is_feasible = Some((generation, is_feasible));
+        }
+        is_feasible
+    }
+
+    /// Why a group finds no room now, in words.
+    pub(super) fn explain_group(&mut self, id: GroupId) -> String {
+        let is_feasible = self.is_group_feasible(id);
+        let Some(group) = self.groups.get(&id) else { return String::new() };
+        let (_, wanted) = group.missing();
+        let wish = in_words(group, &wanted);
+        if is_feasible {
+            return format!("the nodes have not enough free for the bundles {wish}");
+        }
+        let (_, nodes) = self.bundle_nodes(group, |_| Resources::default());
         let free = nodes.iter().filter(|node| !node.is_used).count();
-        Refusal::Infeasible(match group.spec.strategy {
+        match group.spec.strategy {
             GroupStrategy::StrictSpread if free < wanted.len() => {
                 let (all, more) = (wanted.len(), wanted.len() - free);
                 format!(
@@ -187,20 +218,47 @@ impl Scheduler {
             GroupStrategy::Pack | GroupStrategy::Spread | GroupStrategy::StrictSpread => {
                 format!("infeasible: no nodes could hold the bundles {wish}")
             }
-        })
+        }
     }
 
-    /// What a group still wants, and where it could be made free.
-    pub(super) fn group_need(&self, id: GroupId) -> (Resources, Vec<Spot>) {
+    /// Why a piece of work waits for its group, in words.
+    pub(super) fn explain_group_of(&self, wish: &Wish<'_>) -> String {
+        let Strategy::Group { group: id, .. } = wish.placement.strategy else { return String::new() };
+        let Some(group) = self.groups.get(&id) else { return self.removed(id).to_string() };
+        let (spec, selector) = (&group.spec, &wish.placement.selector);
+        match group.why.as_str() {
+            "" if !selector.is_empty() => {
+                format!("infeasible: no bundle of {spec} is on a node with the labels {selector}")
+            }
+            "" => format!("{spec} is {}: the nodes of its bundles take no new work", group.state.name()),
+            why => format!("{spec} is {}: {why}", group.state.name()),
+        }
+    }
+
+    /// Labels that all bundles of a group want; none when they differ.
+    pub(super) fn group_selector(&self, id: GroupId) -> LabelSelector {
+        let bundles = self.groups.get(&id).map(|group| group.spec.bundles.as_slice()).unwrap_or_default();
+        match bundles {
+            [first, rest @ ..] if rest.iter().all(|bundle| bundle.selector == first.selector) => first.selector.clone(),
+            _ => LabelSelector::default(),
+        }
+    }
+
+    /// What a group still wants: in all, and the different bundles.
+    pub(super) fn group_need(&self, id: GroupId) -> (Resources, Vec<Resources>) {
         let Some(group) = self.groups.get(&id) else { return Default::default() };
         let mut need = Resources::default();
+        let mut pieces: Vec<Resources> = Vec::new();
+        let mut seen = HashSet::new();
         for (bundle, place) in group.spec.bundles.iter().zip(&group.bundles) {
             if place.is_none() {
                 need.give(&bundle.resources, 1);
+                if seen.insert(&bundle.resources) {
+                    pieces.push(bundle.resources.clone());
+                }
             }
         }
-        let (indices, _) = self.bundle_nodes(group, |_| Resources::default());
-        (need, indices.into_iter().map(Spot::on).collect())
+        (need, pieces)
     }
 
     /// The bundles that could hold a piece of work.
@@ -232,15 +290,13 @@ impl Scheduler {
             .filter(|spot| self.nodes[spot.node].life == NodeLife::Alive)
             .collect();
         if placed.is_empty() {
-            let why = if group.why.is_empty() { "the nodes of its bundles take no new work" } else { &group.why };
-            return Err(Refusal::Busy(format!("{} is {}: {why}", group.spec, group.state.name())));
+            return Err(Refusal::Busy);
         }
         let selector = &wish.placement.selector;
         let labelled: Vec<Spot> =
             placed.into_iter().filter(|spot| selector.matches(&self.nodes[spot.node].labels)).collect();
         if labelled.is_empty() {
-            let why = format!("infeasible: no bundle of {} is on a node with the labels {selector}", group.spec);
-            return Err(Refusal::Infeasible(why));
+            return Err(Refusal::Infeasible);
         }
         Ok(labelled)
     }
@@ -259,14 +315,17 @@ impl Scheduler {
         if let Some(name) = &group.spec.name {
             self.group_names.remove(&(Arc::clone(&group.spec.namespace), Arc::clone(name)));
         }
+        let nodes: BTreeSet<usize> = group.bundles.iter().flatten().map(|bundle| bundle.node).collect();
         if let Some(group) = self.groups.get_mut(&id) {
             group.state = GroupState::Removed;
             group.why = why.to_owned();
         }
         let removed = Error::group_removed(id, why);
         let is_in = |spot: Spot| spot.bundle.is_some_and(|(group, _)| group == id);
-        let mut dropped = self.drop_leases(|lease| is_in(lease.spot));
-        dropped.sort_by_key(|(id, _)| *id);
+        let leases = nodes.iter().flat_map(|node| self.leases.on_node(*node));
+        let within = |lease: &LeaseId| self.leases.get(lease).is_some_and(|lease| is_in(lease.spot));
+        let over: BTreeSet<LeaseId> = leases.filter(within).collect();
+        let dropped: Vec<_> = over.into_iter().filter_map(|id| Some((id, self.drop_lease(id)?))).collect();
         let mut told = Vec::new();
         for (lease, known) in dropped {
             out.push((known.owner, FromHead::LeaseRevoked { lease, error: removed.clone() }));
@@ -276,20 +335,17 @@ impl Scheduler {
                 told.push((known.owner, known.shape));
             }
         }
-        let mut within: Vec<ActorId> = self
-            .actors
-            .values()
-            .filter(|actor| actor.state != ActorState::Dead && actor.spot.is_some_and(is_in))
-            .map(|actor| actor.spec.id)
-            .collect();
-        within.sort_unstable();
+        let actors = nodes.iter().filter_map(|node| self.actors_on.get(node)).flatten();
+        let within: BTreeSet<ActorId> =
+            actors.filter(|id| self.actors.get(id).and_then(|actor| actor.spot).is_some_and(is_in)).copied().collect();
         for actor in within {
             self.stop_actor(actor, false, removed.clone(), false, out);
         }
-        // Demands that name the group are refused when the line is served next.
-        self.demands.retain(|demand| demand.kind != DemandKind::Group(id));
+        self.demands.remove(&Who::Group(id));
         self.release_bundles(id);
         self.tell_group(id, out);
+        // Demands that name the group are refused when the line is served next.
+        self.wake_group(id);
         if let Some(group) = self.groups.get_mut(&id) {
             group.watchers.clear();
         }
@@ -308,10 +364,8 @@ impl Scheduler {
     fn release_bundles(&mut self, id: GroupId) {
         let Some(group) = self.groups.get_mut(&id) else { return };
         for (bundle, reserved) in group.bundles.iter_mut().zip(&group.spec.bundles) {
-            if let Some(bundle) = bundle.take()
-                && !self.nodes[bundle.node].is_dead()
-            {
-                self.nodes[bundle.node].available.give(&reserved.resources, 1);
+            if let Some(bundle) = bundle.take() {
+                self.nodes.give(bundle.node, &reserved.resources, 1);
             }
         }
     }
@@ -360,9 +414,13 @@ impl Scheduler {
         hit.sort_unstable();
         for id in hit {
             self.tell_group(id, out);
-            if self.demands.iter().all(|demand| demand.kind != DemandKind::Group(id)) {
+            match self.demands.lane_of(&Who::Group(id)) {
+                Some(lane) => {
+                    let (need, pieces) = self.group_need(id);
+                    self.demands.set_need(lane, Arc::new(need), pieces);
+                }
                 // Those that were there before go ahead of new ones.
-                self.demands.push_front(DemandKind::Group(id).waits());
+                None => self.demand(DemandKind::Group(id), true),
             }
         }
     }
