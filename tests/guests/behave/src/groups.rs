@@ -156,14 +156,14 @@ fn a_full_group() -> rayw::Result<()> {
 
 /// Groups of two children: one that says nothing, one that wants out.
 #[rayw::task(num_cpus = 0)]
-fn parent() -> rayw::Result<Vec<Option<String>>> {
+fn two_children() -> rayw::Result<Vec<Option<String>>> {
     rayw::get_all([group::remote(), group::options().default_strategy().remote()])
 }
 
-/// As `parent`, one generation further down.
+/// As `two_children`, one generation further down.
 #[rayw::task(num_cpus = 0)]
-fn grandparent() -> rayw::Result<Vec<Option<String>>> {
-    parent::remote().get()
+fn two_grandchildren() -> rayw::Result<Vec<Option<String>>> {
+    two_children::remote().get()
 }
 
 fn a_group_that_captures() -> rayw::Result<()> {
@@ -172,11 +172,11 @@ fn a_group_that_captures() -> rayw::Result<()> {
         groups.iter().map(|group| group.as_deref() == Some(of_group.id())).collect()
     };
     for capture in [false, true] {
-        let options = parent::options().placement_group(&of_group).capture_child_tasks(capture);
+        let options = two_children::options().placement_group(&of_group).capture_child_tasks(capture);
         println!("capture {capture}: {:?}", is_in(options.remote().get()?));
     }
-    println!("unsaid: {:?}", is_in(parent::options().placement_group(&of_group).remote().get()?));
-    let deep = grandparent::options().placement_group(&of_group).capture_child_tasks(true).remote();
+    println!("unsaid: {:?}", is_in(two_children::options().placement_group(&of_group).remote().get()?));
+    let deep = two_grandchildren::options().placement_group(&of_group).capture_child_tasks(true).remote();
     println!("grandchildren: {:?}", is_in(deep.get()?));
     let member = Member::options().placement_group(&of_group).capture_child_tasks(true).remote()?;
     println!("of an actor: {:?}", is_in(vec![member.child().get()?, member.group().get()?]));
@@ -303,8 +303,8 @@ fn spread_tasks() -> rayw::Result<()> {
         log.open(format!("gate {number}")).get()?;
     }
     let ran_on = rayw::get_all(tasks)?;
-    let nodes: BTreeSet<_> = ran_on.iter().collect();
-    println!("{:?}", nodes.iter().map(|node| ran_on.iter().filter(|on| on == *node).count()).collect::<Vec<_>>());
+    let nodes: BTreeSet<&String> = ran_on.iter().collect();
+    println!("{:?}", nodes.iter().map(|node| ran_on.iter().filter(|on| on == node).count()).collect::<Vec<_>>());
     Ok(())
 }
 
