@@ -22,6 +22,7 @@ mod drain;
 mod fair;
 #[cfg(test)]
 mod group_laws;
+mod group_rooms;
 #[cfg(test)]
 mod group_tests;
 mod groups;
