@@ -37,6 +37,7 @@ mod placement;
 mod places;
 mod reclaim;
 mod report;
+mod reserve;
 mod resume;
 mod rooms;
 mod rows;
@@ -55,7 +56,7 @@ use crate::{
     Labels, LeaseId, Millis, NodeId, Resources, Value,
 };
 
-pub use bundles::{BundleNode, BundleWish, plan};
+pub use bundles::{BundleNode, plan};
 use holdings::Leases;
 use line::Line;
 pub use placement::{NodeLoad, place};

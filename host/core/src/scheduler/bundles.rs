@@ -1,37 +1,28 @@
 //! Where the bundles of a group go: a pure function over dense slices, all or nothing.
 
-use crate::{GroupStrategy, LabelSelector, Labels, Resources};
-
-/// A bundle that wants a node.
-#[derive(Debug, Clone, Copy)]
-pub struct BundleWish<'a> {
-    /// What it reserves.
-    pub resources: &'a Resources,
-    /// Labels that its node must have.
-    pub selector: &'a LabelSelector,
-}
+use crate::{GroupStrategy, Resources};
 
 /// A node that could take bundles.
-#[derive(Debug, Clone)]
-pub struct BundleNode<'a> {
-    /// Its labels.
-    pub labels: &'a Labels,
+#[derive(Debug, Clone, Default)]
+pub struct BundleNode {
     /// What it has for them.
     pub room: Resources,
     /// Whether it has a bundle of the group already.
     pub is_used: bool,
+    /// The bundles whose labels it has not; none when it is shorter.
+    pub refuses: Vec<bool>,
+}
+
+impl BundleNode {
+    fn refuses(&self, bundle: usize) -> bool {
+        self.refuses.get(bundle).copied().unwrap_or(false)
+    }
 }
 
 /// The node of each bundle, as indices into `nodes`, or `None` when not all of them fit.
 #[must_use]
-pub fn plan(strategy: GroupStrategy, bundles: &[BundleWish<'_>], nodes: &[BundleNode<'_>]) -> Option<Vec<usize>> {
-    // The largest first, as in Ray's `bundle_scheduling_policy.cc`: small ones fill the gaps.
-    let mut order: Vec<usize> = (0..bundles.len()).collect();
-    let size = |bundle: &Resources| {
-        let custom = bundle.custom().fold(0_u64, |sum, (_, amount)| sum.saturating_add(amount.0));
-        std::cmp::Reverse((custom, bundle.memory, bundle.cpu))
-    };
-    order.sort_by_key(|index| size(bundles[*index].resources));
+pub fn plan(strategy: GroupStrategy, bundles: &[&Resources], nodes: &[BundleNode]) -> Option<Vec<usize>> {
+    let order = largest_first(bundles);
     let mut plan = vec![0; bundles.len()];
     match strategy {
         GroupStrategy::Pack => pack(&order, bundles, nodes, false, &mut plan)?,
@@ -42,19 +33,27 @@ pub fn plan(strategy: GroupStrategy, bundles: &[BundleWish<'_>], nodes: &[Bundle
     Some(plan)
 }
 
+/// The largest first, as in Ray's `bundle_scheduling_policy.cc`: small ones fill the gaps.
+pub(super) fn largest_first(bundles: &[&Resources]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..bundles.len()).collect();
+    let size = |bundle: &Resources| {
+        let custom = bundle.custom().fold(0_u64, |sum, (_, amount)| sum.saturating_add(amount.0));
+        std::cmp::Reverse((custom, bundle.memory, bundle.cpu))
+    };
+    order.sort_by_key(|index| size(bundles[*index]));
+    order
+}
+
 /// The node that can take most of what is left takes it, and so on.
-fn pack(
-    order: &[usize],
-    bundles: &[BundleWish<'_>],
-    nodes: &[BundleNode<'_>],
-    on_one: bool,
-    plan: &mut [usize],
-) -> Option<()> {
+fn pack(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], on_one: bool, plan: &mut [usize]) -> Option<()> {
     let mut left = order.to_vec();
     let mut is_open = vec![true; nodes.len()];
     while !left.is_empty() {
         let open = (0..nodes.len()).filter(|node| is_open[*node]);
-        let taken = open.map(|node| (node, fill(&left, bundles, &nodes[node])));
+        let taken = open.map(|node| {
+            let welcome: Vec<usize> = left.iter().copied().filter(|bundle| !nodes[node].refuses(*bundle)).collect();
+            (node, fill(&welcome, bundles, &nodes[node].room))
+        });
         // The first of those that take most; one in use already wins a tie.
         let (node, taken) =
             taken.max_by_key(|(node, taken)| (taken.len(), nodes[*node].is_used, std::cmp::Reverse(*node)))?;
@@ -68,14 +67,13 @@ fn pack(
     Some(())
 }
 
-/// Those of the bundles that fit on the node together, taken in order.
-fn fill(order: &[usize], bundles: &[BundleWish<'_>], node: &BundleNode<'_>) -> Vec<usize> {
-    let mut room = node.room.clone();
+/// Those of the bundles that fit into the room together, taken in order.
+pub(super) fn fill(order: &[usize], bundles: &[&Resources], room: &Resources) -> Vec<usize> {
+    let mut room = room.clone();
     let mut taken = Vec::new();
     for bundle in order {
-        let wish = bundles[*bundle];
-        if room.fits(wish.resources) > 0 && wish.selector.matches(node.labels) {
-            room.take(wish.resources, 1);
+        if room.fits(bundles[*bundle]) > 0 {
+            room.take(bundles[*bundle], 1);
             taken.push(*bundle);
         }
     }
@@ -83,16 +81,15 @@ fn fill(order: &[usize], bundles: &[BundleWish<'_>], node: &BundleNode<'_>) -> V
 }
 
 /// Each on the roomiest node that has none yet; where there is no such node, on one that has.
-fn spread(order: &[usize], bundles: &[BundleWish<'_>], nodes: &[BundleNode<'_>], plan: &mut [usize]) -> Option<()> {
+fn spread(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], plan: &mut [usize]) -> Option<()> {
     let mut rooms: Vec<Resources> = nodes.iter().map(|node| node.room.clone()).collect();
     let mut counts: Vec<usize> = nodes.iter().map(|node| usize::from(node.is_used)).collect();
     for bundle in order {
-        let wish = bundles[*bundle];
-        let fitting = (0..nodes.len())
-            .filter(|node| rooms[*node].fits(wish.resources) > 0 && wish.selector.matches(nodes[*node].labels));
+        let fitting =
+            (0..nodes.len()).filter(|node| rooms[*node].fits(bundles[*bundle]) > 0 && !nodes[*node].refuses(*bundle));
         let roomiest = |node: &usize| std::cmp::Reverse((rooms[*node].cpu, rooms[*node].memory));
         let node = fitting.min_by_key(|node| (counts[*node], roomiest(node)))?;
-        rooms[node].take(wish.resources, 1);
+        rooms[node].take(bundles[*bundle], 1);
         counts[node] += 1;
         plan[*bundle] = node;
     }
@@ -100,12 +97,7 @@ fn spread(order: &[usize], bundles: &[BundleWish<'_>], nodes: &[BundleNode<'_>],
 }
 
 /// Each on a node of its own: a matching by augmenting paths (Kuhn 1955), so that it is found when there is one.
-fn match_nodes(
-    order: &[usize],
-    bundles: &[BundleWish<'_>],
-    nodes: &[BundleNode<'_>],
-    plan: &mut [usize],
-) -> Option<()> {
+fn match_nodes(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], plan: &mut [usize]) -> Option<()> {
     let mut holder: Vec<Option<usize>> = vec![None; nodes.len()];
     for bundle in order {
         let mut seen = vec![false; nodes.len()];
@@ -124,15 +116,14 @@ fn match_nodes(
 /// Finds a node for a bundle, moving others if need be. As deep as there are nodes at most.
 fn augment(
     bundle: usize,
-    bundles: &[BundleWish<'_>],
-    nodes: &[BundleNode<'_>],
+    bundles: &[&Resources],
+    nodes: &[BundleNode],
     holder: &mut [Option<usize>],
     seen: &mut [bool],
 ) -> bool {
     for node in 0..nodes.len() {
-        let (wish, of) = (bundles[bundle], &nodes[node]);
-        let can_hold = of.room.fits(wish.resources) > 0 && wish.selector.matches(of.labels);
-        if seen[node] || of.is_used || !can_hold {
+        let can_hold = nodes[node].room.fits(bundles[bundle]) > 0 && !nodes[node].refuses(bundle);
+        if seen[node] || nodes[node].is_used || !can_hold {
             continue;
         }
         seen[node] = true;

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::cluster_tests::{A, join, live, lose, on, placed_actor, tell, want};
 use super::group_tests::{bundle, create, group, remove, within};
 use super::tests::{cpus, shape};
-use super::{BundleNode, BundleWish, Outbox, Scheduler, plan};
+use super::{BundleNode, Outbox, Scheduler, plan};
 use crate::message::{ActorEnd, FromHead, ToHead};
-use crate::{BundleSpec, GroupId, GroupSpec, GroupState, GroupStrategy, Labels, LeaseId, NodeId, Strategy as Where};
+use crate::{BundleSpec, GroupId, GroupSpec, GroupState, GroupStrategy, LeaseId, NodeId, Resources, Strategy as Where};
 
 const STRATEGIES: [GroupStrategy; 4] =
     [GroupStrategy::Pack, GroupStrategy::Spread, GroupStrategy::StrictPack, GroupStrategy::StrictSpread];
@@ -23,11 +23,9 @@ proptest! {
         rooms in proptest::collection::vec(0..9_u64, 0..5),
     ) {
         let bundles: Vec<BundleSpec> = bundles.into_iter().map(bundle).collect();
-        let wanted: Vec<BundleWish<'_>> =
-            bundles.iter().map(|b| BundleWish { resources: &b.resources, selector: &b.selector }).collect();
-        let labels = Labels::default();
-        let nodes: Vec<BundleNode<'_>> =
-            rooms.iter().map(|units| BundleNode { labels: &labels, room: cpus(*units), is_used: false }).collect();
+        let wanted: Vec<&Resources> = bundles.iter().map(|bundle| &bundle.resources).collect();
+        let nodes: Vec<BundleNode> =
+            rooms.iter().map(|units| BundleNode { room: cpus(*units), ..BundleNode::default() }).collect();
         if let Some(found) = plan(STRATEGIES[which], &wanted, &nodes) {
             prop_assert_eq!(found.len(), bundles.len());
             let mut used: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
