@@ -49,7 +49,8 @@ impl Scheduler {
         let (_, missing) = group.missing();
         let bundles: Vec<&Resources> = missing.iter().map(|bundle| &bundle.resources).collect();
         let used: BTreeSet<usize> = group.bundles.iter().flatten().map(|bundle| bundle.node).collect();
-        let (strategy, selector) = (group.spec.strategy, &missing.first()?.selector);
+        let Some(first) = missing.first() else { return Some(Vec::new()) };
+        let (strategy, selector) = (group.spec.strategy, &first.selector);
         if missing.iter().all(|bundle| bundle.selector == *selector) {
             return Reserve { strategy, bundles: &bundles, selector, used, room }.find(&mut self.nodes);
         }
