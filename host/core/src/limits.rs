@@ -117,6 +117,10 @@ pub const HEARTBEAT_PERIOD: Duration = Duration::from_millis(500);
 /// See [`HEARTBEAT_PERIOD`].
 pub const NODE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long what a dead node had borrowed is kept for those that it passed it on to: until they have
+/// heard of its death too and have told the owner, with much to spare.
+pub const TOKEN_GRACE: Duration = Duration::from_secs(5);
+
 /// How long a restarted head waits for the nodes that its journal knows before it takes them for dead.
 pub const NODE_REJOIN_GRACE: Duration = Duration::from_secs(10);
 

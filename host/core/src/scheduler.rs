@@ -15,6 +15,7 @@
 //! something that became free could help, `holdings` finds leases by owner, node and size.
 
 mod actors;
+mod audit;
 mod bundles;
 #[cfg(test)]
 mod cluster_tests;
@@ -104,6 +105,8 @@ pub struct Scheduler {
     grace_until: Option<Millis>,
     /// Messages that speak of it, in order.
     early: Vec<ToHead>,
+    /// The leases whose reports are among them.
+    early_leases: IdSet<LeaseId>,
     /// What is free where there is nothing.
     nothing: Resources,
     /// Where the next piece of work goes that is to be spread.
@@ -236,7 +239,7 @@ impl Scheduler {
     pub fn handle(&mut self, message: ToHead, now: Millis, out: &mut Outbox) {
         self.begin_grace(now);
         if self.is_early(&message, now) {
-            self.early.push(message);
+            self.keep_early(message);
             return;
         }
         let explains = matches!(message, ToHead::NodeJoined { .. } | ToHead::ActorRegister { .. });

@@ -384,3 +384,16 @@ fn jobs_share_by_their_weights() {
     slots.sort_unstable();
     assert_eq!(slots, [2, 6]);
 }
+
+#[test]
+fn an_actor_that_is_registered_after_the_end_of_its_job_is_dead() {
+    let mut head = pair();
+    let spec = placed_actor(1, Arc::default(), 0, false);
+    let running = ToHead::JobStarted { spec: Arc::new(job(1, 0)), node: A };
+    tell(&mut head, running);
+    let (state, message) = (JobState::Succeeded, String::new());
+    tell(&mut head, ToHead::JobEnded { job: JobId::numbered(1), state, exit_code: Some(0), message });
+    let register = ToHead::ActorRegister { owner: A, request: None, spec, get_if_exists: false };
+    let out = messages(tell(&mut head, register));
+    assert!(matches!(out[..], [FromHead::ActorChanged { change: ActorChange::Dead { .. }, .. }]), "{out:?}");
+}
