@@ -6,10 +6,14 @@
 //! job     submitted jobs: names, stops, logs
 //! death   nodes that are killed
 //! group   placement groups, strategies, labels
+//! life    heads and nodes in the background: started, found, looked at, stopped
+//! submission  jobs as people submit them: many at once, with folders, interrupted, broken
 //! ```
 
 mod death;
 mod group;
 mod job;
+mod life;
+mod submission;
 mod support;
 mod work;

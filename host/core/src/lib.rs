@@ -35,7 +35,7 @@ pub use group::{
     BundleOptions, BundleSpec, GroupCreator, GroupOptions, GroupSpec, GroupState, GroupStatus, GroupStrategy,
 };
 pub use id::{ActorId, ComponentDigest, GroupId, IdMap, IdSet, JobId, LeaseId, NodeId, ObjectId, TaskId};
-pub use job::{DirMount, JobSpec, JobState};
+pub use job::{DirMount, JobFailure, JobSpec, JobState};
 pub use resources::{Amount, ParseResourcesError, Resources, parse_bytes};
 pub use strategy::{LabelMatch, LabelSelector, Labels, Placement, Strategy};
 pub use task::{CallOptions, Retries, RetryExceptions, TaskKind, TaskOptions, TaskSpec, TaskState, resources_of};

@@ -201,6 +201,10 @@ pub const ENDED_JOBS_KEPT: usize = 10_000;
 /// Bytes of a component or packed working directory at the head; Ray's limit for working directories.
 pub const BLOB_BYTES_MAX: usize = 500 << 20;
 
+/// Bytes of components and packed working directories that a node keeps of those that it got from the
+/// head: a few of the largest, or some thousand of the usual size.
+pub const NODE_BLOBS_BYTES_MAX: u64 = 4 << 30;
+
 /// Bytes that the head keeps of what one job printed; what comes after it is dropped with a word.
 pub const JOB_LOG_BYTES_MAX: u64 = 1 << 30;
 

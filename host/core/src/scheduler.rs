@@ -41,6 +41,8 @@ mod report;
 mod reserve;
 mod resume;
 mod rooms;
+#[cfg(test)]
+mod row_tests;
 mod rows;
 mod serve;
 mod spot;
@@ -53,8 +55,8 @@ use std::sync::Arc;
 
 use crate::message::{FromHead, NodeAddress, Shape, ToHead};
 use crate::{
-    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobId, JobSpec, JobState,
-    Labels, LeaseId, Millis, NodeId, Resources, Value,
+    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobFailure, JobId, JobSpec,
+    JobState, Labels, LeaseId, Millis, NodeId, Resources, Value,
 };
 
 pub use bundles::{BundleNode, plan};
@@ -125,6 +127,7 @@ struct Node {
     /// Whether it has more room than when the line was served last.
     has_grown: bool,
     joined: Millis,
+    died: Option<Millis>,
     life: NodeLife,
     store_bytes: u64,
     store_bytes_max: u64,
@@ -211,6 +214,8 @@ struct Job {
     started: Millis,
     ended: Option<Millis>,
     exit_code: Option<u8>,
+    /// What failed, once it did.
+    failure: Option<JobFailure>,
     message: String,
 }
 

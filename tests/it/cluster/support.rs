@@ -23,7 +23,7 @@ impl Processes {
     /// A cluster of nodes that are started with these flags, such as `--num-cpus 4 --labels zone=a`.
     pub(super) fn start_with(nodes: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let head = command(["start", "--head", "--port", "0", "--num-cpus", "0"]);
+        let head = command(["start", "--head", "--block", "--port", "0", "--num-cpus", "0"]);
         let head = head.flag("--dir", folder.path().join("head")).start();
         let address = word_after(&head, "ready at ");
         let mut processes = Self { nodes: Vec::new(), address, _head: head, folder, started: 0 };
@@ -38,7 +38,7 @@ impl Processes {
         let name = format!("node-{}", self.started);
         self.started += 1;
         let cpus = if flags.contains("--num-cpus") { "" } else { "--num-cpus 2" };
-        let words = ["start", "--address", &self.address, "--node-name", &name].into_iter();
+        let words = ["start", "--block", "--address", &self.address, "--node-name", &name].into_iter();
         let node = command(words.chain(cpus.split_whitespace()).chain(flags.split_whitespace()));
         let node = node.flag("--dir", self.folder.path().join(&name)).start();
         self.nodes.push((name, node));

@@ -87,14 +87,14 @@ pub(super) fn live(head: &mut Scheduler, owner: NodeId, spec: &Arc<ActorSpec>) -
     node
 }
 
-fn job(number: u32, units: u64) -> JobSpec {
+pub(super) fn job(number: u32, units: u64) -> JobSpec {
     let mut spec = JobSpec::new(JobId::numbered(number), ComponentDigest([0; 32]), "app.wasm", "n");
     spec.resources = Arc::new(cpus(units));
     spec.submission_id = Arc::from(format!("job-{number}"));
     spec
 }
 
-fn submit(head: &mut Scheduler, spec: JobSpec) -> Outbox {
+pub(super) fn submit(head: &mut Scheduler, spec: JobSpec) -> Outbox {
     tell(head, ToHead::JobSubmitted { spec: Arc::new(spec) })
 }
 
@@ -102,7 +102,7 @@ fn ended(number: u32, state: JobState) -> ToHead {
     ToHead::JobEnded { job: JobId::numbered(number), state, exit_code: Some(3), message: "m".to_owned() }
 }
 
-fn status_of(head: &Scheduler, number: u32) -> String {
+pub(super) fn status_of(head: &Scheduler, number: u32) -> String {
     head.job_row(&format!("job-{number}")).unwrap().status
 }
 
