@@ -10,7 +10,7 @@ use wasmtime::component::{
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use bindings::rayw::core::types::{ActorHandle, Error, ObjectRef, Value};
+use bindings::rayw::core::types::{ActorHandle, Error, ObjectRef, PlacementGroup, Value};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "rayw:core/worker" });
@@ -55,12 +55,13 @@ impl Ceiling {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).expect("WASI can be linked");
         // The interfaces that use a resource name it again, and it must be the same everywhere.
-        for interface in ["types", "objects", "tasks", "actors"] {
+        for interface in ["types", "objects", "tasks", "actors", "groups"] {
             let name = format!("rayw:core/{interface}@0.1.0");
             let mut interface = linker.instance(&name).expect("the name is free");
             for (name, resource) in [
                 ("object-ref", ResourceType::host::<ObjectRef>()),
                 ("actor-handle", ResourceType::host::<ActorHandle>()),
+                ("placement-group", ResourceType::host::<PlacementGroup>()),
             ] {
                 interface.resource(name, resource, |_, _| Ok(())).expect("the name is free");
             }
@@ -70,6 +71,15 @@ impl Ceiling {
         let guest = component.get_export_index(None, "rayw:core/guest@0.1.0");
         let invoke = component.get_export_index(guest.as_ref(), "invoke");
         Self { engine, pre, invoke: invoke.expect("the component is a guest") }
+    }
+
+    /// Instances that nobody calls.
+    pub(crate) fn start_only(&self, instances: u64) {
+        runtime().block_on(async {
+            for _ in 0..instances {
+                self.instantiate().await;
+            }
+        });
     }
 
     /// Each call in a store, WASI context and instance of its own.
@@ -102,17 +112,18 @@ impl Ceiling {
 
 impl Live {
     /// Calls it so many times.
-    pub(crate) fn call(mut self, calls: u64) {
-        self.runtime.block_on(async {
+    pub(crate) fn call(&mut self, calls: u64) {
+        let Self { runtime, store, invoke } = self;
+        runtime.block_on(async {
             for _ in 0..calls {
-                call(&mut self.store, &self.invoke).await;
+                call(store, invoke).await;
             }
         });
     }
 }
 
 async fn call(store: &mut Store<Guest>, invoke: &Invoke) {
-    let (returned,) = invoke.call_async(store, ("noop", &[], 1)).await.expect("it does not trap");
+    let (returned,) = invoke.call_async(store, ("small_value", &[], 1)).await.expect("it does not trap");
     assert!(returned.is_ok_and(|values| values.len() == 1), "it answers with one value");
 }
 
