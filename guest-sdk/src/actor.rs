@@ -122,8 +122,9 @@ impl ActorSettings {
         if let Some(error) = self.failure {
             return Err(error);
         }
+        let within = self.place.lower()?;
         let arguments = argument::lower(class, arguments)?;
-        Ok(Actor::new(actors::create(class, &arguments, &self.options)?))
+        Ok(Actor::new(actors::create(class, &arguments, &self.options, within.as_ref())?))
     }
 }
 
@@ -273,6 +274,8 @@ macro_rules! __actor_options {
                 self.settings.allow_out_of_order_execution(allow);
                 self
             }
+
+            $crate::__place_options!();
         }
     };
 }

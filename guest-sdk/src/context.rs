@@ -28,6 +28,11 @@ pub struct Context {
     pub namespace: String,
     /// What the task holds: `CPU`, `memory` and custom resources.
     pub assigned_resources: BTreeMap<String, f64>,
+    /// The placement group that the task runs in; [`current_placement_group`](crate::current_placement_group)
+    /// has a handle to it.
+    pub placement_group_id: Option<String>,
+    /// The labels of the node.
+    pub node_labels: BTreeMap<String, String>,
 }
 
 /// Who and where the running code is.
@@ -58,6 +63,8 @@ pub fn context() -> Context {
             .into_iter()
             .map(|resource| (resource.name, resource.amount))
             .collect(),
+        placement_group_id: context.placement_group_id,
+        node_labels: context.node_labels.into_iter().map(|label| (label.key, label.value)).collect(),
     }
 }
 

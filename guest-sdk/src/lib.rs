@@ -42,6 +42,7 @@
 //!   driver says [`export!()`](export) once.
 //! * [`ObjectRef`] stands for a value that exists somewhere, or will. [`put`], [`get_all`], [`wait`]
 //!   and [`cancel`] work on it.
+//! * [`PlacementGroup`] reserves resources for several tasks and actors together.
 //! * [`Error`] is what went wrong, sorted by [`ErrorKind`].
 //! * [`context()`] tells where the code runs.
 //!
@@ -52,7 +53,8 @@
 //! the same code runs in a small local mode within the process: tasks and
 //! actors on threads, values truly encoded and decoded. So `cargo test` needs
 //! neither Wasm nor a cluster. In local mode there are no sandboxes: `memory` and
-//! resources are not enforced, `max_calls` means nothing, and a task that is
+//! resources are not enforced, labels are not looked at, a placement group is created at once
+//! whatever it asks for, `max_calls` means nothing, and a task that is
 //! cancelled or over its time ends only when it next asks rayw for something.
 //!
 //! # What travels
@@ -62,7 +64,7 @@
 //! stand anywhere in such a value. A `Vec<u8>` is encoded number by number: take
 //! [`Bytes`] for more than a few.
 
-// A map of the rooms. Named as in `wit/`: task, actor, object, context. Around them:
+// A map of the rooms. Named as in `wit/`: task, actor, object, group, context. Around them:
 // argument, returns, value, failure (what travels), options, registry (what is in the
 // component), driver (how it starts and ends), guest (what it exports), local (the host
 // in one process).
@@ -79,6 +81,7 @@ mod context;
 mod driver;
 mod error;
 mod failure;
+mod group;
 #[cfg(target_family = "wasm")]
 mod guest;
 #[cfg(not(target_family = "wasm"))]
@@ -103,6 +106,10 @@ pub use bytes::Bytes;
 pub use context::{Context, context, is_cancelled};
 pub use driver::{ExitCode, exit};
 pub use error::{Error, ErrorKind, Result};
+pub use group::{
+    Bundle, BundleTable, PlacementGroup, PlacementGroupOptions, PlacementGroupState, PlacementGroupTable, Strategy,
+    current_placement_group,
+};
 pub use object::{
     CancelOptions, ObjectRef, WaitOptions, cancel, cancel_with, get, get_all, get_all_timeout, put, put_bytes, wait,
     wait_with,

@@ -6,8 +6,11 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::group::{GroupPlace, PlacementGroup};
 use crate::object::milliseconds;
-use crate::runtime::types::{ActorOptions, CallOptions, ResourceAmount, RetryExceptions, TaskOptions};
+use crate::runtime::types::{
+    ActorOptions, CallOptions, Label, NodeAffinity, ResourceAmount, RetryExceptions, SchedulingStrategy, TaskOptions,
+};
 
 /// An amount of memory: a number of bytes, or words like `"64MiB"` or `"1.5 GB"`.
 ///
@@ -16,6 +19,12 @@ use crate::runtime::types::{ActorOptions, CallOptions, ResourceAmount, RetryExce
 #[derive(Clone, Debug)]
 pub struct MemorySize {
     bytes: Result<u64>,
+}
+
+impl MemorySize {
+    pub(crate) fn bytes(self) -> Result<u64> {
+        self.bytes
+    }
 }
 
 impl From<u64> for MemorySize {
@@ -67,6 +76,7 @@ fn parse_memory(text: &str) -> Option<u64> {
 #[doc(hidden)]
 pub struct TaskSettings {
     pub(crate) options: TaskOptions,
+    pub(crate) place: GroupPlace,
     pub(crate) failure: Option<Error>,
 }
 
@@ -83,8 +93,10 @@ impl TaskSettings {
             retry_exceptions: None,
             max_calls: None,
             timeout_ms: None,
+            strategy: None,
+            label_selector: Vec::new(),
         };
-        Self { options, failure: None }
+        Self { options, place: GroupPlace::default(), failure: None }
     }
 
     pub fn name(&mut self, name: String) {
@@ -126,12 +138,41 @@ impl TaskSettings {
     pub fn timeout(&mut self, timeout: Duration) {
         self.options.timeout_ms = Some(milliseconds(timeout));
     }
+
+    pub fn spread(&mut self) {
+        self.options.strategy = Some(SchedulingStrategy::Spread);
+    }
+
+    pub fn default_strategy(&mut self) {
+        self.options.strategy = Some(SchedulingStrategy::Default);
+    }
+
+    pub fn node_affinity(&mut self, node_id: String, soft: bool) {
+        self.options.strategy = Some(SchedulingStrategy::NodeAffinity(NodeAffinity { node_id, soft }));
+    }
+
+    pub fn label(&mut self, key: String, value: String) {
+        self.options.label_selector.push(Label { key, value });
+    }
+
+    pub fn placement_group(&mut self, group: &PlacementGroup) {
+        self.place.group(group);
+    }
+
+    pub fn bundle(&mut self, index: u32) {
+        self.place.bundle(index);
+    }
+
+    pub fn capture_child_tasks(&mut self, capture: bool) {
+        self.place.capture(capture);
+    }
 }
 
 /// Options of an actor, on their way to be created or described.
 #[doc(hidden)]
 pub struct ActorSettings {
     pub(crate) options: ActorOptions,
+    pub(crate) place: GroupPlace,
     pub(crate) failure: Option<Error>,
 }
 
@@ -150,8 +191,10 @@ impl ActorSettings {
             max_task_retries: None,
             max_pending_calls: None,
             allow_out_of_order_execution: None,
+            strategy: None,
+            label_selector: Vec::new(),
         };
-        Self { options, failure: None }
+        Self { options, place: GroupPlace::default(), failure: None }
     }
 
     pub fn name(&mut self, name: String) {
@@ -196,6 +239,34 @@ impl ActorSettings {
 
     pub fn allow_out_of_order_execution(&mut self, allow: bool) {
         self.options.allow_out_of_order_execution = Some(allow);
+    }
+
+    pub fn spread(&mut self) {
+        self.options.strategy = Some(SchedulingStrategy::Spread);
+    }
+
+    pub fn default_strategy(&mut self) {
+        self.options.strategy = Some(SchedulingStrategy::Default);
+    }
+
+    pub fn node_affinity(&mut self, node_id: String, soft: bool) {
+        self.options.strategy = Some(SchedulingStrategy::NodeAffinity(NodeAffinity { node_id, soft }));
+    }
+
+    pub fn label(&mut self, key: String, value: String) {
+        self.options.label_selector.push(Label { key, value });
+    }
+
+    pub fn placement_group(&mut self, group: &PlacementGroup) {
+        self.place.group(group);
+    }
+
+    pub fn bundle(&mut self, index: u32) {
+        self.place.bundle(index);
+    }
+
+    pub fn capture_child_tasks(&mut self, capture: bool) {
+        self.place.capture(capture);
     }
 }
 

@@ -21,8 +21,9 @@ impl TaskSettings {
         if let Some(error) = self.failure {
             return Err(error);
         }
+        let within = self.place.lower()?;
         let arguments = argument::lower(function, arguments)?;
-        tasks::submit(function, &arguments, &self.options).map_err(Error::from)
+        tasks::submit(function, &arguments, &self.options, within.as_ref()).map_err(Error::from)
     }
 }
 
@@ -114,6 +115,69 @@ macro_rules! __task_options {
                 self.settings.timeout(timeout);
                 self
             }
+
+            $crate::__place_options!();
+        }
+    };
+}
+
+/// Where a task or an actor runs: what the builders of both have.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __place_options {
+    () => {
+        /// Evenly over the nodes.
+        #[must_use = "options do nothing until `.remote(…)`"]
+        pub fn spread(mut self) -> Self {
+            self.settings.spread();
+            self
+        }
+
+        /// On that node; with `soft` on another one when it is gone or too small for ever.
+        #[must_use = "options do nothing until `.remote(…)`"]
+        pub fn node_affinity(mut self, node_id: impl ::std::convert::Into<::std::string::String>, soft: bool) -> Self {
+            self.settings.node_affinity(node_id.into(), soft);
+            self
+        }
+
+        /// Wherever rayw finds best, also when the submitter's placement group captures what it submits.
+        #[must_use = "options do nothing until `.remote(…)`"]
+        pub fn default_strategy(mut self) -> Self {
+            self.settings.default_strategy();
+            self
+        }
+
+        /// A label that the node must have: `"v"`, `"!v"`, `"in(a,b)"` or `"!in(a,b)"`. Several calls
+        /// name several labels, all of which must be so.
+        #[must_use = "options do nothing until `.remote(…)`"]
+        pub fn label(
+            mut self,
+            key: impl ::std::convert::Into<::std::string::String>,
+            selector: impl ::std::convert::Into<::std::string::String>,
+        ) -> Self {
+            self.settings.label(key.into(), selector.into());
+            self
+        }
+
+        /// Within what the placement group has reserved: in any of its bundles that has room.
+        #[must_use = "options do nothing until `.remote(…)`"]
+        pub fn placement_group(mut self, group: &$crate::PlacementGroup) -> Self {
+            self.settings.placement_group(group);
+            self
+        }
+
+        /// In the bundle of that index, from 0, of the placement group.
+        #[must_use = "options do nothing until `.remote(…)`"]
+        pub fn bundle(mut self, index: u32) -> Self {
+            self.settings.bundle(index);
+            self
+        }
+
+        /// Whether what it submits runs in the placement group too, unless that says otherwise; false by default.
+        #[must_use = "options do nothing until `.remote(…)`"]
+        pub fn capture_child_tasks(mut self, capture: bool) -> Self {
+            self.settings.capture_child_tasks(capture);
+            self
         }
     };
 }

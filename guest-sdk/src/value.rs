@@ -6,8 +6,8 @@
 //!
 //! * Codec `msgpack`: MessagePack with named fields.
 //! * Codec `raw`: a value that is nothing but [`Bytes`].
-//! * References never enter the bytes. An `ObjectRef` or an actor handle is
-//!   written as a MessagePack extension of type 0x52 whose four bytes, most
+//! * References never enter the bytes. An `ObjectRef`, an actor handle or a
+//!   `PlacementGroup` is written as a MessagePack extension of type 0x52 whose four bytes, most
 //!   significant first, are an index into `handles`.
 //!
 //! The handles of the value at hand are in a thread-local scope, because
@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize, Serializer, forward_to_deserialize_any};
 use crate::actor::Actor;
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
+use crate::group::PlacementGroup;
 use crate::object::Shared;
 use crate::runtime::types::{Codec, Handle, Value};
 
@@ -107,13 +108,21 @@ pub(crate) fn serialize_actor<S: Serializer>(actor: &Actor, serializer: S) -> st
     serialize_handle("an actor handle", serializer, || Ok(Handle::Actor(actor.raw().clone())))
 }
 
+/// What a placement group writes of itself.
+pub(crate) fn serialize_group<S: Serializer>(
+    group: &PlacementGroup,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serialize_handle("a PlacementGroup", serializer, || Ok(Handle::Group(group.raw().clone())))
+}
+
 /// The object that the bytes name by its index.
 pub(crate) fn deserialize_object<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<Arc<Shared>, D::Error> {
     match deserialize_slot("an ObjectRef", deserializer)? {
         Slot::Object(object) => Ok(object),
-        Slot::Actor(_) => Err(de::Error::custom("expected an ObjectRef, found an actor handle")),
+        other => Err(other.unexpected("an ObjectRef")),
     }
 }
 
@@ -121,7 +130,17 @@ pub(crate) fn deserialize_object<'de, D: Deserializer<'de>>(
 pub(crate) fn deserialize_actor<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Actor, D::Error> {
     match deserialize_slot("an actor handle", deserializer)? {
         Slot::Actor(actor) => Ok(actor),
-        Slot::Object(_) => Err(de::Error::custom("expected an actor handle, found an ObjectRef")),
+        other => Err(other.unexpected("an actor handle")),
+    }
+}
+
+/// The placement group that the bytes name by its index.
+pub(crate) fn deserialize_group<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<PlacementGroup, D::Error> {
+    match deserialize_slot("a PlacementGroup", deserializer)? {
+        Slot::Group(group) => Ok(group),
+        other => Err(other.unexpected("a PlacementGroup")),
     }
 }
 
@@ -159,6 +178,18 @@ struct Encoding {
 enum Slot {
     Object(Arc<Shared>),
     Actor(Actor),
+    Group(PlacementGroup),
+}
+
+impl Slot {
+    fn unexpected<E: de::Error>(&self, expected: &str) -> E {
+        let found = match self {
+            Self::Object(_) => "an ObjectRef",
+            Self::Actor(_) => "an actor handle",
+            Self::Group(_) => "a PlacementGroup",
+        };
+        E::custom(format!("expected {expected}, found {found}"))
+    }
 }
 
 /// Puts an [`Encoding`] in place, and the one before back when it ends: a
@@ -229,6 +260,7 @@ impl DecodingScope {
             .map(|handle| match handle {
                 Handle::Object(raw) => Slot::Object(Arc::new(Shared::live(raw))),
                 Handle::Actor(raw) => Slot::Actor(Actor::new(raw)),
+                Handle::Group(raw) => Slot::Group(PlacementGroup::from_raw(raw)),
             })
             .collect();
         Self { outer: DECODING.replace(Some(slots)) }
@@ -291,7 +323,7 @@ impl<'de> Visitor<'de> for IndexVisitor {
     type Value = usize;
 
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a reference to an object or an actor")
+        formatter.write_str("a reference to an object, an actor or a placement group")
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<usize, D::Error> {

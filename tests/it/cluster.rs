@@ -5,11 +5,13 @@
 //! work    tasks, actors and objects on nodes other than their driver's
 //! job     submitted jobs: names, stops, logs
 //! death   nodes that are killed
+//! group   placement groups, strategies, labels
 //! life    heads and nodes in the background: started, found, looked at, stopped
 //! submission  jobs as people submit them: many at once, with folders, interrupted, broken
 //! ```
 
 mod death;
+mod group;
 mod job;
 mod life;
 mod submission;

@@ -4,5 +4,6 @@ mod actor;
 mod bench;
 mod driver;
 mod examples;
+mod group;
 mod object;
 mod task;

@@ -36,7 +36,8 @@ use proc_macro::TokenStream;
 ///   `Result` is told by the name: write `Result<…>` and no alias of another name.
 ///
 /// In the parentheses go the function's defaults: `name`, `num_cpus`, `memory`, `resources(gpu = 1.0)`,
-/// `num_returns`, `max_retries`, `retry_exceptions`, `max_calls`, `timeout = "5s"`.
+/// `num_returns`, `max_retries`, `retry_exceptions`, `max_calls`, `timeout = "5s"`, `spread`,
+/// `labels(zone = "in(a,b)")`.
 /// With `num_returns = N` a function that returns a tuple or a `Vec` makes N objects, and `remote`
 /// answers with a tuple or a `Vec` of references; with `num_returns = 0` it answers with nothing.
 #[proc_macro_attribute]
@@ -68,7 +69,8 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///   so at once; `handle.kill()`, `handle.kill_and_restart()` and `handle.terminate()` end the actor.
 ///
 /// In the parentheses go the class's defaults: `num_cpus`, `memory`, `resources(gpu = 1.0)`,
-/// `max_restarts`, `max_task_retries`, `max_pending_calls`, `allow_out_of_order_execution`.
+/// `max_restarts`, `max_task_retries`, `max_pending_calls`, `allow_out_of_order_execution`, `spread`,
+/// `labels(zone = "in(a,b)")`.
 /// A method's defaults go into `#[rayw(…)]` above it: `name`, `num_returns`, `max_task_retries`,
 /// `retry_exceptions`, `timeout = "5s"`.
 #[proc_macro_attribute]

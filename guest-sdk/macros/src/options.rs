@@ -28,6 +28,8 @@ impl Place {
                 "retry_exceptions",
                 "max_calls",
                 "timeout",
+                "spread",
+                "labels",
             ],
             Self::Actor => &[
                 "num_cpus",
@@ -37,6 +39,8 @@ impl Place {
                 "max_task_retries",
                 "max_pending_calls",
                 "allow_out_of_order_execution",
+                "spread",
+                "labels",
             ],
             Self::Method => &["name", "num_returns", "max_task_retries", "retry_exceptions", "timeout", "skip"],
         }
@@ -84,10 +88,16 @@ impl Options {
         if !place.known().contains(&key) {
             let known: Vec<_> = place.known().iter().map(|known| format!("`{known}`")).collect();
             let attribute = place.attribute();
-            let hint = if place == Place::Actor && ["name", "namespace", "get_if_exists", "detached"].contains(&key) {
-                "; it belongs to one actor, not to the class: say it by `Class::options()`"
-            } else {
-                ""
+            let of_one_actor = ["name", "namespace", "get_if_exists", "detached"];
+            let of_one_run = ["placement_group", "bundle", "capture_child_tasks", "node_affinity"];
+            let hint = match place {
+                Place::Actor if of_one_actor.contains(&key) || of_one_run.contains(&key) => {
+                    "; it belongs to one actor, not to the class: say it by `Class::options()`"
+                }
+                Place::Task if of_one_run.contains(&key) => {
+                    "; it belongs to one task, not to the function: say it by `f::options()`"
+                }
+                Place::Actor | Place::Task | Place::Method => "",
             };
             let message = format!("{attribute} knows no option `{key}`{hint}; it knows {}", known.join(", "));
             return Err(Error::new(entry.key.span(), message));
@@ -99,6 +109,19 @@ impl Options {
                 self.skip = true;
                 return Ok(());
             }
+            "spread" => {
+                entry.no_value()?;
+                quote!(settings.spread();)
+            }
+            "labels" => entry
+                .labels()?
+                .into_iter()
+                .map(|(key, selector)| {
+                    quote! {
+                        settings.label(::std::string::String::from(#key), ::std::string::String::from(#selector));
+                    }
+                })
+                .collect(),
             "num_returns" => {
                 let number = entry.whole(0, i64::from(u32::MAX))?;
                 self.num_returns = u32::try_from(number).unwrap_or(1);
@@ -259,29 +282,51 @@ impl Entry {
         let Some(Value::List(list, _)) = &self.value else {
             return Err(self.wrong(expected));
         };
-        let entries = Punctuated::<Resource, Token![,]>::parse_terminated.parse2(list.clone())?;
+        let entries = Punctuated::<Named, Token![,]>::parse_terminated.parse2(list.clone())?;
         entries
             .into_iter()
-            .map(|Resource { name, amount: expr }| {
-                let entry = Entry { key: self.key.clone(), value: Some(Value::Expr(expr)) };
+            .map(|Named { name, value }| {
+                let entry = Entry { key: self.key.clone(), value: Some(Value::Expr(value)) };
                 let number = entry.literal().and_then(amount).ok_or_else(|| entry.wrong(expected))?;
                 Ok((name, number))
             })
             .collect()
     }
+
+    fn labels(&self) -> Result<Vec<(String, String)>> {
+        let expected = "labels and what they must be, like `labels(zone = \"in(a,b)\", \"my.org/disk\" = \"!slow\")`";
+        let Some(Value::List(list, _)) = &self.value else {
+            return Err(self.wrong(expected));
+        };
+        let entries = Punctuated::<Named, Token![,]>::parse_terminated.parse2(list.clone())?;
+        entries
+            .into_iter()
+            .map(|Named { name, value }| {
+                let entry = Entry { key: self.key.clone(), value: Some(Value::Expr(value)) };
+                let selector = entry.text().map_err(|_| entry.wrong(expected))?.value();
+                let bare = selector.trim().trim_start_matches('!').trim_start();
+                if bare.is_empty() || (bare.starts_with("in(") && !bare.ends_with(')')) {
+                    let message = "each label to be like `\"v\"`, `\"!v\"`, `\"in(a,b)\"` or `\"!in(a,b)\"`";
+                    return Err(entry.wrong(message));
+                }
+                Ok((name, selector))
+            })
+            .collect()
+    }
 }
 
-struct Resource {
+/// `name = value`, where the name may be a text.
+struct Named {
     name: String,
-    amount: Expr,
+    value: Expr,
 }
 
-impl Parse for Resource {
+impl Parse for Named {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let name =
             if input.peek(LitStr) { input.parse::<LitStr>()?.value() } else { input.parse::<Ident>()?.to_string() };
         input.parse::<Token![=]>()?;
-        Ok(Self { name, amount: input.parse()? })
+        Ok(Self { name, value: input.parse()? })
     }
 }
 

@@ -13,9 +13,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex, Weak};
 
 use super::context::{self, ActorFrame, Frame};
+use super::groups::{self, Place};
 use super::tasks::held;
 use super::types::{
-    ActorHandle, ActorOptions, Arg, CallOptions, Error, ErrorKind, ObjectRef, ResourceAmount, RetryExceptions, Value,
+    ActorHandle, ActorOptions, Arg, CallOptions, Error, ErrorKind, GroupPlace, ObjectRef, ResourceAmount,
+    RetryExceptions, Value,
 };
 use super::work::{self, Argument, Attempt, Guarded, Target, Terms, Work, locked};
 use super::world::{State, WORLD};
@@ -48,6 +50,7 @@ pub(crate) struct Actor {
     /// Kept for restarts, and given up when it is gone.
     arguments: Mutex<Vec<Argument>>,
     resources: Vec<ResourceAmount>,
+    place: Option<Place>,
     max_restarts: i32,
     max_task_retries: Option<i32>,
     max_pending_calls: i32,
@@ -93,7 +96,12 @@ pub(super) struct ActorState {
     dead: Option<Error>,
 }
 
-pub(crate) fn create(class: &str, args: &[Arg<'_>], options: &ActorOptions) -> Result<ActorHandle, Error> {
+pub(crate) fn create(
+    class: &str,
+    args: &[Arg<'_>],
+    options: &ActorOptions,
+    within: Option<&GroupPlace<'_>>,
+) -> Result<ActorHandle, Error> {
     context::end_if_abandoned();
     registry::assert_unique();
     let class = registry::class(class)?;
@@ -119,6 +127,7 @@ pub(crate) fn create(class: &str, args: &[Arg<'_>], options: &ActorOptions) -> R
             options.memory.or(declared.memory),
             resources,
         )?,
+        place: groups::place(within, options.strategy.as_ref().or(declared.strategy.as_ref()))?,
         max_restarts: options.max_restarts.or(declared.max_restarts).unwrap_or(0),
         max_task_retries: options.max_task_retries.or(declared.max_task_retries),
         max_pending_calls: options.max_pending_calls.or(declared.max_pending_calls).unwrap_or(-1),
@@ -155,6 +164,9 @@ pub(crate) fn create(class: &str, args: &[Arg<'_>], options: &ActorOptions) -> R
             dead: None,
         },
     );
+    if let Some(place) = &actor.place {
+        place.holds_actor(number);
+    }
     drop(guard);
     start(actor, 0);
     Ok(ActorHandle { life })
@@ -180,6 +192,8 @@ pub(crate) fn call(
             .unwrap_or(RetryExceptions::None),
         timeout_ms: options.timeout_ms.or(declared.timeout_ms),
         resources: actor.resources.clone(),
+        // Its actor ends with the group, and the call with its actor.
+        place: None,
     };
     let name =
         options.name.clone().or(declared.name).unwrap_or_else(|| format!("{}::{}", actor.class.name, method.name));
@@ -251,6 +265,20 @@ pub(crate) fn kill(actor: &ActorHandle, no_restart: bool) -> Result<(), Error> {
     drop(guard);
     WORLD.notify();
     Ok(())
+}
+
+/// The placement group of an actor was removed.
+pub(super) fn end_with_group(state: &mut State, number: u64, error: &Error) {
+    let own = state_of(state, number);
+    if own.dead.is_some() {
+        return;
+    }
+    let (actor, running) = (Arc::clone(&own.actor), own.running.take());
+    if let Some(running) = running {
+        running.abandoned.store(true, Ordering::Relaxed);
+        work::finish_locked(state, &running, Err(error.clone()));
+    }
+    crash(state, &actor, true, error.clone());
 }
 
 pub(crate) fn terminate(actor: &ActorHandle) -> Result<(), Error> {
@@ -476,6 +504,7 @@ fn frame(actor: &Actor, restarts: u32) -> Frame {
         worker_id: format!("{}-{restarts}", actor.id),
         actor: Some(ActorFrame { number: actor.number, id: actor.id.clone(), class: actor.class.name, restarts }),
         resources: actor.resources.clone(),
+        place: actor.place.clone(),
     }
 }
 
@@ -486,6 +515,6 @@ fn died(actor: &Actor, how: &str) -> Error {
     )
 }
 
-fn namespace(given: Option<&str>) -> String {
+pub(super) fn namespace(given: Option<&str>) -> String {
     given.unwrap_or(context::NAMESPACE).to_owned()
 }

@@ -5,7 +5,8 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::types::ResourceAmount;
+use super::groups::Place;
+use super::types::{Label, ResourceAmount};
 use super::work::Work;
 
 /// The id of the one job.
@@ -13,7 +14,7 @@ const JOB_ID: &str = "00000001";
 /// The task id of whatever thread runs no task.
 const DRIVER_ID: &str = "00000000000000000000000000000000";
 /// The id of the one node.
-const NODE_ID: &str = "local";
+pub(super) const NODE_ID: &str = "local";
 /// Where names are looked up when no namespace is said.
 pub(super) const NAMESPACE: &str = "local";
 
@@ -28,6 +29,8 @@ pub(crate) struct RuntimeContext {
     pub(crate) restarts: u32,
     pub(crate) namespace: String,
     pub(crate) assigned_resources: Vec<ResourceAmount>,
+    pub(crate) placement_group_id: Option<String>,
+    pub(crate) node_labels: Vec<Label>,
 }
 
 /// What a thread is doing.
@@ -39,6 +42,7 @@ pub(super) struct Frame {
     pub(super) worker_id: String,
     pub(super) actor: Option<ActorFrame>,
     pub(super) resources: Vec<ResourceAmount>,
+    pub(super) place: Option<Place>,
 }
 
 /// On which actor.
@@ -75,6 +79,11 @@ pub(super) fn within<T>(frame: Frame, body: impl FnOnce() -> T) -> T {
 
 pub(super) fn current_work() -> Option<Arc<Work>> {
     FRAME.with_borrow(|frame| frame.as_ref().and_then(|frame| frame.work.clone()))
+}
+
+/// Where in a placement group this thread's work runs.
+pub(super) fn place() -> Option<Place> {
+    FRAME.with_borrow(|frame| frame.as_ref().and_then(|frame| frame.place.clone()))
 }
 
 /// The actor whose call runs here.
@@ -153,6 +162,8 @@ pub(crate) fn current() -> RuntimeContext {
         restarts: actor.map_or(0, |actor| actor.restarts),
         namespace: NAMESPACE.to_owned(),
         assigned_resources: frame.as_ref().map(|frame| frame.resources.clone()).unwrap_or_default(),
+        placement_group_id: frame.as_ref().and_then(|frame| frame.place.as_ref()).map(|place| place.group.id.clone()),
+        node_labels: Vec::new(),
     }
 }
 

@@ -6,10 +6,10 @@
 //! the two it stands on. Values really are encoded and decoded.
 //!
 //! ```text
-//! types.rs                          the records of the contract, as Rust types
-//! objects.rs tasks.rs actors.rs context.rs   one per interface
-//! world.rs                          the one lock, slots for running tasks
-//! work.rs                           a task or call: its attempts and its end
+//! types.rs                                     the records of the contract, as Rust types
+//! objects.rs tasks.rs actors.rs groups.rs context.rs   one per interface
+//! world.rs                                     the one lock, slots for running tasks
+//! work.rs                                      a task or call: its attempts and its end
 //! ```
 //!
 //! What it is not: there are no sandboxes, so `memory` and resources are not
@@ -18,6 +18,7 @@
 
 pub(crate) mod actors;
 pub(crate) mod context;
+pub(crate) mod groups;
 pub(crate) mod objects;
 pub(crate) mod tasks;
 pub(crate) mod types;

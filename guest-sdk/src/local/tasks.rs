@@ -3,16 +3,21 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::types::{Arg, Error, ErrorKind, ObjectRef, ResourceAmount, RetryExceptions, TaskOptions};
+use super::types::{Arg, Error, ErrorKind, GroupPlace, ObjectRef, ResourceAmount, RetryExceptions, TaskOptions};
 use super::work::{self, Target, Terms, Work, locked};
 use super::world::WORLD;
-use super::{actors, context};
+use super::{actors, context, groups};
 use crate::registry;
 
 /// Attempts after the first, unless somebody says otherwise.
 const RETRIES_DEFAULT: i32 = 3;
 
-pub(crate) fn submit(function: &str, args: &[Arg<'_>], options: &TaskOptions) -> Result<Vec<ObjectRef>, Error> {
+pub(crate) fn submit(
+    function: &str,
+    args: &[Arg<'_>],
+    options: &TaskOptions,
+    within: Option<&GroupPlace<'_>>,
+) -> Result<Vec<ObjectRef>, Error> {
     context::end_if_abandoned();
     registry::assert_unique();
     let function = registry::function(function)?;
@@ -24,6 +29,7 @@ pub(crate) fn submit(function: &str, args: &[Arg<'_>], options: &TaskOptions) ->
         retry_exceptions: options.retry_exceptions.unwrap_or(RetryExceptions::None),
         timeout_ms: options.timeout_ms,
         resources: held(options.num_cpus.unwrap_or(1.0), options.memory, options.resources)?,
+        place: groups::place(within, options.strategy.as_ref())?,
     };
     let name = options.name.unwrap_or_else(|| function.name.to_owned());
     let work = Work::new(name, Target::Task(function), args, terms);
@@ -90,6 +96,8 @@ fn or_declared(options: TaskOptions, declared: TaskOptions) -> TaskOptions {
         retry_exceptions: options.retry_exceptions.or(declared.retry_exceptions),
         max_calls: options.max_calls.or(declared.max_calls),
         timeout_ms: options.timeout_ms.or(declared.timeout_ms),
+        strategy: options.strategy.or(declared.strategy),
+        label_selector: options.label_selector,
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::actors::Life;
+use super::groups::Group;
 use super::objects::Cell;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +45,23 @@ impl ActorHandle {
     }
 }
 
+/// A handle to a placement group.
+#[derive(Clone)]
+pub(crate) struct PlacementGroup {
+    pub(super) group: Arc<Group>,
+}
+
+impl PlacementGroup {
+    pub(crate) fn id(&self) -> String {
+        self.group.id.clone()
+    }
+}
+
 #[derive(Clone)]
 pub(crate) enum Handle {
     Object(ObjectRef),
     Actor(ActorHandle),
+    Group(PlacementGroup),
 }
 
 /// An encoded value.
@@ -149,6 +163,32 @@ pub(crate) struct ResourceAmount {
 }
 
 #[derive(Clone, Debug)]
+#[allow(dead_code, reason = "the one node here has no labels")]
+pub(crate) struct Label {
+    pub(crate) key: String,
+    pub(crate) value: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct NodeAffinity {
+    pub(crate) node_id: String,
+    pub(crate) soft: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum SchedulingStrategy {
+    Default,
+    Spread,
+    NodeAffinity(NodeAffinity),
+}
+
+pub(crate) struct GroupPlace<'a> {
+    pub(crate) group: &'a PlacementGroup,
+    pub(crate) bundle_index: Option<u32>,
+    pub(crate) capture_child_tasks: bool,
+}
+
+#[derive(Clone, Debug)]
 pub(crate) struct TaskOptions {
     pub(crate) name: Option<String>,
     pub(crate) num_cpus: Option<f64>,
@@ -160,6 +200,8 @@ pub(crate) struct TaskOptions {
     #[allow(dead_code, reason = "there are no instances to use again")]
     pub(crate) max_calls: Option<u32>,
     pub(crate) timeout_ms: Option<u64>,
+    pub(crate) strategy: Option<SchedulingStrategy>,
+    pub(crate) label_selector: Vec<Label>,
 }
 
 #[derive(Clone, Debug)]
@@ -175,6 +217,9 @@ pub(crate) struct ActorOptions {
     pub(crate) max_task_retries: Option<i32>,
     pub(crate) max_pending_calls: Option<i32>,
     pub(crate) allow_out_of_order_execution: Option<bool>,
+    pub(crate) strategy: Option<SchedulingStrategy>,
+    #[allow(dead_code, reason = "the one node here has no labels")]
+    pub(crate) label_selector: Vec<Label>,
 }
 
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use super::context::{self, Abandoned, Frame};
+use super::groups::Place;
 use super::objects::{self, Cell};
 use super::types::{Arg, Error, ErrorKind, ObjectRef, ResourceAmount, RetryExceptions, Value};
 use super::world::{State, WORLD};
@@ -25,6 +26,7 @@ pub(crate) struct Work {
     retry_exceptions: RetryExceptions,
     timeout_ms: Option<u64>,
     resources: Vec<ResourceAmount>,
+    place: Option<Place>,
     /// Somebody wants it cancelled.
     pub(super) cancelled: AtomicBool,
     /// Its outputs are filled; whatever still runs of it should end.
@@ -48,6 +50,8 @@ pub(super) struct Terms {
     pub(super) retry_exceptions: RetryExceptions,
     pub(super) timeout_ms: Option<u64>,
     pub(super) resources: Vec<ResourceAmount>,
+    /// Where in a placement group.
+    pub(super) place: Option<Place>,
 }
 
 /// An argument that is kept until the work is done.
@@ -81,6 +85,7 @@ impl Work {
             retry_exceptions: terms.retry_exceptions,
             timeout_ms: terms.timeout_ms,
             resources: terms.resources,
+            place: terms.place,
             cancelled: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
             finished: AtomicBool::new(false),
@@ -89,6 +94,9 @@ impl Work {
         for cell in locked(&work.outputs).iter() {
             // The cell is new, so this is the first and only time.
             let _ = cell.producer.set(Arc::downgrade(&work));
+        }
+        if let Some(place) = &work.place {
+            place.holds(&work);
         }
         if let Some(parent) = context::current_work() {
             locked(&parent.children).push(Arc::downgrade(&work));
@@ -145,6 +153,7 @@ pub(super) fn run_task(work: &Arc<Work>) {
             worker_id: format!("{:032x}", WORLD.next_id()),
             actor: None,
             resources: work.resources.clone(),
+            place: work.place.clone(),
         };
         let ended = run_attempt(work, frame, |arguments, num_returns| (function.invoke)(arguments, num_returns));
         match ended {

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::actors::{ActorState, Name, Named};
 use super::context;
+use super::groups::Group;
 use super::work::{self, Work};
 
 pub(super) static WORLD: World = World { state: Mutex::new(None), changed: Condvar::new(), next_id: AtomicU64::new(1) };
@@ -31,6 +32,8 @@ pub(super) struct State {
     slots: usize,
     pub(super) actors: HashMap<u64, ActorState>,
     pub(super) names: HashMap<Name, Named>,
+    /// Named placement groups.
+    pub(super) groups: HashMap<Name, Arc<Group>>,
 }
 
 impl World {
@@ -106,6 +109,7 @@ impl State {
             slots: std::thread::available_parallelism().map_or(2, usize::from),
             actors: HashMap::new(),
             names: HashMap::new(),
+            groups: HashMap::new(),
         }
     }
 

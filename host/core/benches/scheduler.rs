@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use rayw_core::message::{ActorEnd, FromHead, NodeAddress, RequestId, Shape, ToHead};
 use rayw_core::scheduler::{Outbox, Scheduler};
 use rayw_core::{
-    ActorId, ActorSpec, Amount, ComponentDigest, Error, ErrorKind, GroupId, GroupSpec, GroupStrategy, JobId,
-    LabelSelector, Labels, LeaseId, NodeId, Placement, Resources, Retries, RetryExceptions, Strategy, TaskKind,
+    ActorId, ActorSpec, Amount, BundleSpec, ComponentDigest, Error, ErrorKind, GroupId, GroupSpec, GroupStrategy,
+    JobId, LabelSelector, Labels, LeaseId, NodeId, Placement, Resources, Retries, RetryExceptions, Strategy, TaskKind,
     TaskSpec,
 };
 
@@ -340,8 +340,9 @@ fn groups(nodes: u32, strategy: GroupStrategy, more: u64) -> f64 {
             name: None,
             namespace: Arc::from("space"),
             strategy,
-            bundles: (0..4 + more).map(|_| cpus(1)).collect(),
-            selector: LabelSelector::default(),
+            bundles: (0..4 + more)
+                .map(|_| BundleSpec { resources: cpus(1), selector: LabelSelector::default() })
+                .collect(),
             detached: false,
             job: JobId::numbered(1),
             creator,

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::GroupId;
+
 /// What went wrong, sorted so that a caller can decide what to do.
 ///
 /// Each kind but the last few is the counterpart of a Ray exception, named beside it.
@@ -126,6 +128,13 @@ impl Error {
             backtrace: None,
             origin: None,
         }
+    }
+
+    /// The placement group that something was to run in, or that somebody waits for, is gone.
+    #[must_use]
+    pub fn group_removed(group: GroupId, why: &str) -> Self {
+        let message = format!("placement group `{group}` is gone: {why}; create another one");
+        Self::new(ErrorKind::PlacementGroupRemoved, message)
     }
 
     /// The same error with one more cause.

@@ -1,10 +1,11 @@
 //! Placement groups: bundles of resources that are reserved together.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{GroupId, JobId, LabelSelector, Resources, TaskId};
+use crate::{Amount, Error, ErrorKind, GroupId, JobId, LabelSelector, NodeId, Resources, TaskId, limits, resources_of};
 
 /// How the bundles of a group lie on the nodes; the names and the meaning are Ray's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -34,6 +35,95 @@ impl GroupStrategy {
     }
 }
 
+/// A placement group as somebody asked for it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GroupOptions {
+    /// Name, unique in its namespace.
+    pub name: Option<String>,
+    /// Namespace; the job's own by default.
+    pub namespace: Option<String>,
+    /// How its bundles lie.
+    pub strategy: GroupStrategy,
+    /// What each bundle reserves.
+    pub bundles: Vec<BundleOptions>,
+    /// Outlives its job.
+    pub detached: bool,
+}
+
+/// A bundle as somebody asked for it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct BundleOptions {
+    /// Logical cpus; none by default.
+    pub num_cpus: Option<f64>,
+    /// Bytes.
+    pub memory: Option<u64>,
+    /// Custom resources.
+    pub resources: Vec<(String, f64)>,
+    /// Labels that its node must have: key and Ray's selector, such as `in(a,b)`.
+    pub label_selector: Vec<(String, String)>,
+}
+
+/// Who creates a group.
+#[derive(Debug, Clone)]
+pub struct GroupCreator {
+    /// Its job.
+    pub job: JobId,
+    /// The task: a driver, a task, or an actor's creation.
+    pub task: TaskId,
+    /// The namespace that its names live in.
+    pub namespace: Arc<str>,
+}
+
+impl GroupOptions {
+    /// Settles what was asked for.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an empty bundle, an impossible amount or a selector that cannot be read,
+    /// `LimitExceeded` for too many bundles.
+    pub fn settle(self, id: GroupId, creator: GroupCreator) -> Result<GroupSpec, Error> {
+        let named =
+            self.name.as_ref().map_or_else(|| "placement group".to_owned(), |name| format!("placement group `{name}`"));
+        let bundle = |(index, bundle): (usize, BundleOptions)| {
+            let settled = bundle.settle();
+            settled.map_err(|error| Error {
+                message: format!("bundle {index} of the {named}: {}", error.message),
+                ..error
+            })
+        };
+        let spec = GroupSpec {
+            id,
+            name: self.name.as_deref().map(Arc::from),
+            namespace: self.namespace.as_deref().map_or(creator.namespace, Arc::from),
+            strategy: self.strategy,
+            bundles: self.bundles.into_iter().enumerate().map(bundle).collect::<Result<_, _>>()?,
+            detached: self.detached,
+            job: creator.job,
+            creator: creator.task,
+        };
+        spec.check()?;
+        Ok(spec)
+    }
+}
+
+impl BundleOptions {
+    fn settle(self) -> Result<BundleSpec, Error> {
+        let pairs = self.label_selector.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        Ok(BundleSpec {
+            resources: resources_of(self.num_cpus, Amount::ZERO, self.memory, &self.resources)?,
+            selector: LabelSelector::parse(pairs)?,
+        })
+    }
+}
+
+/// A bundle, all settled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BundleSpec {
+    /// What it reserves.
+    pub resources: Resources,
+    /// Labels that its node must have.
+    pub selector: LabelSelector,
+}
+
 /// A placement group, all settled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupSpec {
@@ -45,16 +135,59 @@ pub struct GroupSpec {
     pub namespace: Arc<str>,
     /// How its bundles lie.
     pub strategy: GroupStrategy,
-    /// What each bundle reserves; none is empty. At most [`crate::limits::BUNDLES_MAX`].
-    pub bundles: Vec<Resources>,
-    /// Labels that the nodes of all bundles must have.
-    pub selector: LabelSelector,
+    /// Its bundles; none is empty. At most [`limits::BUNDLES_MAX`].
+    pub bundles: Vec<BundleSpec>,
     /// Whether it outlives its job.
     pub detached: bool,
     /// The job that created it.
     pub job: JobId,
     /// The task that created it: a driver, a task, or an actor's creation.
     pub creator: TaskId,
+}
+
+impl GroupSpec {
+    /// Whether there can be such a group at all.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for no bundle or an empty one, `LimitExceeded` for too many.
+    pub fn check(&self) -> Result<(), Error> {
+        let fail = |kind, why: String| Err(Error::new(kind, format!("{self} cannot be: {why}")));
+        if self.bundles.is_empty() {
+            return fail(ErrorKind::InvalidArgument, "it has no bundle: give it at least one".to_owned());
+        }
+        if let Some(empty) = self.bundles.iter().position(|bundle| bundle.resources.is_empty()) {
+            let why = format!("its bundle {empty} is empty: give each at least one resource");
+            return fail(ErrorKind::InvalidArgument, why);
+        }
+        if self.bundles.len() > limits::BUNDLES_MAX {
+            let why = format!("it has {} bundles, at most {} are allowed", self.bundles.len(), limits::BUNDLES_MAX);
+            return fail(ErrorKind::LimitExceeded, why);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for GroupSpec {
+    /// For people: its name, or its id where it has none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "placement group `{name}` ({})", self.id),
+            None => write!(f, "placement group {}", self.id),
+        }
+    }
+}
+
+/// A group and how it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GroupStatus {
+    /// The group.
+    pub spec: Arc<GroupSpec>,
+    /// How it is.
+    pub state: GroupState,
+    /// The nodes of its bundles, as far as they have one.
+    pub nodes: Vec<Option<NodeId>>,
+    /// Why it is not created; empty otherwise.
+    pub why: String,
 }
 
 /// Where a group is. The names are Ray's.

@@ -31,7 +31,9 @@ pub mod view;
 pub use actor::{ActorOptions, ActorSpec, ActorState};
 pub use description::{ActorClass, Description, Function, Method, Parameter, check_arity, unknown};
 pub use error::{Error, ErrorKind};
-pub use group::{GroupSpec, GroupState, GroupStrategy};
+pub use group::{
+    BundleOptions, BundleSpec, GroupCreator, GroupOptions, GroupSpec, GroupState, GroupStatus, GroupStrategy,
+};
 pub use id::{ActorId, ComponentDigest, GroupId, IdMap, IdSet, JobId, LeaseId, NodeId, ObjectId, TaskId};
 pub use job::{DirMount, JobFailure, JobSpec, JobState};
 pub use resources::{Amount, ParseResourcesError, Resources, parse_bytes};

@@ -107,6 +107,10 @@ pub const TICK: Duration = Duration::from_millis(100);
 /// Bundles of one placement group. Ray's envelope says 1 000 and more.
 pub const BUNDLES_MAX: usize = 10_000;
 
+/// Objects of one owner that wait for placement groups. Each is a map entry and an object, some 200 bytes, so
+/// this is 20 MB; who waits for more has forgotten to keep the reference that it got.
+pub const GROUP_WAITERS_MAX: usize = 100_000;
+
 /// How often a node tells the head that it is there, and how long the head waits for it before it
 /// declares the node dead: a few lost messages are no death, and 3 s is soon enough to start again.
 pub const HEARTBEAT_PERIOD: Duration = Duration::from_millis(500);

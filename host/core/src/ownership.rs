@@ -23,6 +23,8 @@ mod death;
 mod event;
 mod foreign;
 mod group;
+#[cfg(test)]
+mod group_tests;
 mod inherit;
 mod lease;
 mod lineage;
@@ -42,11 +44,10 @@ use std::collections::{HashMap, VecDeque};
 pub use command::{Command, Found, Input, Order, Stored, WaitResult};
 pub use event::{Event, LostCopy, Outcome, Output, WaitFor, WaiterId};
 
-pub use group::GroupView;
 pub use rows::TaskSnapshot;
 
 use crate::message::Shape;
-use crate::{ActorId, GroupId, IdMap, IdSet, LeaseId, Millis, NodeId, ObjectId, TaskId};
+use crate::{ActorId, IdMap, IdSet, LeaseId, Millis, NodeId, ObjectId, TaskId};
 
 /// The owner's machine of one node.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ pub struct Ownership {
     /// Lives of actors whose constructor's arguments another node was asked for.
     constructing: IdMap<ActorId, (u32, NodeId)>,
     lineage: lineage::Lineage,
-    groups: IdMap<GroupId, group::GroupEntry>,
+    groups: group::Groups,
     /// Nodes that will never be heard again.
     dead: IdSet<NodeId>,
     /// Dead nodes whose tokens are void from then on, in the order of their death.
@@ -119,7 +120,7 @@ impl Ownership {
             foreign: IdMap::default(),
             constructing: IdMap::default(),
             lineage: lineage::Lineage::default(),
-            groups: IdMap::default(),
+            groups: group::Groups::default(),
             dead: IdSet::default(),
             void: VecDeque::new(),
             lent_early: IdMap::default(),

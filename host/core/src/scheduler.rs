@@ -22,6 +22,9 @@ mod cluster_tests;
 mod drain;
 mod fair;
 #[cfg(test)]
+mod group_laws;
+mod group_rooms;
+#[cfg(test)]
 mod group_tests;
 mod groups;
 mod holdings;
@@ -292,6 +295,7 @@ impl Scheduler {
             ToHead::GroupLookup { owner, request, name, namespace } => {
                 self.group_lookup(owner, request, &name, &namespace, out);
             }
+            ToHead::GroupDescribe { owner, request, group } => self.group_describe(owner, request, group, out),
             ToHead::GroupWatch { node, group } => self.group_watch(node, group, out),
             ToHead::GroupRemove { group } => self.group_remove(group, "it was removed", out),
             ToHead::LeaseHeld { lease, owner, shape, node, slots, parked } => {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{ActorId, ObjectId};
+use crate::{ActorId, GroupId, ObjectId};
 
 /// How the bytes of a value are to be read (by guests and by the command line, never by the host).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub enum RefId {
     Object(ObjectId),
     /// An actor.
     Actor(ActorId),
+    /// A placement group. Nobody counts these: a group ends by its own rules, not with its last handle.
+    Group(GroupId),
 }
 
 /// An immutable value.

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use rayw_core::{
-    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Error, ErrorKind, JobId, NodeId, ObjectId,
-    RefId, Resources, TaskId, TaskOptions, Value, limits,
+    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Error, ErrorKind, GroupId, GroupOptions,
+    GroupStatus, JobId, Labels, NodeId, ObjectId, RefId, Resources, TaskId, TaskOptions, Value, limits,
 };
 
 use crate::services::Answer;
 use crate::state::Guest;
-use crate::{Caller, Engine, Grants, Output, Program, Sandbox, Services, export, trap};
+use crate::{Caller, Engine, Grants, GroupServices, Output, Program, Sandbox, Services, export, trap};
 
 /// How long a component may take to say what is in it.
 const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ async fn run(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<De
         export::other_contract(origin, "a `rayw:core/guest` of another shape").caused_by(format!("{cause:#}"))
     })?;
     let described = instance.describe(exports).await;
-    described.map(Into::into).map_err(|error| trap::explain(&error, instance.guest()))
+    described.map_err(|error| trap::explain(&error, instance.guest()))?.try_into()
 }
 
 /// Names must be there, be few enough, and be different.
@@ -95,6 +95,7 @@ fn nobody(component: ComponentDigest) -> Caller {
         restarts: 0,
         namespace: "".into(),
         resources: Arc::new(Resources::default()),
+        placement: Arc::default(),
         is_driver: false,
         children: AtomicU64::new(0),
         puts: AtomicU32::new(0),
@@ -108,6 +109,31 @@ struct Nothing;
 fn refused<T>() -> Result<T, Error> {
     let message = "a component that is asked what is in it can call nothing: do it in a task";
     Err(Error::new(ErrorKind::InvalidArgument, message))
+}
+
+impl GroupServices for Nothing {
+    fn create_group(&self, _: Arc<Caller>, _: GroupOptions) -> Answer<'_, GroupId> {
+        Box::pin(std::future::ready(refused()))
+    }
+
+    fn group_ready(&self, _: &Caller, _: GroupId) -> Result<ObjectId, Error> {
+        refused()
+    }
+
+    fn remove_group(&self, _: GroupId) {}
+
+    fn named_group(&self, _: Arc<Caller>, _: String, _: Option<String>) -> Answer<'_, GroupId> {
+        Box::pin(std::future::ready(refused()))
+    }
+
+    fn group_status(&self, _: GroupId) -> Answer<'_, GroupStatus> {
+        Box::pin(std::future::ready(refused()))
+    }
+
+    fn node_labels(&self) -> &Labels {
+        static NONE: Labels = Labels::new();
+        &NONE
+    }
 }
 
 impl Services for Nothing {

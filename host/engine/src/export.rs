@@ -121,7 +121,7 @@ pub(crate) fn other_contract(origin: &str, name: &str) -> Error {
 
 /// What is missing when a component cannot be linked.
 pub(crate) fn unlinkable(component: &Component, origin: &str, cause: &wasmtime::Error) -> Error {
-    const OFFERED: &[&str] = &["types", "objects", "tasks", "actors", "context"];
+    const OFFERED: &[&str] = &["types", "objects", "tasks", "actors", "groups", "context"];
     const WASI: &[&str] = &["cli", "clocks", "filesystem", "io", "random", "sockets"];
     let is_offered = |name: &str| {
         let (path, version) = name.split_once('@').unwrap_or((name, ""));

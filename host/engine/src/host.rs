@@ -5,12 +5,13 @@
 
 mod actor;
 mod context;
+mod group;
 mod object;
 mod task;
 
 pub(crate) use context::Exit;
 
-use rayw_core::{Arg, Error, ErrorKind, limits};
+use rayw_core::{Arg, Error, ErrorKind, Strategy, limits};
 use wasmtime::component::{Linker, Resource};
 
 use crate::reference::{Handles, ObjectRef};
@@ -24,6 +25,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
     object::add(&mut linker)?;
     task::add(&mut linker)?;
     actor::add(&mut linker)?;
+    group::add(&mut linker)?;
     context::add(&mut linker)?;
     Ok(linker)
 }
@@ -64,6 +66,13 @@ fn give_objects(
     };
     let give = |object| guest.references.push(rayw_core::RefId::Object(object)).map(Resource::new_own);
     Ok((Ok(objects.into_iter().map(give).collect::<Result<_, _>>()?),))
+}
+
+/// The strategy that a place in a group asks for.
+fn within(guest: &Guest, place: Option<types::GroupPlace>) -> wasmtime::Result<Option<Strategy>> {
+    let Some(place) = place else { return Ok(None) };
+    let group = guest.references.group(place.group.rep())?;
+    Ok(Some(Strategy::Group { group, bundle: place.bundle_index, capture: place.capture_child_tasks }))
 }
 
 /// An answer of the node as the guest gets it.

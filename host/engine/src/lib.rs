@@ -39,4 +39,4 @@ pub use literal::parse_call;
 pub use program::Program;
 pub use reference::Handles;
 pub use sandbox::{DirGrant, Grants, Sandbox};
-pub use services::{Answer, Caller, Output, Services};
+pub use services::{Answer, Caller, GroupServices, Output, Services};

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use rayw_core::{ActorId, ObjectId, RefId};
+use rayw_core::{ActorId, GroupId, ObjectId, RefId};
 
 use crate::Services;
 
@@ -15,6 +15,9 @@ pub(crate) struct ObjectRef;
 
 /// Marks the resource `actor-handle`.
 pub(crate) struct ActorHandle;
+
+/// Marks the resource `placement-group`.
+pub(crate) struct GroupHandle;
 
 /// Counted references, given back to the node in one call when dropped.
 pub struct Handles {
@@ -93,6 +96,13 @@ impl References {
     pub(crate) fn actor(&self, number: u32) -> wasmtime::Result<ActorId> {
         match self.slots.get(number as usize) {
             Some(Some(RefId::Actor(actor))) => Ok(*actor),
+            _ => Err(unknown(number)),
+        }
+    }
+
+    pub(crate) fn group(&self, number: u32) -> wasmtime::Result<GroupId> {
+        match self.slots.get(number as usize) {
+            Some(Some(RefId::Group(group))) => Ok(*group),
             _ => Err(unknown(number)),
         }
     }

@@ -4,6 +4,8 @@
 //! what is decided is decided behind this trait, where it can be tested
 //! without Wasm.
 
+mod group;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,9 +13,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use rayw_core::{
-    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Error, JobId, NodeId, ObjectId, RefId, Resources, TaskId,
-    TaskOptions, Value,
+    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Error, GroupId, JobId, NodeId, ObjectId, Placement,
+    RefId, Resources, Strategy, TaskId, TaskOptions, Value,
 };
+
+pub use group::GroupServices;
 
 /// A boxed future: the slow answers of a node. One allocation beside a wait is nothing.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -45,6 +49,8 @@ pub struct Caller {
     pub namespace: Arc<str>,
     /// What it holds.
     pub resources: Arc<Resources>,
+    /// How its node was chosen; for a call that of its actor.
+    pub placement: Arc<Placement>,
     /// Whether it is the driver of its job.
     pub is_driver: bool,
     /// Tasks submitted so far: derives the ids of children.
@@ -53,6 +59,17 @@ pub struct Caller {
     pub puts: AtomicU32,
     /// Set when somebody wants it cancelled and its sandbox is not dropped for it.
     pub cancelled: std::sync::atomic::AtomicBool,
+}
+
+impl Caller {
+    /// The placement group that it runs in.
+    #[must_use]
+    pub fn group(&self) -> Option<GroupId> {
+        match self.placement.strategy {
+            Strategy::Group { group, .. } => Some(group),
+            Strategy::Default | Strategy::Spread | Strategy::NodeAffinity { .. } => None,
+        }
+    }
 }
 
 /// Which of a guest's outputs a line came from.
@@ -70,7 +87,7 @@ pub enum Output {
 /// caller; the engine keeps it with the guest that got it, or in
 /// [`Handles`](crate::Handles), whose drop gives it back through
 /// [`release`](Self::release).
-pub trait Services: Send + Sync + 'static {
+pub trait Services: GroupServices + Send + Sync + 'static {
     /// Submits a task; one id for each return.
     ///
     /// # Errors

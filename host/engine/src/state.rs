@@ -99,6 +99,7 @@ impl Guest {
         Ok(match reference {
             RefId::Object(_) => types::Handle::Object(Resource::new_own(number)),
             RefId::Actor(_) => types::Handle::Actor(Resource::new_own(number)),
+            RefId::Group(_) => types::Handle::Group(Resource::new_own(number)),
         })
     }
 
@@ -113,6 +114,7 @@ impl Guest {
             let number = match handle {
                 types::Handle::Object(object) => object.rep(),
                 types::Handle::Actor(actor) => actor.rep(),
+                types::Handle::Group(group) => group.rep(),
             };
             let reference = self.references.take(number)?;
             handles.push(reference);

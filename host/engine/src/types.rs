@@ -5,10 +5,16 @@
 //! Written by hand because generated bindings would copy every value once more:
 //! here the bytes of a value are [`Bytes`], copied once on their way in or out.
 
+mod group;
+mod place;
+
 use bytes::Bytes;
 use wasmtime::component::{ComponentType, Lift, Lower, Resource};
 
-use crate::reference::{ActorHandle, ObjectRef};
+pub(crate) use self::group::{GroupOptions, GroupTable};
+pub(crate) use self::place::{GroupPlace, Label};
+use self::place::{SchedulingStrategy, labels, strategy};
+use crate::reference::{ActorHandle, GroupHandle, ObjectRef};
 
 /// The result of a function that can fail.
 pub(crate) type Answer<T> = (Result<T, Error>,);
@@ -52,6 +58,8 @@ pub(crate) enum Handle {
     Object(Resource<ObjectRef>),
     #[component(name = "actor")]
     Actor(Resource<ActorHandle>),
+    #[component(name = "group")]
+    Group(Resource<GroupHandle>),
 }
 
 #[derive(ComponentType, Lift, Lower)]
@@ -213,6 +221,18 @@ pub(crate) struct ResourceAmount {
     pub(crate) amount: f64,
 }
 
+/// `CPU`, `memory` and custom resources, as guests read them.
+pub(crate) fn resource_amounts(resources: &rayw_core::Resources) -> Vec<ResourceAmount> {
+    let amount = |name: &str, amount: f64| ResourceAmount { name: name.to_owned(), amount };
+    let mut amounts = vec![amount("CPU", resources.cpu.units())];
+    if resources.memory > 0 {
+        // Exact up to 2^53 bytes, eight petabytes.
+        amounts.push(amount("memory", resources.memory as f64));
+    }
+    amounts.extend(resources.custom().map(|(name, units)| amount(name, units.units())));
+    amounts
+}
+
 fn amounts(resources: Vec<ResourceAmount>) -> Vec<(String, f64)> {
     resources.into_iter().map(|resource| (resource.name, resource.amount)).collect()
 }
@@ -235,11 +255,16 @@ pub(crate) struct TaskOptions {
     max_calls: Option<u32>,
     #[component(name = "timeout-ms")]
     timeout_ms: Option<u64>,
+    strategy: Option<SchedulingStrategy>,
+    #[component(name = "label-selector")]
+    label_selector: Vec<Label>,
 }
 
-impl From<TaskOptions> for rayw_core::TaskOptions {
-    fn from(options: TaskOptions) -> Self {
-        Self {
+impl TryFrom<TaskOptions> for rayw_core::TaskOptions {
+    type Error = rayw_core::Error;
+
+    fn try_from(options: TaskOptions) -> Result<Self, Self::Error> {
+        Ok(Self {
             name: options.name,
             num_cpus: options.num_cpus,
             memory: options.memory,
@@ -249,10 +274,9 @@ impl From<TaskOptions> for rayw_core::TaskOptions {
             retry_exceptions: options.retry_exceptions.map(Into::into),
             max_calls: options.max_calls,
             timeout_ms: options.timeout_ms,
-            // The guest contract does not speak of these yet.
-            strategy: None,
-            label_selector: Vec::new(),
-        }
+            strategy: strategy(options.strategy)?,
+            label_selector: labels(options.label_selector),
+        })
     }
 }
 
@@ -276,11 +300,16 @@ pub(crate) struct ActorOptions {
     max_pending_calls: Option<i32>,
     #[component(name = "allow-out-of-order-execution")]
     allow_out_of_order_execution: Option<bool>,
+    strategy: Option<SchedulingStrategy>,
+    #[component(name = "label-selector")]
+    label_selector: Vec<Label>,
 }
 
-impl From<ActorOptions> for rayw_core::ActorOptions {
-    fn from(options: ActorOptions) -> Self {
-        Self {
+impl TryFrom<ActorOptions> for rayw_core::ActorOptions {
+    type Error = rayw_core::Error;
+
+    fn try_from(options: ActorOptions) -> Result<Self, Self::Error> {
+        Ok(Self {
             name: options.name,
             namespace: options.namespace,
             get_if_exists: options.get_if_exists,
@@ -292,9 +321,9 @@ impl From<ActorOptions> for rayw_core::ActorOptions {
             max_task_retries: options.max_task_retries,
             max_pending_calls: options.max_pending_calls,
             allow_out_of_order_execution: options.allow_out_of_order_execution,
-            strategy: None,
-            label_selector: Vec::new(),
-        }
+            strategy: strategy(options.strategy)?,
+            label_selector: labels(options.label_selector),
+        })
     }
 }
 
@@ -344,6 +373,10 @@ pub(crate) struct RuntimeContext {
     pub(crate) namespace: String,
     #[component(name = "assigned-resources")]
     pub(crate) assigned_resources: Vec<ResourceAmount>,
+    #[component(name = "placement-group-id")]
+    pub(crate) placement_group_id: Option<String>,
+    #[component(name = "node-labels")]
+    pub(crate) node_labels: Vec<Label>,
 }
 
 #[derive(ComponentType, Lift)]
@@ -393,13 +426,17 @@ pub(crate) struct Description {
     actors: Vec<ActorClass>,
 }
 
-impl From<Description> for rayw_core::Description {
-    fn from(description: Description) -> Self {
-        let function = |function: Function| rayw_core::Function {
-            name: function.name,
-            parameters: parameters(function.parameters),
-            returns: function.returns,
-            options: function.options.into(),
+impl TryFrom<Description> for rayw_core::Description {
+    type Error = rayw_core::Error;
+
+    fn try_from(description: Description) -> Result<Self, Self::Error> {
+        let function = |function: Function| {
+            Ok(rayw_core::Function {
+                name: function.name,
+                parameters: parameters(function.parameters),
+                returns: function.returns,
+                options: function.options.try_into()?,
+            })
         };
         let method = |method: Method| rayw_core::Method {
             name: method.name,
@@ -407,15 +444,17 @@ impl From<Description> for rayw_core::Description {
             returns: method.returns,
             options: method.options.into(),
         };
-        let class = |class: ActorClass| rayw_core::ActorClass {
-            name: class.name,
-            parameters: parameters(class.parameters),
-            methods: class.methods.into_iter().map(method).collect(),
-            options: class.options.into(),
+        let class = |class: ActorClass| {
+            Ok(rayw_core::ActorClass {
+                name: class.name,
+                parameters: parameters(class.parameters),
+                methods: class.methods.into_iter().map(method).collect(),
+                options: class.options.try_into()?,
+            })
         };
-        Self {
-            functions: description.functions.into_iter().map(function).collect(),
-            actors: description.actors.into_iter().map(class).collect(),
-        }
+        Ok(Self {
+            functions: description.functions.into_iter().map(function).collect::<Result<_, Self::Error>>()?,
+            actors: description.actors.into_iter().map(class).collect::<Result<_, Self::Error>>()?,
+        })
     }
 }

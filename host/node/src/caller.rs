@@ -37,6 +37,7 @@ impl Node {
             restarts: attempt.restarts,
             namespace: Arc::clone(&job.spec.namespace),
             resources: Arc::clone(&spec.resources),
+            placement: Arc::clone(&spec.placement),
             is_driver: spec.kind == TaskKind::Driver,
             children: AtomicU64::new(0),
             puts: AtomicU32::new(0),

@@ -50,6 +50,8 @@ pub(crate) struct TaskTemplate {
     pub(crate) name: Arc<str>,
     pub(crate) resources: Arc<Resources>,
     pub(crate) placement: Arc<Placement>,
+    /// Whether a strategy was asked for: if not, the placement group of the submitter may capture it.
+    is_placed: bool,
     pub(crate) num_returns: u32,
     pub(crate) max_retries: Retries,
     pub(crate) retry_exceptions: RetryExceptions,
@@ -133,12 +135,36 @@ impl TaskTemplate {
             name: options.name.as_deref().map_or_else(|| Arc::clone(function), Arc::from),
             resources: Arc::new(resources),
             placement: Arc::new(placement_of(options.strategy.clone(), &options.label_selector)?),
+            is_placed: options.strategy.is_some(),
             num_returns: check_returns(options.num_returns.unwrap_or(1))?,
             max_retries: Retries::from_count(options.max_retries.unwrap_or(default_retries), "max_retries")?,
             retry_exceptions: options.retry_exceptions.clone().unwrap_or_default(),
             max_calls: options.max_calls.unwrap_or(1),
             timeout: options.timeout_ms.map(Duration::from_millis),
         })
+    }
+}
+
+impl TaskTemplate {
+    /// Where the task may run when it is submitted by somebody who runs in that placement.
+    pub(crate) fn placement_below(&self, parent: &Placement) -> Arc<Placement> {
+        match captured(parent) {
+            Some(strategy) if !self.is_placed => {
+                Arc::new(Placement { strategy, selector: self.placement.selector.clone() })
+            }
+            Some(_) | None => Arc::clone(&self.placement),
+        }
+    }
+}
+
+/// Where work runs that says nothing of a strategy, when what submits it runs in a group that captures.
+pub(crate) fn captured(parent: &Placement) -> Option<Strategy> {
+    match parent.strategy {
+        Strategy::Group { group, capture: true, .. } => Some(Strategy::Group { group, bundle: None, capture: true }),
+        Strategy::Group { capture: false, .. }
+        | Strategy::Default
+        | Strategy::Spread
+        | Strategy::NodeAffinity { .. } => None,
     }
 }
 

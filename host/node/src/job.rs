@@ -290,6 +290,7 @@ impl Node {
             restarts: 0,
             namespace: Arc::clone(&job.spec.namespace),
             resources: Arc::new(Resources::default()),
+            placement: Arc::default(),
             is_driver: true,
             children: AtomicU64::new(0),
             puts: AtomicU32::new(0),

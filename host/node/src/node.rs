@@ -7,9 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
 use rayw_core::ownership::{Command, Event, Order, Ownership, Stored, Tally, WaitResult, WaiterId};
-use rayw_core::{
-    ActorId, ActorSpec, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits,
-};
+use rayw_core::{ActorId, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits};
 use rayw_engine::Engine;
 use rayw_store::Store;
 use tokio::runtime::Handle;
@@ -22,6 +20,7 @@ use crate::fetch::Fetches;
 use crate::job::{JobArrivals, JobRun};
 use crate::network::Network;
 use crate::output::OutputSink;
+use crate::question::Questions;
 use crate::reuse::ReusePool;
 use crate::worker::Stopper;
 
@@ -96,7 +95,7 @@ pub(crate) struct State {
     pub(crate) running: IdMap<TaskId, Run>,
     pub(crate) mailboxes: IdMap<ActorId, Mailbox>,
     /// Questions to the head that are open; said again to a head that is new.
-    pub(crate) asked: HashMap<RequestId, (ToHead, Asker)>,
+    pub(crate) asked: Questions,
     /// Constructors that another node was asked for.
     pub(crate) constructors: HashMap<(ActorId, u32), oneshot::Sender<Result<Order, Error>>>,
     /// What carrying out commands brought about: calls that came too late for a life of an actor, copies
@@ -106,9 +105,6 @@ pub(crate) struct State {
 
 /// A driver that runs here, and what ends it.
 pub(crate) type Driver = (Arc<JobSpec>, Arc<Stopper>);
-
-/// Who waits for an answer of the head.
-pub(crate) type Asker = oneshot::Sender<Result<(Arc<ActorSpec>, NodeId), Error>>;
 
 /// A task that a worker has.
 pub(crate) enum Run {
@@ -154,7 +150,7 @@ impl Node {
                 next_waiter: 0,
                 running: IdMap::default(),
                 mailboxes: IdMap::default(),
-                asked: HashMap::new(),
+                asked: Questions::default(),
                 constructors: HashMap::new(),
                 further: Vec::new(),
             }),
@@ -357,14 +353,8 @@ impl Node {
 
     pub(crate) fn deliver_message(self: &Arc<Self>, message: FromHead) {
         match message {
-            // Nobody may be waiting any more; then the answer is not needed.
-            FromHead::ActorFound { request, result } => {
-                if let Some((_, asker)) = self.lock().asked.remove(&request) {
-                    let _ = asker.send(result);
-                }
-            }
-            // Guests cannot ask for groups yet.
-            FromHead::GroupFound { .. } => {}
+            FromHead::ActorFound { request, result } => self.lock().asked.actor_found(request, result),
+            FromHead::GroupFound { request, result } => self.lock().asked.group_found(request, result),
             FromHead::ActorStart { spec, owner, incarnation, inputs } => {
                 self.start_actor(spec, owner, incarnation, inputs);
             }
@@ -426,7 +416,7 @@ impl Node {
             for question in self.jobs_asked() {
                 self.head.send(question);
             }
-            for (question, _) in state.asked.values() {
+            for question in state.asked.open() {
                 self.head.send(question.clone());
             }
             self.head.send(ToHead::ReportEnded { node: self.id });

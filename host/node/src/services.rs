@@ -11,10 +11,9 @@ use rayw_core::{
     TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, limits,
 };
 use rayw_engine::{Answer, Caller, Output, Services};
-use tokio::sync::oneshot;
 
 use crate::Node;
-use crate::catalog::{actor_resources, check_returns, placement_of};
+use crate::catalog::{actor_resources, captured, check_returns, placement_of};
 use crate::fetch::Missing;
 use crate::node::After;
 use crate::output::Line;
@@ -27,12 +26,12 @@ pub(crate) struct NodeServices(pub(crate) Arc<Node>);
 const CHILD_BITS: u32 = 40;
 
 impl NodeServices {
-    fn next_child(caller: &Caller) -> TaskId {
+    pub(crate) fn next_child(caller: &Caller) -> TaskId {
         let number = caller.children.fetch_add(1, Ordering::Relaxed);
         caller.task.child((u64::from(caller.attempt) << CHILD_BITS) | number)
     }
 
-    fn next_put(caller: &Caller) -> ObjectId {
+    pub(crate) fn next_put(caller: &Caller) -> ObjectId {
         let number = caller.puts.fetch_add(1, Ordering::Relaxed);
         if caller.attempt == 0 {
             return caller.task.put(number);
@@ -134,22 +133,6 @@ impl NodeServices {
             () = self.0.sleep(limit) => {}
         }
     }
-
-    /// Asks the head about a name.
-    async fn ask(
-        &self,
-        question: impl FnOnce(rayw_core::message::RequestId) -> ToHead,
-    ) -> Result<(Arc<ActorSpec>, NodeId), Error> {
-        let request = self.0.next_request();
-        let (sender, receiver) = oneshot::channel();
-        let question = question(request);
-        self.0.lock().asked.insert(request, (question.clone(), sender));
-        self.0.head.send(question);
-        self.0.head.flush();
-        receiver.await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::System, "the head went away before it answered: is the cluster shutting down?"))
-        })
-    }
 }
 
 /// The objects that carry large arguments: referred to until the task that takes them refers to them.
@@ -176,6 +159,7 @@ impl Services for NodeServices {
         let entry = job.catalog.function(function)?;
         check_arity(function, &entry.parameters, args.len())?;
         let template = entry.template(options)?;
+        let placement = template.placement_below(&caller.placement);
         let puts = self.store_large(caller, &mut args)?;
         let spec = TaskSpec {
             id: Self::next_child(caller),
@@ -189,7 +173,7 @@ impl Services for NodeServices {
             args,
             num_returns: template.num_returns,
             resources: template.resources,
-            placement: template.placement,
+            placement,
             max_retries: template.max_retries,
             retry_exceptions: template.retry_exceptions,
             max_calls: template.max_calls,
@@ -293,7 +277,8 @@ impl Services for NodeServices {
             let job = self.0.job(caller.job)?;
             let entry = job.catalog.class(&class)?;
             check_arity(&entry.constructor, &entry.class.parameters, args.len())?;
-            let options = options.or(&entry.class.options);
+            let mut options = options.or(&entry.class.options);
+            options.strategy = options.strategy.or_else(|| captured(&caller.placement));
             if options.get_if_exists && options.name.is_none() {
                 return Err(Error::new(ErrorKind::InvalidArgument, "`get_if_exists` needs a `name`"));
             }
@@ -339,7 +324,7 @@ impl Services for NodeServices {
             let found = if spec.name.is_some() {
                 let (owner, get_if_exists) = (self.0.id, options.get_if_exists);
                 let asked = Arc::clone(&spec);
-                let found = self.ask(|request| ToHead::ActorRegister {
+                let found = self.0.ask(|request| ToHead::ActorRegister {
                     owner,
                     request: Some(request),
                     spec: asked,
@@ -394,7 +379,7 @@ impl Services for NodeServices {
             args,
             num_returns: check_returns(options.num_returns.unwrap_or(1))?,
             resources: Arc::default(),
-            placement: Arc::default(),
+            placement: Arc::clone(&of.creation.placement),
             max_retries,
             retry_exceptions: options.retry_exceptions.unwrap_or_default(),
             max_calls: 0,
@@ -407,7 +392,8 @@ impl Services for NodeServices {
         Box::pin(async move {
             let owner = self.0.id;
             let namespace = namespace.unwrap_or_else(|| caller.namespace.to_string());
-            let (found, owner) = self.ask(|request| ToHead::ActorLookup { owner, request, name, namespace }).await?;
+            let question = |request| ToHead::ActorLookup { owner, request, name, namespace };
+            let (found, owner) = self.0.ask(question).await?;
             self.know(found, owner).await
         })
     }

@@ -49,6 +49,12 @@ impl Processes {
         self.rows_become("nodes", |rows| rows.iter().filter(|row| row["state"] == "ALIVE").count() == wanted);
     }
 
+    /// One more node, once it is there.
+    pub(super) fn join(&mut self, flags: &str) {
+        self.spawn(flags);
+        self.all_are_there();
+    }
+
     /// What `rayw WORDS… --address …` says.
     pub(super) fn ask(&self, words: &[&str]) -> Output {
         command(words.iter().copied()).flag("--address", &self.address).output()
@@ -88,10 +94,11 @@ impl Processes {
     }
 }
 
-fn word_after(process: &Running, words: &str) -> String {
+/// The word behind these, once the process has said it.
+pub(super) fn word_after(process: &Running, words: &str) -> String {
     eventually(words, || {
         let said = process.so_far().stdout;
-        let rest = said.split_once(words)?.1;
-        Some(rest.split_whitespace().next()?.to_owned())
+        let (word, _) = said.split_once(words)?.1.split_once(char::is_whitespace)?;
+        Some(word.to_owned())
     })
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rayw_core::message::{RequestId, ToHead};
 use rayw_core::ownership::{Event, WaitFor};
 use rayw_core::{
-    ActorId, ActorSpec, Amount, Arg, ComponentDigest, Error, GroupId, GroupSpec, GroupStrategy, JobId, LabelSelector,
-    NodeId, ObjectId, Placement, RefId, Resources, Retries, RetryExceptions, Strategy, TaskId, TaskKind, TaskSpec,
+    ActorId, ActorSpec, Amount, Arg, BundleSpec, ComponentDigest, Error, GroupId, GroupSpec, GroupStatus,
+    GroupStrategy, JobId, LabelSelector, NodeId, ObjectId, Placement, RefId, Resources, Retries, RetryExceptions,
+    Strategy, TaskId, TaskKind, TaskSpec,
 };
 
 use crate::guest::{Action, ActorWish, Argument, Code, Place, TaskWish, Val};
@@ -168,7 +169,7 @@ impl World {
                     Arg::Object(object)
                 }
                 Argument::Value(value) => Arg::Value(encode(&value)),
-                Argument::Object(RefId::Actor(_)) => continue,
+                Argument::Object(RefId::Actor(_) | RefId::Group(_)) => continue,
             });
         }
         (travelling, carried)
@@ -371,13 +372,13 @@ impl World {
         let group = GroupId::from(self.next_child(id, work, &caller));
         let strategies =
             [GroupStrategy::Pack, GroupStrategy::Spread, GroupStrategy::StrictPack, GroupStrategy::StrictSpread];
+        let bundle = BundleSpec { resources: Resources::cpus(Amount(2_500)), selector: LabelSelector::default() };
         let spec = Arc::new(GroupSpec {
             id: group,
             name: None,
             namespace: Arc::from("groups"),
             strategy: strategies[strategy % strategies.len()],
-            bundles: (0..bundles).map(|_| Resources::cpus(Amount(2_500))).collect(),
-            selector: LabelSelector::default(),
+            bundles: (0..bundles).map(|_| bundle.clone()).collect(),
             detached: false,
             job: caller.job,
             creator: caller.submitter,
@@ -388,10 +389,10 @@ impl World {
         self.ask(id, work, |owner, request| ToHead::GroupCreate { owner, request, spec });
     }
 
-    pub(crate) fn group_found(&mut self, id: NodeId, request: RequestId, result: Result<Arc<GroupSpec>, Error>) {
+    pub(crate) fn group_found(&mut self, id: NodeId, request: RequestId, result: Result<GroupStatus, Error>) {
         let Some((_, work)) = self.nodes.get_mut(&id).and_then(|node| node.asked.remove(&request)) else { return };
         let group = match result {
-            Ok(spec) => spec.id,
+            Ok(status) => status.spec.id,
             Err(error) => {
                 self.check_permitted(id, work, &error, "a group");
                 return self.answer(id, work, Ready::Failed(error));
@@ -417,7 +418,7 @@ impl World {
 fn objects(refs: &[RefId]) -> Vec<ObjectId> {
     let objects = refs.iter().filter_map(|reference| match reference {
         RefId::Object(object) => Some(*object),
-        RefId::Actor(_) => None,
+        RefId::Actor(_) | RefId::Group(_) => None,
     });
     objects.collect()
 }

@@ -62,6 +62,7 @@ impl World {
     fn known(&self, reference: &RefId) -> Known {
         match reference {
             RefId::Actor(_) => Known::Actor,
+            RefId::Group(_) => unreachable!("no program of the simulation passes a group on"),
             RefId::Object(object) => {
                 Known::Object(self.expected.get(object).cloned().unwrap_or_else(|| Rc::new(Expected::Any)))
             }

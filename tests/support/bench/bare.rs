@@ -10,7 +10,7 @@ use wasmtime::component::{
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use bindings::rayw::core::types::{ActorHandle, Error, ObjectRef, Value};
+use bindings::rayw::core::types::{ActorHandle, Error, ObjectRef, PlacementGroup, Value};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../wit", world: "rayw:core/worker" });
@@ -55,12 +55,13 @@ impl Ceiling {
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).expect("WASI can be linked");
         // The interfaces that use a resource name it again, and it must be the same everywhere.
-        for interface in ["types", "objects", "tasks", "actors"] {
+        for interface in ["types", "objects", "tasks", "actors", "groups"] {
             let name = format!("rayw:core/{interface}@0.1.0");
             let mut interface = linker.instance(&name).expect("the name is free");
             for (name, resource) in [
                 ("object-ref", ResourceType::host::<ObjectRef>()),
                 ("actor-handle", ResourceType::host::<ActorHandle>()),
+                ("placement-group", ResourceType::host::<PlacementGroup>()),
             ] {
                 interface.resource(name, resource, |_, _| Ok(())).expect("the name is free");
             }

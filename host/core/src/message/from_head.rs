@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{NodeAddress, RequestId, Shape};
-use crate::{ActorId, ActorSpec, Error, GroupId, GroupSpec, GroupState, JobId, JobSpec, LeaseId, NodeId, Value};
+use crate::{ActorId, ActorSpec, Error, GroupId, GroupState, GroupStatus, JobId, JobSpec, LeaseId, NodeId, Value};
 
 /// From the head to a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,12 +121,12 @@ pub enum FromHead {
         /// Where it is.
         change: ActorChange,
     },
-    /// The answer to a creation or a look-up of a group.
+    /// The answer to a creation, a look-up or a description of a group.
     GroupFound {
         /// The question.
         request: RequestId,
         /// The group, or why there is none.
-        result: Result<Arc<GroupSpec>, Error>,
+        result: Result<GroupStatus, Error>,
     },
     /// How a group is, for those who watch it.
     GroupChanged {

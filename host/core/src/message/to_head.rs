@@ -219,6 +219,15 @@ pub enum ToHead {
         /// Its namespace.
         namespace: String,
     },
+    /// How is that group, right now?
+    GroupDescribe {
+        /// The asking node.
+        owner: NodeId,
+        /// Answered with [`super::FromHead::GroupFound`].
+        request: RequestId,
+        /// The group.
+        group: GroupId,
+    },
     /// A node wants to know how a group is, now and whenever that changes.
     GroupWatch {
         /// The node.

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::borrow::Far;
-use super::group::GroupView;
 use super::object::Count;
 use super::{Command, Input, Order, Ownership};
 use crate::message::{ActorChange, FromHead, ToHead, ToPeer};
@@ -428,9 +427,7 @@ impl Ownership {
             FromHead::NodeDied { node, why } => self.node_died(node, &why, now, out),
             FromHead::LeaseRevoked { lease, error } => self.lease_revoked(lease, &error, now, out),
             FromHead::ShapeFailed { shape, error } => self.shape_failed(&shape, &error, now, out),
-            FromHead::GroupChanged { group, state, nodes, why } => {
-                self.group_changed(group, GroupView { state, nodes, why }, out);
-            }
+            FromHead::GroupChanged { group, state, why, .. } => self.group_changed(group, state, &why, out),
             FromHead::JobEnded { job } => self.job_ended(job, now, out),
             // These are for the node itself.
             FromHead::ActorFound { .. }

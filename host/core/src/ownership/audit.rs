@@ -78,6 +78,8 @@ impl Ownership {
         match id {
             RefId::Object(id) => self.objects.contains_key(&id),
             RefId::Actor(id) => self.actors.contains_key(&id),
+            // The head knows it, and nobody counts it.
+            RefId::Group(_) => true,
         }
     }
 

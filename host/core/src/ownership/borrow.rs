@@ -95,6 +95,7 @@ impl Ownership {
         let far = match id {
             RefId::Object(id) => self.objects.get(&id).and_then(|object| object.far.as_ref()),
             RefId::Actor(id) => self.actors.get(&id).and_then(|actor| actor.far.as_ref()),
+            RefId::Group(_) => None,
         };
         far.and_then(|far| far.owner).unwrap_or(self.node)
     }
@@ -103,6 +104,7 @@ impl Ownership {
         match id {
             RefId::Object(id) => Some(self.objects.get_mut(&id)?.far.get_or_insert_default()),
             RefId::Actor(id) => Some(self.actors.get_mut(&id)?.far.get_or_insert_default()),
+            RefId::Group(_) => None,
         }
     }
 
@@ -123,6 +125,8 @@ impl Ownership {
                     // Nobody here knows it any more: whoever gets it finds it dead.
                     None => continue,
                 },
+                // The head knows it, and nobody counts it.
+                RefId::Group(_) => continue,
             };
             lent.push(what);
             if owner == self.node {
@@ -203,6 +207,7 @@ impl Ownership {
             match id {
                 RefId::Object(id) => self.let_go(id, out),
                 RefId::Actor(id) => self.release_actor_if_unused(id, out),
+                RefId::Group(_) => {}
             }
         }
     }

@@ -87,6 +87,7 @@ impl Ownership {
             let far = match id {
                 RefId::Object(id) => self.objects.get(&id).and_then(|object| object.far.as_ref()),
                 RefId::Actor(id) => self.actors.get(&id).and_then(|actor| actor.far.as_ref()),
+                RefId::Group(_) => None,
             };
             far.is_some_and(|far| far.is_borrowed_by_others())
         };

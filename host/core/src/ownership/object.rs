@@ -123,6 +123,7 @@ impl Ownership {
                     *actor.count_of(which) += 1;
                 }
             }
+            RefId::Group(_) => {}
         }
     }
 
@@ -131,6 +132,7 @@ impl Ownership {
         let mut work = vec![(id, which)];
         while let Some((id, which)) = work.pop() {
             match id {
+                RefId::Group(_) => {}
                 RefId::Actor(id) => {
                     if let Some(actor) = self.actors.get_mut(&id) {
                         let count = actor.count_of(which);
@@ -180,7 +182,11 @@ impl Ownership {
             };
         }
         if object.is_pending() && !is_borrowed {
-            return Vec::new();
+            if !id.is_put() {
+                return Vec::new();
+            }
+            // No task makes it: it waits for a placement group, and nobody waits for it any more.
+            self.group_not_awaited(id);
         }
         let Some(mut object) = self.objects.remove(&id) else { return Vec::new() };
         let far = object.far.take();

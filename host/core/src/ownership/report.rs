@@ -35,7 +35,7 @@ impl Ownership {
                 report.push(ToHead::ActorDependenciesReady { actor: *id, inputs, failed: None });
             }
         }
-        report.extend(self.watched_groups().map(|group| ToHead::GroupWatch { node: self.node, group }));
+        report.extend(self.report_groups());
         report
     }
 }

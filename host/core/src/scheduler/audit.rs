@@ -65,7 +65,7 @@ impl Scheduler {
         for group in self.groups.values() {
             for (bundle, reserved) in group.bundles.iter().zip(&group.spec.bundles) {
                 if let Some(bundle) = bundle {
-                    used[bundle.node].give(reserved, 1);
+                    used[bundle.node].give(&reserved.resources, 1);
                 }
             }
         }
@@ -120,6 +120,7 @@ impl Scheduler {
             for actor in self.actors.values().filter(|actor| actor.spot.as_ref().is_some_and(is_in)) {
                 sum.give(&actor.spec.lifetime, 1);
             }
+            let reserved = &reserved.resources;
             if sum != *reserved {
                 wrong.push(format!("bundle {index} of group {id} has {reserved}, in use and free are {sum}"));
             }

@@ -3,12 +3,20 @@
 use crate::{GroupStrategy, Resources};
 
 /// A node that could take bundles.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct BundleNode {
     /// What it has for them.
     pub room: Resources,
     /// Whether it has a bundle of the group already.
     pub is_used: bool,
+    /// The bundles whose labels it has not; none when it is shorter.
+    pub refuses: Vec<bool>,
+}
+
+impl BundleNode {
+    fn refuses(&self, bundle: usize) -> bool {
+        self.refuses.get(bundle).copied().unwrap_or(false)
+    }
 }
 
 /// The node of each bundle, as indices into `nodes`, or `None` when not all of them fit.
@@ -42,7 +50,10 @@ fn pack(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], on_one: b
     let mut is_open = vec![true; nodes.len()];
     while !left.is_empty() {
         let open = (0..nodes.len()).filter(|node| is_open[*node]);
-        let taken = open.map(|node| (node, fill(&left, bundles, &nodes[node].room)));
+        let taken = open.map(|node| {
+            let welcome: Vec<usize> = left.iter().copied().filter(|bundle| !nodes[node].refuses(*bundle)).collect();
+            (node, fill(&welcome, bundles, &nodes[node].room))
+        });
         // The first of those that take most; one in use already wins a tie.
         let (node, taken) =
             taken.max_by_key(|(node, taken)| (taken.len(), nodes[*node].is_used, std::cmp::Reverse(*node)))?;
@@ -74,7 +85,8 @@ fn spread(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], plan: &
     let mut rooms: Vec<Resources> = nodes.iter().map(|node| node.room.clone()).collect();
     let mut counts: Vec<usize> = nodes.iter().map(|node| usize::from(node.is_used)).collect();
     for bundle in order {
-        let fitting = (0..nodes.len()).filter(|node| rooms[*node].fits(bundles[*bundle]) > 0);
+        let fitting =
+            (0..nodes.len()).filter(|node| rooms[*node].fits(bundles[*bundle]) > 0 && !nodes[*node].refuses(*bundle));
         let roomiest = |node: &usize| std::cmp::Reverse((rooms[*node].cpu, rooms[*node].memory));
         let node = fitting.min_by_key(|node| (counts[*node], roomiest(node)))?;
         rooms[node].take(bundles[*bundle], 1);
@@ -110,7 +122,8 @@ fn augment(
     seen: &mut [bool],
 ) -> bool {
     for node in 0..nodes.len() {
-        if seen[node] || nodes[node].is_used || nodes[node].room.fits(bundles[bundle]) == 0 {
+        let can_hold = nodes[node].room.fits(bundles[bundle]) > 0 && !nodes[node].refuses(bundle);
+        if seen[node] || nodes[node].is_used || !can_hold {
             continue;
         }
         seen[node] = true;

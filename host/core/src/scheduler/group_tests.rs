@@ -1,46 +1,43 @@
 //! Cases of placement groups, reports and the cluster's status.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use proptest::prelude::*;
 
 use super::cluster_tests::{
     A, B, C, free, join, live, lose, messages, nodes_granted, on, pair, placed_actor, tell, want,
 };
 use super::tests::{cpus, granted, shape};
-use super::{BundleNode, Outbox, Scheduler, plan};
+use super::{Outbox, Scheduler};
 use crate::message::{ActorChange, FromHead, RequestId, Shape, ToHead};
 use crate::{
-    ErrorKind, GroupId, GroupSpec, GroupState, GroupStrategy, JobId, JobState, LabelSelector, LeaseId, NodeId,
-    Resources, Strategy as Where,
+    BundleSpec, ErrorKind, GroupId, GroupSpec, GroupState, GroupStrategy, JobId, JobState, LabelSelector, LeaseId,
+    NodeId, Strategy as Where,
 };
 
-const STRATEGIES: [GroupStrategy; 4] =
-    [GroupStrategy::Pack, GroupStrategy::Spread, GroupStrategy::StrictPack, GroupStrategy::StrictSpread];
-
-fn group(number: u64, strategy: GroupStrategy, bundles: &[u64]) -> GroupSpec {
+pub(super) fn group(number: u64, strategy: GroupStrategy, bundles: &[u64]) -> GroupSpec {
     let creator = JobId::numbered(1).driver(0);
     GroupSpec {
         id: GroupId::from(creator.child(1_000 + number)),
         name: None,
         namespace: Arc::from("n"),
         strategy,
-        bundles: bundles.iter().map(|units| cpus(*units)).collect(),
-        selector: LabelSelector::default(),
+        bundles: bundles.iter().map(|units| bundle(*units)).collect(),
         detached: false,
         job: JobId::numbered(1),
         creator,
     }
 }
 
-fn create(head: &mut Scheduler, spec: &GroupSpec) -> Outbox {
+pub(super) fn bundle(units: u64) -> BundleSpec {
+    BundleSpec { resources: cpus(units), selector: LabelSelector::default() }
+}
+
+pub(super) fn create(head: &mut Scheduler, spec: &GroupSpec) -> Outbox {
     let mut out = tell(head, ToHead::GroupCreate { owner: A, request: RequestId(1), spec: Arc::new(spec.clone()) });
     out.extend(tell(head, ToHead::GroupWatch { node: A, group: spec.id }));
     out
 }
 
-fn remove(head: &mut Scheduler, spec: &GroupSpec) -> Vec<FromHead> {
+pub(super) fn remove(head: &mut Scheduler, spec: &GroupSpec) -> Vec<FromHead> {
     messages(tell(head, ToHead::GroupRemove { group: spec.id }))
 }
 
@@ -51,7 +48,7 @@ fn state(out: &[(NodeId, FromHead)]) -> Option<(GroupState, Vec<Option<NodeId>>)
     })
 }
 
-fn within(spec: &GroupSpec, bundle: Option<u32>, units: u64) -> Shape {
+pub(super) fn within(spec: &GroupSpec, bundle: Option<u32>, units: u64) -> Shape {
     Shape { placement: on(Where::Group { group: spec.id, bundle, capture: false }), ..shape(units) }
 }
 
@@ -60,7 +57,7 @@ fn found(out: &[(NodeId, FromHead)]) -> Result<GroupId, ErrorKind> {
         FromHead::GroupFound { result, .. } => Some(result.clone()),
         _ => None,
     });
-    result.unwrap().map(|spec| spec.id).map_err(|error| error.kind)
+    result.unwrap().map(|status| status.spec.id).map_err(|error| error.kind)
 }
 
 #[test]
@@ -91,11 +88,13 @@ fn what_no_bundle_can_hold_fails() {
     let mut head = pair();
     let spec = group(1, GroupStrategy::Pack, &[1, 1]);
     create(&mut head, &spec);
-    for wish in [within(&spec, None, 2), within(&spec, Some(7), 1)] {
+    for (wish, kind) in [
+        (within(&spec, None, 2), ErrorKind::Unschedulable),
+        (within(&spec, Some(1), 2), ErrorKind::Unschedulable),
+        (within(&spec, Some(7), 1), ErrorKind::InvalidArgument),
+    ] {
         let out = messages(want(&mut head, A, wish, 1));
-        assert!(
-            matches!(out.as_slice(), [FromHead::ShapeFailed { error, .. }] if error.kind == ErrorKind::Unschedulable)
-        );
+        assert!(matches!(out.as_slice(), [FromHead::ShapeFailed { error, .. }] if error.kind == kind), "{out:?}");
     }
 }
 
@@ -233,86 +232,57 @@ fn an_actor_that_nobody_says_to_live_is_made_when_the_grace_is_over() {
     assert!(matches!(out.as_slice(), [(A, FromHead::ActorStart { .. })]), "{out:?}");
 }
 
-proptest! {
-    /// A plan never puts more on a node than it has, and keeps what its strategy promises.
-    #[test]
-    fn a_plan_fits_and_keeps_its_promise(
-        which in 0..4_usize,
-        bundles in proptest::collection::vec(1..5_u64, 1..6),
-        rooms in proptest::collection::vec(0..9_u64, 0..5),
-    ) {
-        let bundles: Vec<Resources> = bundles.into_iter().map(cpus).collect();
-        let wanted: Vec<&Resources> = bundles.iter().collect();
-        let nodes: Vec<BundleNode> =
-            rooms.iter().map(|units| BundleNode { room: cpus(*units), is_used: false }).collect();
-        if let Some(found) = plan(STRATEGIES[which], &wanted, &nodes) {
-            prop_assert_eq!(found.len(), bundles.len());
-            let mut used: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-            for (bundle, node) in found.iter().enumerate() {
-                used.entry(*node).or_default().push(bundle);
-            }
-            for (node, held) in &used {
-                let sum: u64 = held.iter().map(|bundle| bundles[*bundle].cpu.0).sum();
-                prop_assert!(sum <= nodes[*node].room.cpu.0);
-            }
-            if STRATEGIES[which] == GroupStrategy::StrictPack {
-                prop_assert_eq!(used.len(), 1);
-            }
-            if STRATEGIES[which] == GroupStrategy::StrictSpread {
-                prop_assert_eq!(used.len(), bundles.len());
-            }
-        }
-    }
+#[test]
+fn a_bundle_goes_where_its_labels_are() {
+    let mut head = pair();
+    let in_zone = |zone: &str| BundleSpec { selector: LabelSelector::parse([("zone", zone)]).unwrap(), ..bundle(1) };
+    let spec = GroupSpec { bundles: vec![in_zone("b"), in_zone("a")], ..group(1, GroupStrategy::Pack, &[]) };
+    assert_eq!(state(&create(&mut head, &spec)).unwrap(), (GroupState::Created, vec![Some(B), Some(A)]));
+    let strict = GroupSpec { strategy: GroupStrategy::StrictPack, id: GroupId([9; 16]), ..spec };
+    assert_eq!(state(&create(&mut head, &strict)).unwrap().0, GroupState::Pending);
+    assert!(head.groups[&strict.id].why.contains("no node could hold all of the bundles"), "{:?}", head.groups);
+}
 
-    /// Groups are whole or nothing, never take more than there is, and give all of it back.
-    #[test]
-    fn groups_take_what_there_is_and_give_it_back(
-        steps in proptest::collection::vec(
-            (0..5_u8, 0..4_usize, proptest::collection::vec(1..4_u64, 1..4)), 1..30),
-    ) {
-        let mut head = pair();
-        join(&mut head, C, 3, "c");
-        let mut groups: Vec<GroupSpec> = Vec::new();
-        for (number, (what, which, bundles)) in steps.into_iter().enumerate() {
-            match what {
-                0 | 1 => {
-                    let spec = group(number as u64, STRATEGIES[which], &bundles);
-                    create(&mut head, &spec);
-                    groups.push(spec);
-                }
-                2 => {
-                    if let Some(spec) = groups.get(number % groups.len().max(1)) {
-                        want(&mut head, A, within(&spec.clone(), None, bundles[0]), 3);
-                    }
-                }
-                3 => { want(&mut head, A, shape(bundles[0]), 2); }
-                _ => {
-                    if !groups.is_empty() {
-                        let spec = groups.swap_remove(number % groups.len());
-                        remove(&mut head, &spec);
-                    }
-                }
-            }
-            for group in head.groups.values() {
-                let placed = group.bundles.iter().flatten().count();
-                prop_assert!(placed == 0 || placed == group.bundles.len(), "all or nothing");
-            }
-            let status = head.status(0);
-            for node in &status.nodes {
-                prop_assert!(node.total.fits(&node.used) > 0 || node.used.is_empty());
-            }
-        }
-        for spec in groups {
-            remove(&mut head, &spec);
-        }
-        want(&mut head, A, shape(1), 0);
-        let leases: Vec<(LeaseId, u32)> = head.leases.iter().map(|(id, lease)| (*id, lease.slots)).collect();
-        head.demands.clear();
-        for (lease, slots) in leases {
-            tell(&mut head, ToHead::SlotsReturned { lease, slots, parked: 0 });
-        }
-        for node in head.status(0).nodes {
-            prop_assert!(node.used.is_empty() && node.is_idle, "{:?}", node);
-        }
-    }
+#[test]
+fn work_in_a_group_may_want_labels_too() {
+    let mut head = pair();
+    let spec = group(1, GroupStrategy::StrictSpread, &[1, 1]);
+    create(&mut head, &spec);
+    let in_zone = |zone: &str| {
+        let selector = LabelSelector::parse([("zone", zone)]).unwrap();
+        let strategy = Where::Group { group: spec.id, bundle: None, capture: false };
+        Shape { placement: Arc::new(crate::Placement { strategy, selector }), ..shape(1) }
+    };
+    assert_eq!(nodes_granted(&want(&mut head, A, in_zone("b"), 5)), [(B, 1)]);
+    let out = messages(want(&mut head, A, in_zone("c"), 1));
+    assert!(matches!(out.as_slice(), [FromHead::LeasePending { why, .. }] if why.contains("labels")), "{out:?}");
+}
+
+#[test]
+fn a_group_that_can_never_be_says_why() {
+    let mut head = pair();
+    let out = create(&mut head, &group(1, GroupStrategy::StrictSpread, &[1, 1, 1, 1]));
+    let why = out.iter().find_map(|(_, message)| match message {
+        FromHead::GroupChanged { why, .. } if !why.is_empty() => Some(why.clone()),
+        _ => None,
+    });
+    let why = why.unwrap();
+    assert!(why.contains("wants a node of its own, and the cluster has 2: start 2 more"), "{why}");
+}
+
+#[test]
+fn a_group_can_be_described() {
+    let mut head = pair();
+    let spec = group(1, GroupStrategy::Pack, &[1]);
+    create(&mut head, &spec);
+    let ask = |group| ToHead::GroupDescribe { owner: B, request: RequestId(3), group };
+    let out = messages(tell(&mut head, ask(spec.id)));
+    let [FromHead::GroupFound { result: Ok(status), .. }] = out.as_slice() else { panic!("{out:?}") };
+    assert_eq!((status.state, status.nodes.len(), status.spec.as_ref()), (GroupState::Created, 1, &spec));
+    assert_eq!(found(&tell(&mut head, ask(GroupId([8; 16])))), Err(ErrorKind::PlacementGroupRemoved));
+    remove(&mut head, &spec);
+    let out = messages(tell(&mut head, ask(spec.id)));
+    assert!(
+        matches!(out.as_slice(), [FromHead::GroupFound { result: Ok(status), .. }] if status.state == GroupState::Removed)
+    );
 }

@@ -15,8 +15,8 @@ use super::tests::cpus;
 use super::{BundleNode, NodeLife, NodeLoad, Outbox, Scheduler, place, plan};
 use crate::message::{ActorEnd, FromHead, NodeAddress, RequestId, Shape, ToHead};
 use crate::{
-    Amount, Error, ErrorKind, GroupId, GroupSpec, GroupStrategy, JobId, LabelSelector, Labels, LeaseId, NodeId,
-    Placement, Resources, Strategy as Where,
+    Amount, BundleSpec, Error, ErrorKind, GroupId, GroupSpec, GroupStrategy, JobId, LabelSelector, Labels, LeaseId,
+    NodeId, Placement, Resources, Strategy as Where,
 };
 
 impl Scheduler {
@@ -61,7 +61,7 @@ impl Scheduler {
             for group in self.groups.values() {
                 for (bundle, reserved) in group.bundles.iter().zip(&group.spec.bundles) {
                     if bundle.as_ref().is_some_and(|bundle| bundle.node == index) {
-                        sum.give(reserved, 1);
+                        sum.give(&reserved.resources, 1);
                     }
                 }
             }
@@ -191,15 +191,17 @@ fn event(head: &Scheduler, held: &BTreeMap<LeaseId, (u32, u32)>, what: u8, a: u8
             let creator = JobId::numbered(1).driver(0);
             let strategies =
                 [GroupStrategy::Pack, GroupStrategy::Spread, GroupStrategy::StrictPack, GroupStrategy::StrictSpread];
-            let mut bundles: Vec<Resources> = (0..=a % 3).map(|more| amounts(b.wrapping_add(more))).collect();
-            bundles.retain(|bundle| !bundle.is_empty());
+            let bundles = (0..=a % 3).map(|more| BundleSpec {
+                resources: amounts(b.wrapping_add(more)),
+                selector: placement(a).selector.clone(),
+            });
+            let bundles = bundles.filter(|bundle| !bundle.resources.is_empty()).collect();
             let spec = GroupSpec {
                 id: GroupId::from(creator.child(1_000 + u64::from(c % 6))),
                 name: None,
                 namespace: Arc::from("n"),
                 strategy: strategies[usize::from(b % 4)],
                 bundles,
-                selector: placement(a).selector.clone(),
                 detached: false,
                 job,
                 creator,
@@ -299,7 +301,7 @@ proptest! {
                 .map(|index| {
                     let node = &head.nodes[*index];
                     let amount = if room == Room::Total { &node.total } else { &node.available };
-                    BundleNode { room: amount.clone(), is_used: used.contains(index) }
+                    BundleNode { room: amount.clone(), is_used: used.contains(index), ..BundleNode::default() }
                 })
                 .collect();
             let plain = plan(strategy, &bundles, &rooms);

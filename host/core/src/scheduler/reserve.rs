@@ -149,8 +149,9 @@ impl Reserve<'_> {
             }
         }
         let indices: Vec<usize> = indices.into_iter().collect();
-        let rooms =
-            indices.iter().map(|index| BundleNode { room: self.room_of(nodes, *index).clone(), is_used: false });
+        let rooms = indices
+            .iter()
+            .map(|index| BundleNode { room: self.room_of(nodes, *index).clone(), ..BundleNode::default() });
         let found = plan(self.strategy, self.bundles, &rooms.collect::<Vec<_>>())?;
         Some(found.into_iter().map(|node| indices[node]).collect())
     }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::Scheduler;
 use super::cluster_tests::{A, B, free, job, join, lose, messages, on, pair, status_of, submit, tell, want};
-use super::tests::{cpus, shape};
+use super::group_tests::bundle;
+use super::tests::shape;
 use crate::message::{FromHead, RequestId, Shape, ToHead};
-use crate::{GroupId, GroupSpec, GroupStrategy, JobId, JobSpec, JobState, LabelSelector, Strategy};
+use crate::{GroupId, GroupSpec, GroupStrategy, JobId, JobSpec, JobState, Strategy};
 
 fn group(head: &mut Scheduler, bundles: &[u64]) -> GroupId {
     let creator = JobId::numbered(1).driver(0);
@@ -15,8 +16,7 @@ fn group(head: &mut Scheduler, bundles: &[u64]) -> GroupId {
         name: Some(Arc::from("gang")),
         namespace: Arc::from("n"),
         strategy: GroupStrategy::StrictSpread,
-        bundles: bundles.iter().map(|units| cpus(*units)).collect(),
-        selector: LabelSelector::default(),
+        bundles: bundles.iter().map(|units| bundle(*units)).collect(),
         detached: true,
         job: JobId::numbered(1),
         creator,

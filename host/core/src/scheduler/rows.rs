@@ -79,9 +79,9 @@ impl Scheduler {
     }
 
     fn group_row(&self, group: &Group) -> GroupRow {
-        let bundles = group.spec.bundles.iter().zip(&group.bundles).map(|(reserved, bundle)| match bundle {
-            Some(bundle) => format!("{reserved} on node {}", self.nodes[bundle.node].id),
-            None => format!("{reserved} nowhere"),
+        let bundles = group.spec.bundles.iter().zip(&group.bundles).map(|(spec, bundle)| match bundle {
+            Some(bundle) => format!("{} on node {}", spec.resources, self.nodes[bundle.node].id),
+            None => format!("{} nowhere", spec.resources),
         });
         GroupRow {
             placement_group_id: group.spec.id.to_string(),

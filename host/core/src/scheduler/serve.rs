@@ -47,8 +47,7 @@ impl Scheduler {
             }
             Want::Group(id) => {
                 let (need, pieces) = self.group_need(*id);
-                let selector = self.groups.get(id).map(|group| group.spec.selector.clone());
-                (Arc::new(need), pieces, selector.unwrap_or_default())
+                (Arc::new(need), pieces, self.group_selector(*id))
             }
         };
         let lane = {

@@ -92,7 +92,8 @@ impl Scheduler {
             None => &self.nodes[spot.node].total,
             Some((group, index)) => {
                 let group = self.groups.get(&group);
-                group.and_then(|group| group.spec.bundles.get(index as usize)).unwrap_or(&self.nothing)
+                let bundle = group.and_then(|group| group.spec.bundles.get(index as usize));
+                bundle.map_or(&self.nothing, |bundle| &bundle.resources)
             }
         }
     }
@@ -101,9 +102,7 @@ impl Scheduler {
     /// `None` where any node does.
     pub(super) fn named_spots(&self, wish: &Wish<'_>) -> Result<Option<Vec<Spot>>, Refusal> {
         match &wish.placement.strategy {
-            Strategy::Group { group, bundle, .. } => {
-                self.group_spots(*group, *bundle, &[wish.footprint, wish.need]).map(Some)
-            }
+            Strategy::Group { group, bundle, .. } => self.group_spots(*group, *bundle, wish).map(Some),
             Strategy::NodeAffinity { node, soft } => {
                 let is_fit = |index: &usize| {
                     let node = &self.nodes[*index];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{DemandKind, Job, Node, Scheduler};
 use crate::control::{ClusterStatus, DemandStatus, NodeStatus};
-use crate::{GroupState, Millis, Resources};
+use crate::{BundleSpec, GroupState, Millis, Resources};
 
 impl Scheduler {
     /// Nodes and what they use, what waits and why, jobs that are not over.
@@ -43,9 +43,9 @@ impl Scheduler {
     fn reserved(&self) -> (Resources, Resources) {
         let (mut reserved, mut free) = (Resources::default(), Resources::default());
         for group in self.groups.values().filter(|group| group.state != GroupState::Removed) {
-            for (amount, bundle) in group.spec.bundles.iter().zip(&group.bundles) {
+            for (wanted, bundle) in group.spec.bundles.iter().zip(&group.bundles) {
                 if let Some(bundle) = bundle {
-                    reserved.give(amount, 1);
+                    reserved.give(&wanted.resources, 1);
                     free.give(&bundle.available, 1);
                 }
             }
@@ -91,10 +91,10 @@ impl Scheduler {
 }
 
 /// Ray's form, such as `{'CPU': 1} * 4 (SPREAD)`.
-fn in_groups_of_alike(bundles: &[Resources], strategy: &str) -> String {
+fn in_groups_of_alike(bundles: &[BundleSpec], strategy: &str) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for bundle in bundles {
-        *counts.entry(bundle.to_string()).or_default() += 1;
+        *counts.entry(bundle.resources.to_string()).or_default() += 1;
     }
     let words: Vec<String> = counts.into_iter().map(|(bundle, count)| format!("{bundle} * {count}")).collect();
     format!("{} ({strategy})", words.join(", "))

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rayw_core::{ActorId, Error, ErrorKind, RefId};
+use rayw_core::{ActorId, ActorOptions, Error, ErrorKind, RefId};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 
-use crate::host::{give_objects, take_args};
+use crate::host::{give_objects, take_args, within};
 use crate::reference::{ActorHandle, Handles, ObjectRef};
 use crate::state::Guest;
 use crate::types::{self, Answer};
@@ -17,8 +17,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut actors = linker.instance("rayw:core/actors@0.1.0")?;
     actors.func_wrap_async(
         "create",
-        |store: Store, (class, args, options): (String, Vec<types::Arg>, types::ActorOptions)| {
-            Box::new(create(store, class, args, options))
+        |store: Store,
+         (class, args, options, place): (String, Vec<types::Arg>, types::ActorOptions, Option<types::GroupPlace>)| {
+            Box::new(create(store, class, args, options, place))
         },
     )?;
     actors.func_wrap(
@@ -50,15 +51,19 @@ async fn create(
     class: String,
     args: Vec<types::Arg>,
     options: types::ActorOptions,
+    place: Option<types::GroupPlace>,
 ) -> wasmtime::Result<Answer<Resource<ActorHandle>>> {
     let services = Arc::clone(&store.data().services);
     let mut handles = Handles::new(Arc::clone(&services));
-    let args = match take_args(store.data_mut(), args, &mut handles)? {
-        Ok(args) => args,
-        Err(error) => return Ok((Err(error.into()),)),
+    let args = take_args(store.data_mut(), args, &mut handles)?;
+    let strategy = within(store.data(), place)?;
+    let (args, mut options) = match (args, ActorOptions::try_from(options)) {
+        (Ok(args), Ok(options)) => (args, options),
+        (Err(error), _) | (_, Err(error)) => return Ok((Err(error.into()),)),
     };
+    options.strategy = strategy.or(options.strategy);
     let caller = Arc::clone(&store.data().caller);
-    let created = services.create_actor(caller, class, args, options.into()).await;
+    let created = services.create_actor(caller, class, args, options).await;
     give_actor(store.data_mut(), created)
 }
 

@@ -6,9 +6,8 @@ use std::sync::atomic::Ordering;
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
-use crate::Caller;
 use crate::state::{Guest, Panic};
-use crate::types::{ResourceAmount, RuntimeContext, shortened};
+use crate::types::{Label, RuntimeContext, resource_amounts, shortened};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -26,7 +25,7 @@ impl std::error::Error for Exit {}
 
 pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut context = linker.instance("rayw:core/context@0.1.0")?;
-    context.func_wrap("current", |store: Store, (): ()| Ok((current(&store.data().caller),)))?;
+    context.func_wrap("current", |store: Store, (): ()| Ok((current(store.data()),)))?;
     context.func_wrap("is-cancelled", |store: Store, (): ()| {
         Ok((store.data().caller.cancelled.load(Ordering::Relaxed),))
     })?;
@@ -42,15 +41,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn current(caller: &Caller) -> RuntimeContext {
-    let resources = &caller.resources;
-    let amount = |name: &str, amount: f64| ResourceAmount { name: name.to_owned(), amount };
-    let mut assigned = vec![amount("CPU", resources.cpu.units())];
-    if resources.memory > 0 {
-        // Exact up to 2^53 bytes, eight petabytes.
-        assigned.push(amount("memory", resources.memory as f64));
-    }
-    assigned.extend(resources.custom().map(|(name, units)| amount(name, units.units())));
+fn current(guest: &Guest) -> RuntimeContext {
+    let caller = &guest.caller;
+    let labels = guest.services.node_labels().iter();
     RuntimeContext {
         job_id: caller.job.to_string(),
         task_id: caller.task.to_string(),
@@ -61,6 +54,8 @@ fn current(caller: &Caller) -> RuntimeContext {
         actor_id: caller.actor.map(|actor| actor.to_string()),
         restarts: caller.restarts,
         namespace: caller.namespace.to_string(),
-        assigned_resources: assigned,
+        assigned_resources: resource_amounts(&caller.resources),
+        placement_group_id: caller.group().map(|group| group.to_string()),
+        node_labels: labels.map(|(key, value)| Label { key: key.clone(), value: value.clone() }).collect(),
     }
 }

@@ -8,7 +8,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
 
 use crate::host::answer;
-use crate::reference::{ActorHandle, Handles, ObjectRef};
+use crate::reference::{ActorHandle, GroupHandle, Handles, ObjectRef};
 use crate::state::Guest;
 use crate::types::{self, Answer};
 
@@ -30,11 +30,12 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Both resources of `rayw:core/types`.
+/// The resources of `rayw:core/types`.
 fn add_resources(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut types = linker.instance("rayw:core/types@0.1.0")?;
     types.resource("object-ref", ResourceType::host::<ObjectRef>(), release)?;
     types.resource("actor-handle", ResourceType::host::<ActorHandle>(), release)?;
+    types.resource("placement-group", ResourceType::host::<GroupHandle>(), release)?;
     types.func_wrap("[method]object-ref.clone", |mut store: Store, (object,): (Resource<ObjectRef>,)| {
         let guest = store.data_mut();
         let reference = RefId::Object(guest.references.object(object.rep())?);
@@ -56,6 +57,14 @@ fn add_resources(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types.func_wrap("[method]actor-handle.class", |store: Store, (actor,): (Resource<ActorHandle>,)| {
         let guest = store.data();
         Ok((guest.services.actor_class(guest.references.actor(actor.rep())?).to_string(),))
+    })?;
+    types.func_wrap("[method]placement-group.clone", |mut store: Store, (group,): (Resource<GroupHandle>,)| {
+        let guest = store.data_mut();
+        let reference = RefId::Group(guest.references.group(group.rep())?);
+        Ok((Resource::<GroupHandle>::new_own(guest.references.push(reference)?),))
+    })?;
+    types.func_wrap("[method]placement-group.id", |store: Store, (group,): (Resource<GroupHandle>,)| {
+        Ok((store.data().references.group(group.rep())?.to_string(),))
     })?;
     Ok(())
 }

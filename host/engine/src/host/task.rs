@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use rayw_core::TaskOptions;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 
-use crate::host::{answer, give_objects, take_args};
+use crate::host::{answer, give_objects, take_args, within};
 use crate::reference::{Handles, ObjectRef};
 use crate::state::Guest;
 use crate::types::{self, Answer};
@@ -16,8 +17,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut tasks = linker.instance("rayw:core/tasks@0.1.0")?;
     tasks.func_wrap(
         "submit",
-        |mut store: Store, (function, args, options): (String, Vec<types::Arg>, types::TaskOptions)| {
-            submit(store.data_mut(), &function, args, options)
+        |mut store: Store,
+         (function, args, options, place): (String, Vec<types::Arg>, types::TaskOptions, Option<types::GroupPlace>)| {
+            submit(store.data_mut(), &function, args, options, place)
         },
     )?;
     tasks.func_wrap("cancel", |store: Store, (object, force, recursive): (Resource<ObjectRef>, bool, bool)| {
@@ -33,11 +35,17 @@ fn submit(
     function: &str,
     args: Vec<types::Arg>,
     options: types::TaskOptions,
+    place: Option<types::GroupPlace>,
 ) -> wasmtime::Result<Answer<Vec<Resource<ObjectRef>>>> {
     let mut handles = Handles::new(Arc::clone(&guest.services));
-    let submitted = match take_args(guest, args, &mut handles)? {
-        Ok(args) => guest.services.submit(&guest.caller, function, args, options.into()),
-        Err(error) => Err(error),
+    let args = take_args(guest, args, &mut handles)?;
+    let strategy = within(guest, place)?;
+    let submitted = match (args, TaskOptions::try_from(options)) {
+        (Ok(args), Ok(mut options)) => {
+            options.strategy = strategy.or(options.strategy);
+            guest.services.submit(&guest.caller, function, args, options)
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
     };
     give_objects(guest, submitted)
 }

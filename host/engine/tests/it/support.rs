@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rayw_core::{
-    ActorId, ActorOptions, Amount, Arg, CallOptions, Codec, ComponentDigest, Error, JobId, NodeId, ObjectId, RefId,
-    Resources, TaskId, TaskOptions, Value,
+    ActorId, ActorOptions, Amount, Arg, CallOptions, Codec, ComponentDigest, Error, GroupId, GroupOptions, GroupStatus,
+    JobId, Labels, NodeId, ObjectId, RefId, Resources, TaskId, TaskOptions, Value,
 };
-use rayw_engine::{Answer, Caller, Engine, EngineSettings, Grants, Instance, Output, Program, Sandbox, Services};
+use rayw_engine::{
+    Answer, Caller, Engine, EngineSettings, Grants, GroupServices, Instance, Output, Program, Sandbox, Services,
+};
 
 /// What the guests of a test did.
 #[derive(Default)]
@@ -35,11 +37,38 @@ impl Notes {
 
     fn count(&self, refs: &[RefId], by: i64) {
         let mut counts = self.counts.lock().unwrap();
-        for reference in refs {
+        for reference in refs.iter().filter(|reference| !matches!(reference, RefId::Group(_))) {
             let count = counts.entry(*reference).or_default();
             *count += by;
             assert!(*count >= 0, "{reference:?} was given back more often than it was counted");
         }
+    }
+}
+
+impl GroupServices for Notes {
+    fn create_group(&self, caller: Arc<Caller>, _: GroupOptions) -> Answer<'_, GroupId> {
+        Box::pin(async move { Ok(GroupId::from(caller.task.child(1))) })
+    }
+
+    fn group_ready(&self, caller: &Caller, _: GroupId) -> Result<ObjectId, Error> {
+        let object = caller.task.put(self.put_number.fetch_add(1, Ordering::Relaxed));
+        self.count(&[RefId::Object(object)], 1);
+        Ok(object)
+    }
+
+    fn remove_group(&self, _: GroupId) {}
+
+    fn named_group(&self, caller: Arc<Caller>, _: String, _: Option<String>) -> Answer<'_, GroupId> {
+        self.create_group(caller, GroupOptions::default())
+    }
+
+    fn group_status(&self, group: GroupId) -> Answer<'_, GroupStatus> {
+        Box::pin(async move { Err(Error::group_removed(group, "there never was one")) })
+    }
+
+    fn node_labels(&self) -> &Labels {
+        static NONE: Labels = Labels::new();
+        &NONE
     }
 }
 
@@ -141,6 +170,7 @@ pub(crate) fn caller() -> Arc<Caller> {
         restarts: 0,
         namespace: "test".into(),
         resources: Arc::new(Resources::cpus(Amount::ONE)),
+        placement: Arc::default(),
         is_driver: false,
         children: AtomicU64::new(0),
         puts: AtomicU32::new(0),

@@ -41,6 +41,8 @@ fn no_options() -> TaskOptions {
         retry_exceptions: None,
         max_calls: None,
         timeout_ms: None,
+        strategy: None,
+        label_selector: Vec::new(),
     }
 }
 
@@ -58,7 +60,7 @@ fn text(text: &str) -> Value {
 /// Submits and waits; the answer in words.
 fn submit(function: &str, args: Vec<Value>) -> String {
     let args: Vec<Arg<'_>> = args.into_iter().map(Arg::Value).collect();
-    let answer = tasks::submit(function, &args, &no_options())
+    let answer = tasks::submit(function, &args, &no_options(), None)
         .and_then(|refs| objects::get(&refs.iter().collect::<Vec<_>>(), None));
     match answer {
         Ok(values) => format!("{:?}", values.into_iter().map(|value| value.data).collect::<Vec<_>>()),

@@ -6,6 +6,7 @@
 mod actors;
 mod cancel;
 mod failures;
+mod groups;
 mod hostile;
 mod objects;
 mod resources;
@@ -31,6 +32,7 @@ fn main() -> rayw::Result<()> {
         failures::SCENARIOS,
         cancel::SCENARIOS,
         actors::SCENARIOS,
+        groups::SCENARIOS,
         objects::SCENARIOS,
         resources::SCENARIOS,
         hostile::SCENARIOS,

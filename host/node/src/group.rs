@@ -1,0 +1,55 @@
+//! Placement groups for guests: asking the head, and what waits for its answers.
+
+use std::sync::Arc;
+
+use rayw_core::message::ToHead;
+use rayw_core::ownership::Event;
+use rayw_core::{Error, GroupCreator, GroupId, GroupOptions, GroupSpec, GroupStatus, Labels, ObjectId};
+use rayw_engine::{Answer, Caller, GroupServices};
+
+use crate::services::NodeServices;
+
+impl GroupServices for NodeServices {
+    fn create_group(&self, caller: Arc<Caller>, options: GroupOptions) -> Answer<'_, GroupId> {
+        Box::pin(async move {
+            let id = GroupId::from(Self::next_child(&caller));
+            let creator =
+                GroupCreator { job: caller.job, task: caller.submitter, namespace: Arc::clone(&caller.namespace) };
+            let spec: Arc<GroupSpec> = Arc::new(options.settle(id, creator)?);
+            let owner = self.0.id;
+            let status = self.0.ask::<GroupStatus>(|request| ToHead::GroupCreate { owner, request, spec }).await?;
+            Ok(status.spec.id)
+        })
+    }
+
+    fn group_ready(&self, caller: &Caller, group: GroupId) -> Result<ObjectId, Error> {
+        self.0.lock().ownership.admit_ready(group)?;
+        let object = Self::next_put(caller);
+        self.0.handle(Event::GroupReady { group, object });
+        Ok(object)
+    }
+
+    fn remove_group(&self, group: GroupId) {
+        self.0.head.send(ToHead::GroupRemove { group });
+        self.0.head.flush();
+    }
+
+    fn named_group(&self, caller: Arc<Caller>, name: String, namespace: Option<String>) -> Answer<'_, GroupId> {
+        Box::pin(async move {
+            let owner = self.0.id;
+            let namespace = namespace.unwrap_or_else(|| caller.namespace.to_string());
+            let question = |request| ToHead::GroupLookup { owner, request, name, namespace };
+            let found = self.0.ask::<GroupStatus>(question).await?;
+            Ok(found.spec.id)
+        })
+    }
+
+    fn group_status(&self, group: GroupId) -> Answer<'_, GroupStatus> {
+        let owner = self.0.id;
+        Box::pin(self.0.ask(move |request| ToHead::GroupDescribe { owner, request, group }))
+    }
+
+    fn node_labels(&self) -> &Labels {
+        &self.0.labels
+    }
+}
