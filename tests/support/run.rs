@@ -94,7 +94,10 @@ impl Run {
     /// The same with the sessions of a run that goes on.
     pub(crate) fn output_in(self, runtime: &Path) -> Output {
         let mut command = self.command(runtime);
-        let output = command.args(&self.args).output().expect("the program can be started");
+        if !self.args.is_empty() {
+            command.arg("--").args(&self.args);
+        }
+        let output = command.output().expect("the program can be started");
         Output {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
