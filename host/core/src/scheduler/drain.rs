@@ -15,7 +15,15 @@ impl Scheduler {
     ) {
         let Some(index) = self.node_index(id) else { return };
         let deadline = deadline_ms.map(|millis| now.saturating_add(millis));
-        let is_new = self.nodes[index].life == NodeLife::Alive;
+        let is_new = !self.nodes[index].is_draining();
+        self.touch_node(id);
+        if let NodeLife::Away { draining, .. } = &mut self.nodes[index].life {
+            *draining = Some((why, deadline));
+            if is_new {
+                self.broadcast(&FromHead::NodeDraining { node: id }, out);
+            }
+            return;
+        }
         let may_leave = matches!(self.nodes[index].life, NodeLife::Draining { may_leave: true, .. });
         self.nodes[index].life = NodeLife::Draining { why, deadline, may_leave };
         if is_new {

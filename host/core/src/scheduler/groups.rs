@@ -43,6 +43,7 @@ impl Scheduler {
             bundles,
             watchers: Vec::new(),
             why: String::new(),
+            since: self.next_move(),
         };
         self.groups.insert(id, group);
         self.demands.push_back(DemandKind::Group(id).waits());
@@ -70,7 +71,7 @@ impl Scheduler {
         if self.is_dead(node) {
             return;
         }
-        let message = match self.groups.get_mut(&id) {
+        let message = match self.groups.passing(&id) {
             Some(group) => {
                 if group.state != GroupState::Removed && !group.watchers.contains(&node) {
                     group.watchers.push(node);
@@ -100,7 +101,7 @@ impl Scheduler {
     }
 
     pub(super) fn tell_group_why(&mut self, id: GroupId, why: String, out: &mut Outbox) {
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.groups.passing(&id) {
             group.why = why;
             self.tell_group(id, out);
         }
@@ -214,7 +215,7 @@ impl Scheduler {
     }
 
     pub(super) fn bundle_mut(&mut self, (group, index): (GroupId, u32)) -> Option<&mut Bundle> {
-        self.groups.get_mut(&group)?.bundles.get_mut(index as usize)?.as_mut()
+        self.groups.passing(&group)?.bundles.get_mut(index as usize)?.as_mut()
     }
 
     /// Ends a group, and all that runs in it. Harmless when it is gone.
@@ -248,12 +249,14 @@ impl Scheduler {
         // Demands that name the group are refused when the line is served next.
         self.demands.retain(|demand| demand.kind != DemandKind::Group(id));
         self.release_bundles(id);
+        let since = self.next_move();
         if let Some(group) = self.groups.get_mut(&id) {
+            group.since = since;
             group.state = GroupState::Removed;
             group.why = why.to_owned();
         }
         self.tell_group(id, out);
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.groups.passing(&id) {
             group.watchers.clear();
         }
         self.removed_groups.push_back(id);
@@ -302,7 +305,8 @@ impl Scheduler {
     /// The bundles on a dead node want another one; the others stay.
     pub(super) fn lose_bundles(&mut self, node: usize, out: &mut Outbox) {
         let mut hit = Vec::new();
-        for (id, group) in &mut self.groups {
+        let since = self.next_move();
+        for (id, group) in self.groups.passing_all() {
             let mut has_lost = false;
             for bundle in &mut group.bundles {
                 if bundle.as_ref().is_some_and(|bundle| bundle.node == node) {
@@ -313,11 +317,13 @@ impl Scheduler {
             if has_lost {
                 group.state = GroupState::Rescheduling;
                 group.why = "a node of it died".to_owned();
+                group.since = since;
                 hit.push(*id);
             }
         }
         hit.sort_unstable();
         for id in hit {
+            self.groups.touch(id);
             self.tell_group(id, out);
             if self.demands.iter().all(|demand| demand.kind != DemandKind::Group(id)) {
                 // Those that were there before go ahead of new ones.

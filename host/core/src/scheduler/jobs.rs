@@ -8,7 +8,7 @@ use crate::message::FromHead;
 use crate::{Error, ErrorKind, JobId, JobSpec, JobState, Millis, NodeId, limits};
 
 impl Job {
-    fn new(spec: Arc<JobSpec>, now: Millis) -> Self {
+    fn new(spec: Arc<JobSpec>, now: Millis, since: u64) -> Self {
         Self {
             spec,
             state: JobState::Pending,
@@ -19,11 +19,20 @@ impl Job {
             ended: None,
             exit_code: None,
             message: String::new(),
+            since,
+            is_unseen: false,
         }
     }
 }
 
 impl Scheduler {
+    /// A number that no job had before.
+    pub fn next_job(&mut self) -> JobId {
+        self.jobs_numbered += 1;
+        self.is_touched = true;
+        JobId::numbered(self.jobs_numbered)
+    }
+
     /// The job of that id or submission id.
     #[must_use]
     pub fn job_id(&self, id: &str) -> Option<JobId> {
@@ -54,7 +63,8 @@ impl Scheduler {
         if self.jobs.contains_key(&id) {
             return;
         }
-        self.jobs.insert(id, Job::new(spec, now));
+        let since = self.next_move();
+        self.jobs.insert(id, Job::new(spec, now, since));
         self.demands.push_back(DemandKind::Driver(id).waits());
     }
 
@@ -92,7 +102,11 @@ impl Scheduler {
             return;
         }
         let id = spec.id;
-        let job = self.jobs.entry(id).or_insert_with(|| Job::new(Arc::clone(&spec), now));
+        if !self.jobs.contains_key(&id) {
+            let since = self.next_move();
+            self.jobs.insert(id, Job::new(Arc::clone(&spec), now, since));
+        }
+        let Some(job) = self.jobs.get_mut(&id) else { return };
         if job.ended.is_some() {
             // It was given up before its driver could say that it runs.
             return out.push((node, FromHead::DriverStop { job: id }));
@@ -102,7 +116,16 @@ impl Scheduler {
         }
         job.state = JobState::Running;
         job.node = Some(node);
-        let holds_nothing = job.spot.is_none();
+        job.is_unseen = false;
+        if job.is_stopping {
+            out.push((node, FromHead::DriverStop { job: id }));
+        }
+        let elsewhere = job.spot.filter(|spot| self.nodes[spot.node].id != node);
+        if let Some(spot) = elsewhere {
+            job.spot = None;
+            self.give(spot, &spec.resources, 1);
+        }
+        let holds_nothing = self.jobs.get(&id).is_some_and(|job| job.spot.is_none());
         self.demands.retain(|demand| demand.kind != DemandKind::Driver(id));
         // A driver that was there before this head runs already: it takes what it holds, as far as it is free.
         if holds_nothing && let Some(index) = self.node_index(node) {
@@ -125,10 +148,12 @@ impl Scheduler {
         now: Millis,
         out: &mut Outbox,
     ) {
+        let since = self.next_move();
         if let Some(job) = self.jobs.get_mut(&id) {
             if job.ended.is_some() {
                 return;
             }
+            (job.since, job.is_unseen) = (since, false);
             job.state = if job.is_stopping { JobState::Stopped } else { state };
             job.ended = Some(now);
             job.exit_code = exit_code;

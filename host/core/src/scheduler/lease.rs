@@ -55,6 +55,9 @@ impl Scheduler {
 
     /// Gives what is free to those who wait: first to blocked tasks, then along the line.
     pub(super) fn serve(&mut self, now: Millis, out: &mut Outbox) {
+        if self.away > 0 {
+            return self.tell_all_wait(out);
+        }
         self.serve_resumes(now, out);
         self.serve_draining(now, out);
         self.demands.iter_mut().for_each(|demand| demand.is_counted = false);
@@ -271,7 +274,7 @@ impl Scheduler {
         Ok(slots)
     }
 
-    fn tell_why(&mut self, index: usize, why: String, out: &mut Outbox) {
+    pub(super) fn tell_why(&mut self, index: usize, why: String, out: &mut Outbox) {
         match &self.demands[index].kind.clone() {
             DemandKind::Slots { owner, shape, .. } => {
                 out.push((*owner, FromHead::LeasePending { shape: shape.clone(), why }));
@@ -279,7 +282,7 @@ impl Scheduler {
             DemandKind::Actor(actor) => self.tell_actor_why(*actor, why, out),
             DemandKind::Group(group) => self.tell_group_why(*group, why, out),
             DemandKind::Driver(job) => {
-                if let Some(job) = self.jobs.get_mut(job) {
+                if let Some(job) = self.jobs.passing(job) {
                     job.message = why;
                 }
             }

@@ -11,10 +11,15 @@ impl Node {
         matches!(self.life, NodeLife::Dead { .. })
     }
 
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self.life, NodeLife::Draining { .. } | NodeLife::Away { draining: Some(_), .. })
+    }
+
     /// Ray's name of its state, `DRAINING` aside, which Ray shows as alive.
     pub(super) fn state(&self) -> &'static str {
         match self.life {
             NodeLife::Alive => "ALIVE",
+            NodeLife::Away { .. } => "REJOINING",
             NodeLife::Draining { .. } => "DRAINING",
             NodeLife::Dead { .. } => "DEAD",
         }
@@ -48,21 +53,19 @@ impl Scheduler {
             return;
         }
         if let Some(index) = self.node_index(id) {
+            if matches!(self.nodes[index].life, NodeLife::Away { .. }) {
+                return self.node_returned(index, at, labels, out);
+            }
             let has_moved = self.nodes[index].at != at;
             self.nodes[index].at = at.clone();
             self.nodes[index].labels = labels;
+            self.touch_node(id);
             if has_moved {
                 self.broadcast_except(id, &FromHead::NodeFound { node: id, at }, out);
             }
             return;
         }
-        for other in self.nodes.iter().filter(|node| !node.is_dead()) {
-            out.push((id, FromHead::NodeFound { node: other.id, at: other.at.clone() }));
-            if matches!(other.life, NodeLife::Draining { .. }) {
-                out.push((id, FromHead::NodeDraining { node: other.id }));
-            }
-        }
-        self.broadcast_except(id, &FromHead::NodeFound { node: id, at: at.clone() }, out);
+        self.introduce(id, &at, out);
         let node = Node {
             id,
             at,
@@ -74,10 +77,25 @@ impl Scheduler {
             store_bytes: 0,
             store_bytes_max: 0,
         };
+        self.touch_node(id);
         match self.free_index() {
-            Some(index) => self.nodes[index] = node,
+            Some(index) => {
+                self.touch_node(self.nodes[index].id);
+                self.nodes[index] = node;
+            }
             None => self.nodes.push(node),
         }
+    }
+
+    /// A node and the others learn of each other.
+    pub(super) fn introduce(&self, id: NodeId, at: &NodeAddress, out: &mut Outbox) {
+        for other in self.nodes.iter().filter(|node| !node.is_dead() && node.id != id) {
+            out.push((id, FromHead::NodeFound { node: other.id, at: other.at.clone() }));
+            if other.is_draining() {
+                out.push((id, FromHead::NodeDraining { node: other.id }));
+            }
+        }
+        self.broadcast_except(id, &FromHead::NodeFound { node: id, at: at.clone() }, out);
     }
 
     /// The index of the node that died first, once more of them are listed than need be. Nothing
@@ -87,7 +105,7 @@ impl Scheduler {
         if dead < limits::DEAD_NODES_LISTED {
             return None;
         }
-        let oldest = self.dead_nodes.iter().find_map(|id| self.nodes.iter().position(|node| node.id == *id));
+        let oldest = self.dead_nodes.iter().find_map(|(id, _)| self.nodes.iter().position(|node| node.id == *id));
         oldest.or_else(|| self.nodes.iter().position(Node::is_dead))
     }
 
@@ -111,27 +129,34 @@ impl Scheduler {
         if !self.dead_node_ids.insert(id) {
             return;
         }
-        self.dead_nodes.push_back(id);
+        let since = self.next_move();
+        self.dead_nodes.push_back((id, since));
         if self.dead_nodes.len() > limits::DEAD_NODES_KEPT
-            && let Some(oldest) = self.dead_nodes.pop_front()
+            && let Some((oldest, _)) = self.dead_nodes.pop_front()
         {
             self.dead_node_ids.remove(&oldest);
+            self.touch_node(oldest);
         }
+        self.touch_node(id);
+        self.rumoured.remove(&id);
         // A node that this head never saw can be dead too: others may have known it before the head
         // was started again.
         let index = self.nodes.iter().position(|node| node.id == id);
         if let Some(index) = index {
             let node = &mut self.nodes[index];
+            if matches!(node.life, NodeLife::Away { .. }) {
+                self.away -= 1;
+            }
             node.life = NodeLife::Dead { why: why.to_owned() };
             node.available = Resources::default();
         }
         self.broadcast(&FromHead::NodeDied { node: id, why: why.to_owned() }, out);
         self.drop_leases(|lease| lease.owner == id || Some(lease.spot.node) == index);
         self.demands.retain(|demand| !matches!(&demand.kind, DemandKind::Slots { owner, .. } if *owner == id));
-        for actor in self.actors.values_mut() {
+        for (_, actor) in self.actors.passing_all() {
             actor.watchers.retain(|watcher| *watcher != id);
         }
-        for group in self.groups.values_mut() {
+        for (_, group) in self.groups.passing_all() {
             group.watchers.retain(|watcher| *watcher != id);
         }
         let lost = self.displace_actors(index);
@@ -159,13 +184,14 @@ impl Scheduler {
     /// Takes the actors off a dead node, and says which they are.
     fn displace_actors(&mut self, index: Option<usize>) -> Vec<ActorId> {
         let mut lost = Vec::new();
-        for (id, actor) in &mut self.actors {
+        for (id, actor) in self.actors.passing_all() {
             if index.is_some() && actor.spot.map(|spot| spot.node) == index {
                 actor.spot = None;
                 lost.push(*id);
             }
         }
         lost.sort_unstable();
+        lost.iter().for_each(|id| self.actors.touch(*id));
         lost
     }
 

@@ -26,6 +26,7 @@ impl Scheduler {
     fn node_status(&self, index: usize, node: &Node) -> NodeStatus {
         let why = match &node.life {
             NodeLife::Alive => String::new(),
+            NodeLife::Away { .. } => "the head was started again and it has yet to report".to_owned(),
             NodeLife::Draining { why, .. } | NodeLife::Dead { why } => why.clone(),
         };
         NodeStatus {
