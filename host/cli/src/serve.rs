@@ -100,6 +100,11 @@ pub fn serve(settings: &ServeSettings, stop: &CancellationToken, ready: impl Fn(
 }
 
 fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Ready)) -> Result<End, Error> {
+    // Before anything else in the folder is touched: another head may be using it.
+    let head = match &settings.role {
+        Role::Head => Some(Head::open(&settings.dir.join("head"))?),
+        Role::Node(_) => None,
+    };
     let parts = machine::Parts::new(&settings.offer, settings.cache_dir.clone(), &settings.dir)?;
     let control = parts.control.handle().clone();
     let shutdown = CancellationToken::new();
@@ -117,17 +122,12 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
     let inbox = Arc::new(NodeEnd { node: Mutex::new(None), fenced: Arc::clone(&fenced), leave: leave.clone() });
     endpoint.serve_node(id, inbox.clone(), inbox.clone());
 
-    let head = match &settings.role {
-        Role::Head => {
-            let head = Head::open(&settings.dir.join("head"))?;
-            let timing = HealthTiming { period: settings.heartbeat_period, timeout: settings.node_timeout };
-            let end = HeadEnd { head: Arc::clone(&head), runtime: control.clone() };
-            endpoint.serve_head(parts.seed.max(1), Arc::new(end), timing);
-            clocks.spawn_on(Arc::clone(&head).keep_time(shutdown.clone()), &control);
-            Some(head)
-        }
-        Role::Node(_) => None,
-    };
+    if let Some(head) = &head {
+        let timing = HealthTiming { period: settings.heartbeat_period, timeout: settings.node_timeout };
+        let end = HeadEnd { head: Arc::clone(head), runtime: control.clone() };
+        endpoint.serve_head(parts.seed.max(1), Arc::new(end), timing);
+        clocks.spawn_on(Arc::clone(head).keep_time(shutdown.clone()), &control);
+    }
     let (link, head_address): (Arc<dyn HeadLink>, String) = match (&settings.role, &head) {
         (Role::Node(address), _) => (endpoint.connect_head(id, at.clone(), address), address.clone()),
         (Role::Head, Some(head)) => (head.clone(), endpoint.address().to_owned()),
@@ -174,14 +174,24 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
     node.join();
     ready(&Ready { address: endpoint.address().to_owned(), node: id });
 
-    parts.control.block_on(async {
+    let broken = parts.control.block_on(async {
+        let broken = async {
+            match &head {
+                Some(head) => head.broken().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            () = stop.cancelled() => {}
-            () = leave.cancelled() => {}
+            () = stop.cancelled() => None,
+            () = leave.cancelled() => None,
+            error = broken => Some(error),
         }
     });
     end_life(&node, &endpoint, &shutdown, &clocks, parts.guests, parts.control);
     inbox.node.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(error) = broken {
+        return Err(error);
+    }
     let why = fenced.lock().unwrap_or_else(PoisonError::into_inner).take();
     Ok(match why {
         Some(why) if !stop.is_cancelled() => End::Fenced(why),
@@ -237,9 +247,9 @@ impl NodeInbox for NodeEnd {
         }
     }
 
-    fn head_is_new(&self) {
+    fn head_is_new(&self, unheard: Vec<ToHead>) {
         if let Some(node) = self.node() {
-            node.join();
+            node.join_again(unheard);
         }
     }
 
@@ -269,6 +279,11 @@ impl HeadInbox for HeadEnd {
 
     fn flush(&self) {
         HeadLink::flush(self.head.as_ref());
+    }
+
+    fn settled(&self) -> BoxFuture<bool> {
+        let settled = self.head.settle();
+        Box::pin(async move { settled.await.is_ok() })
     }
 
     fn joined(&self, node: NodeId, at: NodeAddress, link: Arc<dyn NodeLink>) {

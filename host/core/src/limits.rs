@@ -182,3 +182,11 @@ pub const REMOVED_GROUPS_KEPT: usize = 1_000;
 /// Messages that a restarted head keeps until what they speak of is reported; more are taken as they
 /// are. Reports of some ten thousand actors and leases fit many times.
 pub const EARLY_REPORTS_MAX: usize = 1_000_000;
+
+/// How often a component or working directory is asked for at a head that is there: one that was killed in
+/// the middle of its answer is there again soon.
+pub const BLOB_TRIES_MAX: u32 = 3;
+
+/// How long a command waits for a head that went away while it followed a job; as long as Ray's nodes do
+/// (`gcs_rpc_server_reconnect_timeout_s`).
+pub const HEAD_RECONNECT_TIMEOUT: Duration = Duration::from_secs(60);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::Arc;
 
+use rayw_core::scheduler::Scheduler;
 use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummaryRow};
 use rayw_core::{Error, limits};
 use rayw_proto::{BoxFuture, StateSource};
@@ -15,9 +16,9 @@ impl Head {
     /// Rows of the head's own; `None` for what the nodes know.
     fn own_rows(&self, resource: Resource) -> Option<Rows> {
         match resource {
-            Resource::Actors => Some(Rows::Actors(self.machine().actor_rows())),
-            Resource::Nodes => Some(Rows::Nodes(self.machine().node_rows())),
-            Resource::Jobs => Some(Rows::Jobs(self.machine().job_rows())),
+            Resource::Actors => Some(Rows::Actors(self.look(Scheduler::actor_rows))),
+            Resource::Nodes => Some(Rows::Nodes(self.look(Scheduler::node_rows))),
+            Resource::Jobs => Some(Rows::Jobs(self.look(Scheduler::job_rows))),
             Resource::Tasks | Resource::Objects => None,
         }
     }

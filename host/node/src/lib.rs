@@ -19,6 +19,7 @@ mod link;
 mod network;
 mod node;
 mod output;
+mod report;
 mod reuse;
 mod services;
 mod state;

@@ -73,6 +73,8 @@ pub struct Node {
     pub(crate) arrivals: JobArrivals,
     /// Drivers that run here.
     pub(crate) drivers: Mutex<IdMap<JobId, Driver>>,
+    /// The other nodes, as far as the head has told of them.
+    pub(crate) peers: Mutex<IdSet<NodeId>>,
     /// Nodes that will never be heard again.
     pub(crate) dead: RwLock<IdSet<NodeId>>,
     /// Everything that runs guests; nothing outlives it.
@@ -89,6 +91,8 @@ pub(crate) struct State {
     /// Tasks that a worker has.
     pub(crate) running: IdMap<TaskId, Run>,
     pub(crate) mailboxes: IdMap<ActorId, Mailbox>,
+    /// Lives that are over and whose end the head was not told yet.
+    pub(crate) ending: IdMap<ActorId, u32>,
     /// Questions to the head that are open; said again to a head that is new.
     pub(crate) asked: HashMap<RequestId, (ToHead, Asker)>,
     /// Constructors that another node was asked for.
@@ -146,6 +150,7 @@ impl Node {
                 next_waiter: 0,
                 running: IdMap::default(),
                 mailboxes: IdMap::default(),
+                ending: IdMap::default(),
                 asked: HashMap::new(),
                 constructors: HashMap::new(),
                 dropped: Vec::new(),
@@ -159,6 +164,7 @@ impl Node {
             fetches: Fetches::default(),
             arrivals: JobArrivals::default(),
             drivers: Mutex::default(),
+            peers: Mutex::default(),
             dead: RwLock::default(),
             tracker: TaskTracker::new(),
         })
@@ -330,8 +336,12 @@ impl Node {
             FromHead::ActorStart { spec, owner, incarnation, inputs } => {
                 self.start_actor(spec, owner, incarnation, inputs);
             }
-            FromHead::NodeFound { node, at } => self.network.found(node, &at),
+            FromHead::NodeFound { node, at } => {
+                self.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(node);
+                self.network.found(node, &at);
+            }
             FromHead::NodeDied { node, why } => {
+                self.peers.lock().unwrap_or_else(PoisonError::into_inner).remove(&node);
                 self.dead.write().unwrap_or_else(PoisonError::into_inner).insert(node);
                 self.network.died(node);
                 self.handle(Event::FromHead(Box::new(FromHead::NodeDied { node, why })));
@@ -361,36 +371,6 @@ impl Node {
     /// Takes what the head said.
     pub fn head_said(self: &Arc<Self>, message: FromHead) {
         self.deliver_message(message);
-    }
-
-    /// Tells the head that the node is there, and all that it holds: at the start, and whenever the head
-    /// is a new one.
-    pub fn join(self: &Arc<Self>) {
-        let lives = self.actor_lives();
-        {
-            let mut state = self.lock();
-            self.head.send(ToHead::NodeJoined {
-                node: self.id,
-                at: self.at.clone(),
-                total: self.total.clone(),
-                labels: self.labels.clone(),
-            });
-            let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
-            for (spec, _) in drivers.values() {
-                self.head.send(ToHead::JobStarted { spec: Arc::clone(spec), node: self.id });
-            }
-            for message in state.ownership.report().into_iter().chain(lives) {
-                self.head.send(message);
-            }
-            for question in self.jobs_asked() {
-                self.head.send(question);
-            }
-            for (question, _) in state.asked.values() {
-                self.head.send(question.clone());
-            }
-            self.head.send(ToHead::ReportEnded { node: self.id });
-        }
-        self.head.flush();
     }
 
     pub(crate) fn is_dead(&self, node: NodeId) -> bool {

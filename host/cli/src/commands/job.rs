@@ -69,22 +69,62 @@ pub(super) fn submit(settings: &SubmitSettings, printer: &PrinterHandle) -> Resu
                 printer.err(format!("job `{id}` goes on: `rayw job logs -f {id}` follows it, `rayw job stop {id}` stops it"));
                 Ok(ExitStatus::Signal(signal))
             }
-            status = follow(&client, &id, printer) => status,
+            status = follow(client, &settings.address, &id, printer) => status,
         }
     })
 }
 
-/// Shows what a job prints until it ends, and ends as it did.
-async fn follow(client: &ControlClient, id: &str, printer: &PrinterHandle) -> Result<ExitStatus, Failure> {
-    show(client, id, true, printer).await?;
+/// Shows what a job prints until it ends, and ends as it did. A head that goes away meanwhile is waited for:
+/// the job goes on.
+async fn follow(
+    mut client: ControlClient,
+    address: &str,
+    id: &str,
+    printer: &PrinterHandle,
+) -> Result<ExitStatus, Failure> {
+    let mut shown = 0;
     loop {
-        let row = client.job(id).await?.ok_or_else(|| gone(id))?;
-        match row.status.as_str() {
-            "SUCCEEDED" => return Ok(ExitStatus::Done),
-            "FAILED" | "STOPPED" => return failed(id, row),
-            _ => tokio::time::sleep(END_POLL).await,
+        match follow_on(&client, id, &mut shown, printer).await {
+            Ok(row) if row.status == "SUCCEEDED" => return Ok(ExitStatus::Done),
+            Ok(row) => return failed(id, row),
+            Err(error) if error.kind == ErrorKind::System => client = reconnect(address, error, printer).await?,
+            Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// The same as long as one head is there: how the job ended.
+async fn follow_on(
+    client: &ControlClient,
+    id: &str,
+    shown: &mut u64,
+    printer: &PrinterHandle,
+) -> Result<JobRow, Error> {
+    show(client, id, true, shown, printer).await?;
+    loop {
+        let row = client.job(id).await?.ok_or_else(|| gone(id))?;
+        if matches!(row.status.as_str(), "SUCCEEDED" | "FAILED" | "STOPPED") {
+            return Ok(row);
+        }
+        tokio::time::sleep(END_POLL).await;
+    }
+}
+
+/// Waits for a head that went away.
+async fn reconnect(address: &str, lost: Error, printer: &PrinterHandle) -> Result<ControlClient, Failure> {
+    let patience = limits::HEAD_RECONNECT_TIMEOUT;
+    printer
+        .err(format!("the head at {address} went away; waiting up to {patience:?} for it, the job goes on without it"));
+    let again = async {
+        loop {
+            // A head that is about to end may accept once more: what it says next shows it.
+            tokio::time::sleep(limits::LINK_RETRY_MAX).await;
+            if let Ok(client) = ControlClient::connect(address).await {
+                return client;
+            }
+        }
+    };
+    tokio::time::timeout(patience, again).await.map_err(|_| Failure::from(lost))
 }
 
 fn failed(id: &str, row: JobRow) -> Result<ExitStatus, Failure> {
@@ -95,14 +135,27 @@ fn failed(id: &str, row: JobRow) -> Result<ExitStatus, Failure> {
     Err(Failure::work(format!("job `{id}` {words}")).caused_by(row.message))
 }
 
-fn gone(id: &str) -> Failure {
-    Failure::system(format!("there is no job `{id}`")).hint("`rayw list jobs` shows all")
+fn gone(id: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("there is no job `{id}`; `rayw list jobs` shows all"))
 }
 
-async fn show(client: &ControlClient, id: &str, follow: bool, printer: &PrinterHandle) -> Result<(), Failure> {
+/// Shows a job's lines but for the first few, and counts them.
+async fn show(
+    client: &ControlClient,
+    id: &str,
+    follow: bool,
+    shown: &mut u64,
+    printer: &PrinterHandle,
+) -> Result<(), Error> {
     let mut lines = client.job_logs(id, follow).await?;
+    let mut seen = 0;
     while let Some(batch) = lines.next().await {
         for line in batch? {
+            seen += 1;
+            if seen <= *shown {
+                continue;
+            }
+            *shown = seen;
             // A driver's output is data and goes where it went; what tasks print is news.
             let to_stdout = line.driver && !line.stderr;
             let mut text = if line.prefix.is_empty() { line.text } else { format!("{} {}", line.prefix, line.text) };
@@ -126,7 +179,7 @@ pub(super) fn job(settings: &JobSettings, printer: &PrinterHandle) -> Result<Exi
                     printer.out(format!("Status message: {}", row.message));
                 }
             }
-            JobCommand::Logs { id, follow } => show(&client, id, *follow, printer).await?,
+            JobCommand::Logs { id, follow } => show(&client, id, *follow, &mut 0, printer).await?,
             JobCommand::Stop(id) => {
                 let stopped = client.stop_job(id).await?;
                 printer.out(if stopped {

@@ -43,6 +43,11 @@ impl Scheduler {
         })
     }
 
+    /// Jobs that are over.
+    pub fn ended_jobs(&self) -> impl Iterator<Item = JobId> {
+        self.ended_jobs.iter().copied()
+    }
+
     /// Forgets a job that is over.
     ///
     /// # Errors
