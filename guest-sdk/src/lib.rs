@@ -103,7 +103,10 @@ pub use bytes::Bytes;
 pub use context::{Context, context, is_cancelled};
 pub use driver::{ExitCode, exit};
 pub use error::{Error, ErrorKind, Result};
-pub use object::{CancelOptions, ObjectRef, cancel, cancel_with, get, get_all, get_all_timeout, put, put_bytes, wait};
+pub use object::{
+    CancelOptions, ObjectRef, WaitOptions, cancel, cancel_with, get, get_all, get_all_timeout, put, put_bytes, wait,
+    wait_with,
+};
 pub use options::MemorySize;
 pub use rayw_macros::{actor, main, task};
 pub use returns::MultiReturn;

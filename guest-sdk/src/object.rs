@@ -215,7 +215,22 @@ pub fn wait<T>(
     num_ready: usize,
     timeout: Option<Duration>,
 ) -> Result<(Vec<ObjectRef<T>>, Vec<ObjectRef<T>>)> {
-    let ready = ready_indices(objects, num_ready, timeout)?;
+    wait_with(objects, num_ready, timeout, WaitOptions::default())
+}
+
+/// As [`wait`], with a say in what ready means.
+///
+/// # Errors
+///
+/// As [`wait`].
+#[expect(clippy::type_complexity, reason = "two lists of the same kind need no name of their own")]
+pub fn wait_with<T>(
+    objects: &[ObjectRef<T>],
+    num_ready: usize,
+    timeout: Option<Duration>,
+    options: WaitOptions,
+) -> Result<(Vec<ObjectRef<T>>, Vec<ObjectRef<T>>)> {
+    let ready = ready_indices(objects, num_ready, timeout, options.fetch_local)?;
     let mut is_ready = vec![false; objects.len()];
     for index in ready {
         is_ready[index] = true;
@@ -225,6 +240,28 @@ pub fn wait<T>(
         if is_ready { ready.push(object.clone()) } else { not_ready.push(object.clone()) }
     }
     Ok((ready, not_ready))
+}
+
+/// How [`wait_with`] waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct WaitOptions {
+    fetch_local: bool,
+}
+
+impl Default for WaitOptions {
+    fn default() -> Self {
+        Self { fetch_local: true }
+    }
+}
+
+impl WaitOptions {
+    /// Whether ready objects are brought to this node, as they are by default. Otherwise an object is
+    /// ready as soon as it is anywhere, and nothing is transferred.
+    pub fn fetch_local(mut self, fetch_local: bool) -> Self {
+        self.fetch_local = fetch_local;
+        self
+    }
 }
 
 /// Cancels the task that makes this object, and the tasks which that one submitted.
@@ -336,7 +373,12 @@ where
 }
 
 /// Refused references are ready from the start; the host waits for the others.
-fn ready_indices<T>(refs: &[ObjectRef<T>], num_ready: usize, timeout: Option<Duration>) -> Result<Vec<usize>> {
+fn ready_indices<T>(
+    refs: &[ObjectRef<T>],
+    num_ready: usize,
+    timeout: Option<Duration>,
+    fetch_local: bool,
+) -> Result<Vec<usize>> {
     let wanted = u32::try_from(num_ready).unwrap_or(u32::MAX);
     let timeout_ms = timeout.map(milliseconds);
     let mut ready = Vec::new();
@@ -352,7 +394,7 @@ fn ready_indices<T>(refs: &[ObjectRef<T>], num_ready: usize, timeout: Option<Dur
         }
     }
     if ready.is_empty() {
-        let indices = objects::wait(&raws, wanted, timeout_ms, true)?;
+        let indices = objects::wait(&raws, wanted, timeout_ms, fetch_local)?;
         return Ok(indices.into_iter().map(|index| index as usize).collect());
     }
     if num_ready == 0 || num_ready > refs.len() {
@@ -362,7 +404,7 @@ fn ready_indices<T>(refs: &[ObjectRef<T>], num_ready: usize, timeout: Option<Dur
         )));
     }
     if let missing @ 1.. = wanted.saturating_sub(ready.len() as u32) {
-        let indices = objects::wait(&raws, missing, timeout_ms, true)?;
+        let indices = objects::wait(&raws, missing, timeout_ms, fetch_local)?;
         ready.extend(indices.into_iter().map(|index| live[index as usize]));
         ready.sort_unstable();
     }

@@ -104,6 +104,7 @@ impl Cluster {
             memory: settings.memory,
             object_store_memory: settings.object_store_memory,
             resources: settings.resources,
+            lineage_bytes: None,
         };
         let Parts { total, engine, store, guests, control, seed } =
             Parts::new(&offer, settings.cache_dir, &settings.session_dir)?;
@@ -111,6 +112,7 @@ impl Cluster {
         let head = Head::new();
         let node = Node::new(
             NodeSettings {
+                lineage_bytes_max: rayw_core::limits::LINEAGE_BYTES_MAX,
                 id,
                 total,
                 engine,

@@ -6,6 +6,7 @@
 //! | `RAYW_NUM_CPUS` | logical cpus that `run` offers | `--num-cpus` |
 //! | `RAYW_MEMORY` | memory that tasks of `run` may reserve | `--memory` |
 //! | `RAYW_OBJECT_STORE_MEMORY` | memory of the object store of `run` | `--object-store-memory` |
+//! | `RAYW_LINEAGE_BYTES` | memory for finished tasks that may have to run again, of a node of `start` | |
 //! | `RAYW_SDK` | folder of the crate `rayw` that `new` writes down | `--sdk` |
 //! | `RAYW_RUNTIME_DIR` | where session directories are | |
 //! | `RAYW_CACHE_DIR` | where compiled components are kept | |
@@ -28,6 +29,8 @@ pub const RAYW_MEMORY: &str = "RAYW_MEMORY";
 /// See the module.
 pub const RAYW_OBJECT_STORE_MEMORY: &str = "RAYW_OBJECT_STORE_MEMORY";
 /// See the module.
+pub const RAYW_LINEAGE_BYTES: &str = "RAYW_LINEAGE_BYTES";
+/// See the module.
 pub const RAYW_SDK: &str = "RAYW_SDK";
 /// See the module.
 pub const RAYW_RUNTIME_DIR: &str = "RAYW_RUNTIME_DIR";
@@ -47,6 +50,8 @@ pub struct Environment {
     pub memory: Option<String>,
     /// `RAYW_OBJECT_STORE_MEMORY`.
     pub object_store_memory: Option<String>,
+    /// `RAYW_LINEAGE_BYTES`.
+    pub lineage_bytes: Option<String>,
     /// `RAYW_SDK`.
     pub sdk: Option<PathBuf>,
     /// `RAYW_LOG`.
@@ -96,6 +101,7 @@ impl Environment {
             num_cpus: text(RAYW_NUM_CPUS),
             memory: text(RAYW_MEMORY),
             object_store_memory: text(RAYW_OBJECT_STORE_MEMORY),
+            lineage_bytes: text(RAYW_LINEAGE_BYTES),
             sdk: path(RAYW_SDK),
             log: text(RAYW_LOG),
             session_roots: match path(RAYW_RUNTIME_DIR) {

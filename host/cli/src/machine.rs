@@ -19,6 +19,8 @@ pub struct Offer {
     pub object_store_memory: Option<u64>,
     /// Custom resources.
     pub resources: Vec<(String, f64)>,
+    /// Bytes that it may keep of finished tasks to be able to run them again; [`limits::LINEAGE_BYTES_MAX`] by default.
+    pub lineage_bytes: Option<u64>,
 }
 
 /// What a node is made of.

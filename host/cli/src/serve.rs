@@ -24,7 +24,7 @@ use rayw_core::{Error, ErrorKind, Labels, NodeId, ObjectId, Value, limits};
 use rayw_head::Head;
 use rayw_node::{Network, Node, NodeSettings};
 use rayw_proto::{BoxFuture, ControlClient, ControlSource, StateClient, StateSource};
-use rayw_wire::{Endpoint, HeadInbox, HealthTiming, NodeInbox, ObjectSource};
+use rayw_wire::{Endpoint, HeadInbox, HealthTiming, NodeInbox, ObjectSource, RemoteHead};
 use tokio::runtime::{Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -128,8 +128,13 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
         endpoint.serve_head(parts.seed.max(1), Arc::new(end), timing);
         clocks.spawn_on(Arc::clone(head).keep_time(shutdown.clone()), &control);
     }
+    let mut far_head = None;
     let (link, head_address): (Arc<dyn HeadLink>, String) = match (&settings.role, &head) {
-        (Role::Node(address), _) => (endpoint.connect_head(id, at.clone(), address), address.clone()),
+        (Role::Node(address), _) => {
+            let link = endpoint.connect_head(id, at.clone(), address);
+            far_head = Some(Arc::clone(&link));
+            (link, address.clone())
+        }
         (Role::Head, Some(head)) => (head.clone(), endpoint.address().to_owned()),
         (Role::Head, None) => return Err(Error::new(ErrorKind::System, "the head did not come up")),
     };
@@ -146,6 +151,7 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
     let node = Node::new(
         NodeSettings {
             id,
+            lineage_bytes_max: settings.offer.lineage_bytes.unwrap_or(limits::LINEAGE_BYTES_MAX),
             total: parts.total.clone(),
             engine: Arc::clone(&parts.engine),
             store: parts.store,
@@ -187,16 +193,28 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
             error = broken => Some(error),
         }
     });
+    let why = fenced.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let (Some(head), None) = (far_head, &why) {
+        parts.control.block_on(say_goodbye(&head, id, stop.is_cancelled()));
+    }
     end_life(&node, &endpoint, &shutdown, &clocks, parts.guests, parts.control);
     inbox.node.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(error) = broken {
         return Err(error);
     }
-    let why = fenced.lock().unwrap_or_else(PoisonError::into_inner).take();
     Ok(match why {
         Some(why) if !stop.is_cancelled() => End::Fenced(why),
         Some(_) | None => End::Asked,
     })
+}
+
+/// Tells the head that this node goes, before anything on it ends: its work then runs elsewhere at once,
+/// and actors move instead of ending.
+async fn say_goodbye(head: &RemoteHead, node: NodeId, was_stopped: bool) {
+    let why = if was_stopped { "it was stopped" } else { "it drained and left" };
+    head.send(ToHead::NodeLost { node, why: why.to_owned() });
+    // A head that is not there finds out by itself.
+    let _ = tokio::time::timeout(limits::GOODBYE_TIMEOUT, head.all_confirmed()).await;
 }
 
 fn end_life(

@@ -69,6 +69,13 @@ pub const STORE_MEMORY_PERCENT: u64 = 30;
 /// Part of the store above which objects go to disk; Ray's `object_spilling_threshold`.
 pub const STORE_SPILL_PERCENT: u64 = 80;
 
+/// Part of a disk that spilled objects may fill; Ray's `local_fs_capacity_threshold`.
+pub const STORE_DISK_PERCENT_MAX: u64 = 95;
+
+/// How often one who stores an object waits for others that make room, before the object goes to disk
+/// itself. Each time somebody else got the room that was made.
+pub const STORE_WAITS_MAX: u32 = 16;
+
 /// Part of the machine's memory that tasks may reserve; Ray's 70 % of what is available.
 pub const NODE_MEMORY_PERCENT: u64 = 70;
 
@@ -89,6 +96,10 @@ pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
 
 /// How long a graceful end may take before what is left is dropped.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// How long a node that goes waits for the head to confirm that it heard so: a few round trips of a slow
+/// network. A head that did not hear it finds out as it does when a node dies.
+pub const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often an owner looks for idle leases.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -117,6 +128,15 @@ pub const SERVED_AT_ONCE_MAX: usize = 2;
 
 /// Bytes that a node fetches at once for all who wait; more wait their turn.
 pub const FETCH_BYTES_MAX: u64 = 2 << 30;
+
+/// Objects that are brought at once from nodes that leave: enough to keep a network busy, few enough
+/// that fetches somebody waits for are not held up.
+pub const MOVES_AT_ONCE_MAX: usize = 4;
+
+/// How long a source lets somebody wait who asks for an object that it serves to others, before they ask
+/// the owner who has it by now. Short beside a transfer that is worth waiting for, long enough that a
+/// thousand who wait do not keep their owner from its work.
+pub const BUSY_WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// How long an object may take to come before those who wait get an error; Ray's `fetch_fail_timeout`.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(600);
@@ -190,3 +210,19 @@ pub const BLOB_TRIES_MAX: u32 = 3;
 /// How long a command waits for a head that went away while it followed a job; as long as Ray's nodes do
 /// (`gcs_rpc_server_reconnect_timeout_s`).
 pub const HEAD_RECONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Label selectors whose nodes the head keeps an index of, those used last: about 300 bytes for each
+/// node that one chooses. Programs use a few; one more costs a walk over the nodes to make its index again.
+pub const SELECTORS_INDEXED_MAX: usize = 32;
+
+/// How often the head looks again why something waits: soon enough for a person who watches, seldom
+/// enough that a busy cluster's changing numbers are not told to thousands of owners.
+pub const EXPLAIN_PERIOD: Duration = Duration::from_secs(1);
+
+/// Leases that are looked at to make room for one demand, the largest first; the next look goes on
+/// behind them.
+pub const RECLAIM_LOOKS_MAX: usize = 256;
+
+/// Demands of one kind that ask for room at once. They want the same, so room for one is room for the
+/// first of them; the others are asked about because their owners may hold less.
+pub const RECLAIM_ASKERS_MAX: usize = 8;

@@ -14,6 +14,10 @@ mod actor;
 mod borrow;
 mod cancel;
 mod command;
+mod construct;
+mod copies;
+#[cfg(test)]
+mod copies_tests;
 mod death;
 mod event;
 mod foreign;
@@ -62,6 +66,12 @@ pub struct Ownership {
     groups: IdMap<GroupId, group::GroupEntry>,
     /// Nodes that will never be heard again.
     dead: IdSet<NodeId>,
+    /// Nodes that are to leave.
+    draining: IdSet<NodeId>,
+    /// Objects in this node's store that other nodes own.
+    hosted: IdMap<ObjectId, NodeId>,
+    /// Constructors that were asked for and whose arguments are not there.
+    constructs: Vec<construct::Construct>,
 }
 
 /// How many tasks there were.
@@ -98,7 +108,17 @@ impl Ownership {
             lineage: lineage::Lineage::default(),
             groups: IdMap::default(),
             dead: IdSet::default(),
+            draining: IdSet::default(),
+            hosted: IdMap::default(),
+            constructs: Vec::new(),
         }
+    }
+
+    /// The same machine with so many bytes to remember finished tasks in that may have to run again.
+    #[must_use]
+    pub fn with_lineage(mut self, bytes_max: u64) -> Self {
+        self.lineage.bytes_max = bytes_max;
+        self
     }
 
     /// Takes an event; what is to be done about it is appended to `out`, in order.
@@ -118,9 +138,14 @@ impl Ownership {
             Event::GroupReady { group, object } => self.group_ready(group, object, out),
             Event::CopiesMissing(lost) => self.copies_missing(lost, now, out),
             Event::Copied { object, owner } => self.copied(object, owner, out),
+            Event::Moved(object) => self.moved(object, out),
+            Event::CopyDropped(object) => self.copy_dropped(object, out),
             Event::CallDropped(task) => self.forget_foreign(task, out),
-            Event::ConstructWanted { actor, incarnation, owner } => {
-                out.push(Command::to_peer(owner, ToPeer::ConstructWanted { actor, incarnation }));
+            Event::ConstructWanted { actor, incarnation, owner, missing } if owner == self.node => {
+                self.construct_wanted(actor, incarnation, owner, missing, now, out);
+            }
+            Event::ConstructWanted { actor, incarnation, owner, missing } => {
+                out.push(Command::to_peer(owner, ToPeer::ConstructWanted { actor, incarnation, missing }));
             }
             Event::ConstructEnded(actor) => self.forget_foreign(TaskId::from(actor), out),
             Event::FromPeer { from, message } => self.peer_said(from, *message, now, out),
@@ -134,6 +159,7 @@ impl Ownership {
             Event::Tick => self.return_idle(now, out),
         }
         self.settle_all(now, out);
+        self.answer_constructs(out);
     }
 
     /// How many tasks there were.

@@ -113,6 +113,17 @@ impl Resources {
         self.memory == 0 && self.custom.is_empty()
     }
 
+    /// Raises each amount to that of the other, so that whatever holds this holds both.
+    pub fn cover(&mut self, other: &Self) {
+        self.cpu = self.cpu.max(other.cpu);
+        self.memory = self.memory.max(other.memory);
+        for (name, amount) in other.custom() {
+            if amount > self.custom_amount(name) {
+                *self = std::mem::take(self).with_custom(name, amount);
+            }
+        }
+    }
+
     /// Whether both want some of the same resource.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {

@@ -10,6 +10,10 @@
 //! [`DEMAND_PASSED_MAX`](crate::limits::DEMAND_PASSED_MAX) times holds up those behind it, so large
 //! shapes do not starve.
 //!
+//! A decision costs about the same with ten nodes and with ten thousand, and with one shape that
+//! waits or a thousand: `places` and `rooms` find a node without looking at all, `line` knows whom
+//! something that became free could help, `holdings` finds leases by owner, node and size.
+//!
 //! What must outlive the head is a set of [`Record`]s: [`Scheduler::take_changes`] says which of them
 //! changed, and [`Scheduler::restore`] makes the machine again from them.
 
@@ -23,37 +27,50 @@ mod fair;
 #[cfg(test)]
 mod group_tests;
 mod groups;
+mod holdings;
+#[cfg(test)]
+mod index_tests;
 mod jobs;
 mod lease;
+mod line;
 mod nodes;
 mod placement;
+mod places;
+mod reclaim;
 mod record;
 mod rejoin;
 #[cfg(test)]
 mod rejoin_tests;
 mod report;
 mod restore;
+mod resume;
+mod rooms;
 mod rows;
+mod serve;
 mod spot;
 mod status;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::message::{FromHead, NodeAddress, Shape, ToHead};
 use crate::{
-    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdSet, JobId, JobSpec, JobState, Labels,
-    LeaseId, Millis, NodeId, Resources, Value,
+    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobId, JobSpec, JobState,
+    Labels, LeaseId, Millis, NodeId, Resources, Value,
 };
 
 pub use bundles::{BundleNode, plan};
 use durable::Durable;
+use holdings::Leases;
+use line::Line;
 pub use placement::{NodeLoad, place};
+use places::Places;
 pub use record::{Change, Key, Record};
+use resume::Resumes;
 use spot::Spot;
 
 /// Messages that the machine wants sent, in order.
@@ -62,17 +79,24 @@ pub type Outbox = Vec<(NodeId, FromHead)>;
 /// The head's machine.
 #[derive(Debug, Default)]
 pub struct Scheduler {
-    /// Nodes keep their index for life; that of a node that died long ago is given to a new one.
-    nodes: Vec<Node>,
+    nodes: Places,
     /// Ids of nodes that died, in the order of their death, by its move: none of them lives again.
     dead_nodes: VecDeque<(NodeId, u64)>,
     dead_node_ids: IdSet<NodeId>,
-    leases: HashMap<LeaseId, Lease>,
+    leases: Leases,
     leases_made: u64,
-    demands: VecDeque<Demand>,
-    /// Leases whose blocked tasks want to go on, with how many; served before all demands.
-    resumes: VecDeque<(LeaseId, u32)>,
+    demands: Line,
+    /// Blocked tasks that could go on; served before all demands.
+    resumes: Resumes,
+    /// Where in the outbox it was said last that a lease has more slots.
+    granted: IdMap<LeaseId, usize>,
+    /// The state of the nodes when the line was served last; see [`Places::generation`].
+    served_generation: u64,
     actors: Durable<ActorId, Actor>,
+    /// Actors that have a place, by its node.
+    actors_on: BTreeMap<usize, BTreeSet<ActorId>>,
+    /// The cpu of each job's actors and driver, in ten-thousandths.
+    cpu_beside_leases: IdMap<JobId, u64>,
     /// Dead actors in the order of their death, to forget the oldest.
     dead_actors: VecDeque<ActorId>,
     names: HashMap<(Arc<str>, Arc<str>), ActorId>,
@@ -120,6 +144,10 @@ struct Node {
     labels: Labels,
     total: Resources,
     available: Resources,
+    /// What is asked back of leases, beside that.
+    coming: Resources,
+    /// Whether it has more room than when the line was served last.
+    has_grown: bool,
     joined: Millis,
     life: NodeLife,
     store_bytes: u64,
@@ -146,8 +174,10 @@ enum NodeLife {
         why: String,
         /// When it leaves all the same.
         deadline: Option<Millis>,
-        /// Whether it was told that it may go.
+        /// Whether it was told that it may go when nobody would miss what it keeps.
         may_leave: bool,
+        /// Whether it was told to go at once.
+        must_leave: bool,
     },
     Dead {
         why: String,
@@ -170,11 +200,6 @@ struct Lease {
 #[derive(Debug)]
 struct Demand {
     kind: DemandKind,
-    /// How often a later one was served first.
-    passed: u32,
-    /// Whether that was counted already in this round of service.
-    is_counted: bool,
-    why: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -183,12 +208,6 @@ enum DemandKind {
     Actor(ActorId),
     Driver(JobId),
     Group(GroupId),
-}
-
-impl DemandKind {
-    fn waits(self) -> Demand {
-        Demand { kind: self, passed: 0, is_counted: false, why: String::new() }
-    }
 }
 
 #[derive(Debug)]
@@ -203,6 +222,8 @@ struct Actor {
     /// Where it lives, from its placement on.
     spot: Option<Spot>,
     incarnation: u32,
+    /// Restarts that its node's drain was the reason for: they count for nothing.
+    preempted: u32,
     /// Its constructor's arguments, for a detached one.
     inputs: Option<Vec<Value>>,
     /// It must not be restarted any more.
@@ -255,6 +276,8 @@ struct Group {
     why: String,
     /// The move by which it came into its state.
     since: u64,
+    /// Whether the nodes could hold it if nothing else ran there, for a state of the nodes.
+    is_feasible: Option<(u64, bool)>,
 }
 
 /// What a group reserves on a node.
@@ -293,7 +316,7 @@ impl Scheduler {
             }
             ToHead::LeaseWanted { owner, shape, backlog } => self.lease_wanted(owner, shape, backlog),
             ToHead::SlotsReturned { lease, slots, parked } => self.slots_returned(lease, slots, parked),
-            ToHead::SlotsResumeWanted { lease, slots } => self.resumes.push_back((lease, slots)),
+            ToHead::SlotsResumeWanted { lease, slots } => self.resume_wanted(lease, slots),
             ToHead::ParkedEnded { lease, parked } => self.parked_ended(lease, parked),
             ToHead::ActorRegister { owner, request, spec, get_if_exists } => {
                 self.actor_register(owner, request, spec, get_if_exists, out);
@@ -342,6 +365,9 @@ impl Scheduler {
         if !self.early.is_empty() {
             self.take_early(now, out);
         }
+        self.resumes.look_at_all();
+        self.demands.ask_all();
+        self.explain_again(now, out);
         self.serve(now, out);
     }
 

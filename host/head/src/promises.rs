@@ -82,13 +82,19 @@ mod tests {
         let mut promises = Promises::default();
         assert_eq!(promises.unless_held(A, promise(1), 1, 1), Some(promise(1)), "it is safe already");
         assert_eq!(promises.unless_held(A, promise(2), 2, 1), None);
-        assert_eq!(promises.unless_held(A, FromHead::NodeLeave, 2, 1), None);
-        assert_eq!(promises.unless_held(B, FromHead::NodeLeave, 2, 1), Some(FromHead::NodeLeave));
+        assert_eq!(promises.unless_held(A, FromHead::NodeLeave { at_once: true }, 2, 1), None);
+        assert_eq!(
+            promises.unless_held(B, FromHead::NodeLeave { at_once: true }, 2, 1),
+            Some(FromHead::NodeLeave { at_once: true })
+        );
         assert_eq!(promises.unless_held(A, promise(3), 3, 1), None);
         assert!(promises.release(1).is_empty());
-        assert_eq!(promises.release(2), [(A, promise(2)), (A, FromHead::NodeLeave)]);
+        assert_eq!(promises.release(2), [(A, promise(2)), (A, FromHead::NodeLeave { at_once: true })]);
         assert_eq!(promises.release(3), [(A, promise(3))]);
-        assert_eq!(promises.unless_held(A, FromHead::NodeLeave, 3, 3), Some(FromHead::NodeLeave));
+        assert_eq!(
+            promises.unless_held(A, FromHead::NodeLeave { at_once: true }, 3, 3),
+            Some(FromHead::NodeLeave { at_once: true })
+        );
     }
 
     #[test]

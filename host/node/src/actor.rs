@@ -197,19 +197,19 @@ impl Life {
             return Ok(values.iter().cloned().map(Arc::new).collect());
         }
         let gone = || Error::new(ErrorKind::ObjectLost, "an argument of the actor's constructor is gone");
-        let order = if self.owner == self.node.id {
-            self.node.lock().ownership.creation_order(self.spec.id).ok_or_else(gone)?
-        } else {
-            let (actor, incarnation, owner) = (self.spec.id, self.incarnation, self.owner);
+        let (actor, incarnation, owner) = (self.spec.id, self.incarnation, self.owner);
+        let mut missing = Vec::new();
+        // Again whenever a copy was not where it was said to be: the owner says where it is now.
+        loop {
             let (sender, receiver) = oneshot::channel();
             self.node.lock().constructors.insert((actor, incarnation), sender);
-            self.node.handle(Event::ConstructWanted { actor, incarnation, owner });
-            receiver.await.unwrap_or_else(|_| Err(gone()))?
-        };
-        match self.node.inputs(&order.inputs).await {
-            Ok(values) => Ok(values),
-            Err(Missing::Failed(error)) => Err(error),
-            Err(Missing::Lost(_)) => Err(gone()),
+            self.node.handle(Event::ConstructWanted { actor, incarnation, owner, missing });
+            let order = receiver.await.unwrap_or_else(|_| Err(gone()))?;
+            match self.node.inputs(&order.inputs).await {
+                Ok(values) => return Ok(values),
+                Err(Missing::Failed(error)) => return Err(error),
+                Err(Missing::Lost(copies)) => missing = copies,
+            }
         }
     }
 

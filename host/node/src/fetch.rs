@@ -1,10 +1,11 @@
 //! Objects that are elsewhere: fetched once however many wait, kept as copies.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use rayw_core::ownership::{Event, Found, Input, LostCopy, Stored};
 use rayw_core::{Error, ErrorKind, IdMap, NodeId, ObjectId, Value, limits};
+use tokio::sync::Semaphore;
 
 use crate::Node;
 use crate::network::FetchError;
@@ -13,12 +14,23 @@ use crate::network::FetchError;
 /// whether it lives.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// How long to wait before those who have an object are asked for again, when all were busy.
-const BUSY: Duration = Duration::from_millis(2);
+/// Objects that are being fetched: who comes second waits for the first, and gets what that one got.
+#[derive(Debug)]
+pub(crate) struct Fetches {
+    turns: Mutex<IdMap<ObjectId, Turn>>,
+    /// Places for objects that are brought here because their nodes leave.
+    moves: Semaphore,
+}
 
-/// Objects that are being fetched: who comes second waits for the first.
-#[derive(Debug, Default)]
-pub(crate) struct Fetches(Mutex<IdMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>);
+/// Who holds the lock fetches; what came is found here as long as somebody reads it, also where the
+/// store had no room for it.
+type Turn = Arc<tokio::sync::Mutex<Weak<Value>>>;
+
+impl Default for Fetches {
+    fn default() -> Self {
+        Self { turns: Mutex::default(), moves: Semaphore::new(limits::MOVES_AT_ONCE_MAX) }
+    }
+}
 
 /// Why a value is not here.
 #[derive(Debug)]
@@ -73,25 +85,64 @@ impl Node {
     /// The value of an object in stores: from this node's, or from another's.
     pub(crate) async fn bring(self: &Arc<Self>, stored: &Stored) -> Result<Arc<Value>, Missing> {
         let id = stored.object;
-        if self.store.contains(id) {
-            return self.load(id).map_err(Missing::Failed);
+        if let Some(value) = self.load(id).await {
+            return Ok(value);
         }
         let turn = {
-            let mut fetches = self.fetches.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(fetches.entry(id).or_default())
+            let mut turns = self.fetches.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(id).or_default())
         };
         let result = {
-            let _turn = turn.lock().await;
-            if self.store.contains(id) { self.load(id).map_err(Missing::Failed) } else { self.pull(stored).await }
+            let mut came = turn.lock().await;
+            let here = match came.upgrade() {
+                Some(value) => Some(value),
+                None => self.load(id).await,
+            };
+            let result = match here {
+                Some(value) => Ok(value),
+                None => self.pull(stored).await,
+            };
+            if let Ok(value) = &result {
+                *came = Arc::downgrade(value);
+            }
+            result
         };
-        let mut fetches = self.fetches.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turns = self.fetches.turns.lock().unwrap_or_else(PoisonError::into_inner);
         // The table has one, this call has one: nobody else waits.
         if Arc::strong_count(&turn) <= 2 {
-            fetches.remove(&id);
+            turns.remove(&id);
         }
         result
     }
 
+    /// The value of an object in this node's store. One that was spilled and cannot be read again is
+    /// dropped: its owner then finds another copy, or has it made again.
+    async fn load(self: &Arc<Self>, id: ObjectId) -> Option<Arc<Value>> {
+        if let Some(value) = self.store.get_from_memory(id) {
+            return Some(value);
+        }
+        if !self.store.contains(id) {
+            return None;
+        }
+        let node = Arc::clone(self);
+        let read = tokio::task::spawn_blocking(move || {
+            let read = node.store.get(id);
+            if read.is_err() {
+                node.store.forget(id);
+            }
+            read
+        });
+        match read.await {
+            Ok(Ok(value)) => Some(value),
+            Ok(Err(error)) => {
+                tracing::warn!(object = %id, %error, "a spilled object is lost");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Fetches an object from those who should have it. Once it is not there, the owner must speak.
     async fn pull(self: &Arc<Self>, stored: &Stored) -> Result<Arc<Value>, Missing> {
         let lost = |missing_at: Vec<NodeId>| Missing::Lost(vec![LostCopy { object: stored.object, missing_at }]);
         let since = Instant::now();
@@ -103,18 +154,17 @@ impl Node {
             }
             match self.network.fetch(alive.clone(), stored.object).await {
                 Ok(value) => {
-                    let value = self.keep_copy(stored, value)?;
+                    tracing::debug!(object = %stored.object, bytes = value.data.len(), "an object came");
+                    let value = Arc::new(value);
+                    self.keep_copy(stored, &value);
                     return Ok(value);
                 }
-                Err(FetchError::NotHere) => {
-                    let mut missing = alive;
+                Err(FetchError::NotHere(mut missing)) => {
                     missing.push(self.id);
                     return Err(lost(missing));
                 }
-                Err(FetchError::Busy) => {
-                    self.sleep(BUSY).await;
-                    return Err(lost(Vec::new()));
-                }
+                // Others have it by now: the owner knows who.
+                Err(FetchError::Busy) => return Err(lost(Vec::new())),
                 Err(FetchError::Unreachable(why)) if since.elapsed() > limits::FETCH_TIMEOUT => {
                     let message = format!(
                         "object `{}` could not be fetched in {:?}: {why}; `rayw list nodes` shows who is there",
@@ -128,25 +178,53 @@ impl Node {
         }
     }
 
-    fn keep_copy(self: &Arc<Self>, stored: &Stored, value: Value) -> Result<Arc<Value>, Error> {
-        let value_again = value.clone();
-        if self.store.has_room(value.size()) {
-            self.store.put_copy(stored.object, value)?;
-        } else if let Err(error) = tokio::task::block_in_place(|| self.store.put_copy(stored.object, value)) {
-            // Whoever asked gets it all the same; the next one fetches it again.
-            tracing::warn!(object = %stored.object, %error, "no room for a copy");
-            return Ok(Arc::new(value_again));
+    /// Keeps what was fetched, where there is room for it. Whoever asked has it in any case.
+    fn keep_copy(self: &Arc<Self>, stored: &Stored, value: &Arc<Value>) {
+        if self.store.put_copy(stored.object, value) {
+            self.handle(Event::Copied { object: stored.object, owner: stored.owner });
         }
-        self.handle(Event::Copied { object: stored.object, owner: stored.owner });
-        Ok(Arc::new(value_again))
+    }
+
+    /// Has a primary copy of an object of this node's here: those who have it are to leave.
+    pub(crate) fn move_here(self: &Arc<Self>, stored: Stored) {
+        let node = Arc::clone(self);
+        self.control.spawn(async move {
+            let since = Instant::now();
+            let Ok(_place) = node.fetches.moves.acquire().await else { return };
+            let mut wanted = stored;
+            while since.elapsed() < limits::FETCH_TIMEOUT {
+                match node.bring(&wanted).await {
+                    Ok(value) => return node.keep_moved(wanted.object, value).await,
+                    Err(Missing::Failed(error)) => {
+                        return tracing::warn!(object = %wanted.object, %error, "an object cannot be moved");
+                    }
+                    Err(Missing::Lost(copies)) => node.handle(Event::CopiesMissing(copies)),
+                }
+                // It may be elsewhere, or dropped, by now.
+                let found = node.lock().ownership.found(wanted.object);
+                match found {
+                    Some(Found::Stored(stored)) => wanted = stored,
+                    Some(Found::Inline(_)) | None => return,
+                }
+            }
+        });
+    }
+
+    async fn keep_moved(self: &Arc<Self>, object: ObjectId, value: Arc<Value>) {
+        let node = Arc::clone(self);
+        let kept = tokio::task::spawn_blocking(move || node.store.put(object, value.as_ref().clone())).await;
+        match kept {
+            Ok(Ok(())) => {
+                tracing::debug!(%object, "an object moved here");
+                self.handle(Event::Moved(object));
+            }
+            Ok(Err(error)) => tracing::warn!(%object, %error, "an object cannot be moved"),
+            Err(_) => {}
+        }
     }
 
     /// The value of an object, for another node; reads a file when it was spilled.
     pub async fn open(self: Arc<Self>, object: ObjectId) -> Option<Arc<Value>> {
-        if !self.store.contains(object) {
-            return None;
-        }
-        let store = Arc::clone(&self);
-        tokio::task::spawn_blocking(move || store.store.get(object).ok()).await.ok().flatten()
+        self.load(object).await
     }
 }

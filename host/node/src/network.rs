@@ -10,9 +10,9 @@ use rayw_proto::BoxFuture;
 /// Why an object could not be fetched.
 #[derive(Debug)]
 pub enum FetchError {
-    /// None of the nodes that could be asked has it.
-    NotHere,
-    /// All that have it serve others at the moment.
+    /// These nodes have no copy; none of the others could be asked.
+    NotHere(Vec<NodeId>),
+    /// All that have it served others, and one of them has a place free now.
     Busy,
     /// No node that should have it can be reached; in words.
     Unreachable(String),
@@ -51,8 +51,8 @@ impl Network for Alone {
         tracing::error!(%to, ?message, "a node that is alone wants to speak to another one");
     }
 
-    fn fetch(&self, _from: Vec<NodeId>, _object: ObjectId) -> BoxFuture<Result<Value, FetchError>> {
-        Box::pin(std::future::ready(Err(FetchError::NotHere)))
+    fn fetch(&self, from: Vec<NodeId>, _object: ObjectId) -> BoxFuture<Result<Value, FetchError>> {
+        Box::pin(std::future::ready(Err(FetchError::NotHere(from))))
     }
 
     fn blob(&self, digest: ComponentDigest) -> BoxFuture<Result<Bytes, Error>> {

@@ -1,12 +1,12 @@
 //! The node itself: the machine under its lock, and how commands are carried out.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
-use rayw_core::ownership::{Command, Event, Order, Ownership, Tally, WaitResult, WaiterId};
+use rayw_core::ownership::{Command, Event, Order, Ownership, Stored, Tally, WaitResult, WaiterId};
 use rayw_core::{
     ActorId, ActorSpec, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits,
 };
@@ -49,6 +49,8 @@ pub struct NodeSettings {
     pub labels: Labels,
     /// How it reaches others.
     pub network: Arc<dyn Network>,
+    /// Bytes that it may keep of finished tasks to be able to run them again.
+    pub lineage_bytes_max: u64,
 }
 
 /// A running node.
@@ -77,6 +79,8 @@ pub struct Node {
     pub(crate) peers: Mutex<IdSet<NodeId>>,
     /// Nodes that will never be heard again.
     pub(crate) dead: RwLock<IdSet<NodeId>>,
+    /// The head lets it go when nobody would miss what it keeps.
+    is_leaving: AtomicBool,
     /// Everything that runs guests; nothing outlives it.
     pub(crate) tracker: TaskTracker,
 }
@@ -97,8 +101,9 @@ pub(crate) struct State {
     pub(crate) asked: HashMap<RequestId, (ToHead, Asker)>,
     /// Constructors that another node was asked for.
     pub(crate) constructors: HashMap<(ActorId, u32), oneshot::Sender<Result<Order, Error>>>,
-    /// Calls of other nodes that came too late for a life of an actor.
-    dropped: Vec<TaskId>,
+    /// What carrying out commands brought about: calls that came too late for a life of an actor, copies
+    /// that are not here any more.
+    further: Vec<Event>,
 }
 
 /// A driver that runs here, and what ends it.
@@ -122,6 +127,7 @@ pub(crate) enum Run {
 pub(crate) struct After {
     pub(crate) orders: Vec<Order>,
     pub(crate) forget: Vec<rayw_core::ObjectId>,
+    pub(crate) bring: Vec<Stored>,
     has_mail: bool,
     /// The result of the wait that was asked for, when it is there already.
     pub(crate) result: Option<WaitResult>,
@@ -144,7 +150,7 @@ impl Node {
             cluster: settings.cluster,
             head,
             state: Mutex::new(State {
-                ownership: Ownership::new(settings.id),
+                ownership: Ownership::new(settings.id).with_lineage(settings.lineage_bytes_max),
                 commands: Vec::new(),
                 waiters: IdMap::default(),
                 next_waiter: 0,
@@ -153,7 +159,7 @@ impl Node {
                 ending: IdMap::default(),
                 asked: HashMap::new(),
                 constructors: HashMap::new(),
-                dropped: Vec::new(),
+                further: Vec::new(),
             }),
             jobs: RwLock::default(),
             reuse: ReusePool::default(),
@@ -166,6 +172,7 @@ impl Node {
             drivers: Mutex::default(),
             peers: Mutex::default(),
             dead: RwLock::default(),
+            is_leaving: AtomicBool::new(false),
             tracker: TaskTracker::new(),
         })
     }
@@ -211,9 +218,31 @@ impl Node {
     pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = None;
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
+            self.tell_usage(&mut told);
             self.reuse.drop_idle();
+            self.leave_if_unmissed();
+        }
+    }
+
+    /// Tells the head how full the store is, when that is something new.
+    fn tell_usage(&self, told: &mut Option<rayw_store::Usage>) {
+        let usage = self.store.usage();
+        if told.is_some_and(|told| told.memory_bytes == usage.memory_bytes) {
+            return;
+        }
+        *told = Some(usage);
+        let (store_bytes, store_bytes_max) = (usage.memory_bytes, usage.bytes_max);
+        self.head.send(ToHead::NodeUsage { node: self.id, store_bytes, store_bytes_max });
+        self.head.flush();
+    }
+
+    /// Leaves, once the head allowed it and nothing is here that somebody would miss.
+    fn leave_if_unmissed(&self) {
+        if self.is_leaving.load(Ordering::Relaxed) && self.lock().ownership.may_leave() {
+            self.network.leave();
         }
     }
 
@@ -260,6 +289,9 @@ impl Node {
         }
         for object in after.forget {
             self.store.forget(object);
+        }
+        for stored in after.bring {
+            self.move_here(stored);
         }
         if after.has_mail {
             self.head.flush();
@@ -346,8 +378,11 @@ impl Node {
                 self.network.died(node);
                 self.handle(Event::FromHead(Box::new(FromHead::NodeDied { node, why })));
             }
-            FromHead::NodeDraining { node } => tracing::info!(%node, "a node drains"),
-            FromHead::NodeLeave => self.network.leave(),
+            FromHead::NodeLeave { at_once: true } => self.network.leave(),
+            FromHead::NodeLeave { at_once: false } => {
+                self.is_leaving.store(true, Ordering::Relaxed);
+                self.leave_if_unmissed();
+            }
             FromHead::DriverStart { spec } => self.start_driver(spec),
             FromHead::DriverStop { job } => self.stop_driver(job),
             FromHead::JobFound { job, result } => self.job_found(job, result),
@@ -397,8 +432,8 @@ impl State {
     /// Tells the machine what happened and carries out its commands.
     pub(crate) fn apply(&mut self, event: Event, node: &Node, asking: Option<WaiterId>, after: &mut After) {
         self.apply_one(event, node, asking, after);
-        while let Some(task) = self.dropped.pop() {
-            self.apply_one(Event::CallDropped(task), node, None, after);
+        while let Some(event) = self.further.pop() {
+            self.apply_one(event, node, None, after);
         }
     }
 
@@ -422,7 +457,7 @@ impl State {
                 },
                 Command::Call { actor, incarnation, order } => {
                     if let Some(task) = self.post(actor, incarnation, order) {
-                        self.dropped.push(task);
+                        self.further.push(Event::CallDropped(task));
                     }
                 }
                 Command::EndActor { actor, incarnation, reason } => self.post_end(actor, incarnation, reason),
@@ -444,6 +479,12 @@ impl State {
                     }
                 }
                 Command::Forget(object) => after.forget.push(object),
+                Command::Keep(object) => {
+                    if !node.store.keep(object) {
+                        self.further.push(Event::CopyDropped(object));
+                    }
+                }
+                Command::Bring(stored) => after.bring.push(stored),
             }
         }
         self.commands = commands;

@@ -147,10 +147,6 @@ impl Node {
         result.map_err(Missing::Failed)
     }
 
-    pub(crate) fn load(&self, object: ObjectId) -> Result<Arc<Value>, Error> {
-        self.store.get(object)
-    }
-
     /// Large values go to the store; small ones travel with the news.
     pub(crate) fn outputs(&self, spec: &TaskSpec, values: Vec<Value>) -> Vec<Output> {
         let outputs = values.into_iter().zip(0..).map(|(value, index)| self.output(spec.id.output(index), value));

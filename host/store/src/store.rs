@@ -1,13 +1,24 @@
 //! The store itself: a table of objects and how many bytes they take.
+//!
+//! ```text
+//!            put                  too full                written
+//!   (nothing) ──▶ Memory ────────────────────▶ Leaving ───────────▶ Disk
+//!                   ▲  └── a copy: dropped        │                  │
+//!                   │                             └─ failed: Memory  │
+//!                   └──────────────── get, and there is room ────────┘
+//! ```
+//!
+//! Files are written and read without the table's lock: whoever needs memory
+//! only is never held up by a disk.
 
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rayw_core::{Codec, Error, ErrorKind, IdMap, ObjectId, RefId, Value, limits};
 
-use crate::evict::{Candidate, victims};
-use crate::spill::SpillDir;
+use crate::evict::{Order, victims};
+use crate::spill::{SpillDir, SpillFile};
 
 /// How a store is set up.
 #[derive(Debug, Clone)]
@@ -32,18 +43,24 @@ pub struct Usage {
 }
 
 /// The objects of one node. All methods may be called from any thread; those
-/// that touch files say so.
+/// that may touch files say so.
 #[derive(Debug)]
 pub struct Store {
     bytes_max: u64,
     spill: Option<SpillDir>,
     table: Mutex<Table>,
+    /// Objects that were on their way to disk have arrived there.
+    arrived: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     objects: IdMap<ObjectId, Stored>,
+    /// What may leave memory, in order.
+    order: Order,
     memory_bytes: u64,
+    /// Part of `memory_bytes` that is on its way to disk.
+    leaving_bytes: u64,
     spilled_bytes: u64,
     uses: u64,
 }
@@ -60,7 +77,20 @@ struct Stored {
 #[derive(Debug)]
 enum Place {
     Memory(Arc<Value>),
-    Disk { codec: Codec, refs: Vec<RefId>, data_bytes: usize },
+    /// Being written to a file.
+    Leaving(Arc<Value>),
+    Disk {
+        file: SpillFile,
+        codec: Codec,
+        refs: Vec<RefId>,
+        data_bytes: usize,
+    },
+}
+
+/// Where a value was found.
+enum Found {
+    Memory(Arc<Value>),
+    Disk { file: SpillFile, codec: Codec, refs: Vec<RefId>, data_bytes: usize },
 }
 
 impl Store {
@@ -70,24 +100,86 @@ impl Store {
     /// `OutOfDisk` when the spill directory cannot be made or opened.
     pub fn new(settings: &StoreSettings) -> Result<Self, Error> {
         let spill = settings.spill_dir.as_deref().map(SpillDir::open).transpose()?;
-        Ok(Self { bytes_max: settings.bytes_max, spill, table: Mutex::default() })
+        Ok(Self { bytes_max: settings.bytes_max, spill, table: Mutex::default(), arrived: Condvar::new() })
     }
 
-    /// Stores an object. Doing it twice changes nothing. May write other objects to files.
+    /// Stores an object. Doing it twice changes nothing. May write objects to files: others first, and
+    /// this one itself where nothing else can go.
     ///
     /// # Errors
-    /// `ObjectStoreFull` when there is no room and nothing can be spilled,
+    /// `ObjectStoreFull` when there is no room and nowhere to spill to,
     /// `OutOfDisk` when what should go to disk does not fit there.
     pub fn put(&self, id: ObjectId, value: Value) -> Result<(), Error> {
-        self.insert(id, value, false)
+        let size = value.size();
+        let mut spilled = None;
+        let mut value = Some(Arc::new(value));
+        for _ in 0..=limits::STORE_WAITS_MAX {
+            let mut table = self.lock();
+            if table.objects.contains_key(&id) {
+                table.keep(id);
+                return Ok(());
+            }
+            let excess = (table.memory_bytes + size).saturating_sub(self.threshold());
+            let dropped = table.drop_copies(excess);
+            // Above the threshold spilling is a precaution, and tried once.
+            if let (Some(dir), None) = (&self.spill, &spilled) {
+                let staying = table.memory_bytes - table.leaving_bytes;
+                let leaving = table.send_off((staying + size).saturating_sub(self.threshold()));
+                drop(table);
+                drop(dropped);
+                spilled = Some(self.write_all(dir, leaving));
+                table = self.lock();
+            }
+            if table.memory_bytes + size <= self.bytes_max {
+                if let Some(value) = value.take() {
+                    table.add(id, value, size, false);
+                }
+                return Ok(());
+            }
+            if table.leaving_bytes == 0 || size > self.bytes_max {
+                break;
+            }
+            // Others are making room.
+            drop(self.arrived.wait(table));
+        }
+        // Above the limit, what could not be spilled must be known.
+        let (Some(dir), Some(value)) = (&self.spill, value) else { return Err(self.full(id, size)) };
+        spilled.unwrap_or(Ok(()))?;
+        let file = dir.write(id, &value.data)?;
+        let place = Place::Disk { file, codec: value.codec, refs: value.refs.clone(), data_bytes: value.data.len() };
+        let mut table = self.lock();
+        match table.objects.entry(id) {
+            Entry::Vacant(entry) => {
+                entry.insert(Stored { place, size, used: 0, is_copy: false });
+                table.spilled_bytes += size;
+            }
+            Entry::Occupied(_) => dir.remove(file),
+        }
+        Ok(())
     }
 
-    /// Stores a copy of an object that another store has too. Where room is short it is dropped.
-    ///
-    /// # Errors
-    /// As [`Self::put`].
-    pub fn put_copy(&self, id: ObjectId, value: Value) -> Result<(), Error> {
-        self.insert(id, value, true)
+    /// Keeps a copy of an object that another store has too, if there is room in memory; it is dropped
+    /// when room is short. Answers whether it was kept.
+    pub fn put_copy(&self, id: ObjectId, value: &Arc<Value>) -> bool {
+        let size = value.size();
+        let mut table = self.lock();
+        if table.objects.contains_key(&id) {
+            return true;
+        }
+        let excess = (table.memory_bytes + size).saturating_sub(self.threshold());
+        let dropped = table.drop_copies(excess);
+        let has_room = table.memory_bytes + size <= self.bytes_max;
+        if has_room {
+            table.add(id, Arc::clone(value), size, true);
+        }
+        drop(table);
+        drop(dropped);
+        has_room
+    }
+
+    /// Makes a copy the primary one: it is not dropped any more. Answers whether it is here.
+    pub fn keep(&self, id: ObjectId) -> bool {
+        self.lock().keep(id)
     }
 
     /// Whether the object is here, in memory or on disk.
@@ -96,38 +188,13 @@ impl Store {
         self.lock().objects.contains_key(&id)
     }
 
-    fn insert(&self, id: ObjectId, value: Value, is_copy: bool) -> Result<(), Error> {
-        let size = value.size();
-        let mut table = self.lock();
-        if table.objects.contains_key(&id) {
-            return Ok(());
+    /// The value of an object that is in memory.
+    #[must_use]
+    pub fn get_from_memory(&self, id: ObjectId) -> Option<Arc<Value>> {
+        match self.lock().find(id) {
+            Some(Found::Memory(value)) => Some(value),
+            Some(Found::Disk { .. }) | None => None,
         }
-        let after = table.memory_bytes + size;
-        let threshold = self.bytes_max / 100 * limits::STORE_SPILL_PERCENT;
-        if after > threshold
-            && let Some(spill) = &self.spill
-        {
-            let spilled = table.spill_down(spill, after - threshold);
-            // Above the threshold spilling is a precaution; above the limit it is a must.
-            if table.memory_bytes + size > self.bytes_max {
-                spilled?;
-            }
-        }
-        if table.memory_bytes + size > self.bytes_max {
-            return Err(Error::new(
-                ErrorKind::ObjectStoreFull,
-                format!(
-                    "no room for object `{id}` of {size} bytes: {} of {} bytes are in use and cannot be spilled; \
-                     drop references, or give more with `--object-store-memory`",
-                    table.memory_bytes, self.bytes_max
-                ),
-            ));
-        }
-        table.memory_bytes += size;
-        table.uses += 1;
-        let used = table.uses;
-        table.objects.insert(id, Stored { place: Place::Memory(Arc::new(value)), size, used, is_copy });
-        Ok(())
     }
 
     /// The value of an object. Reads a file when the object was spilled.
@@ -135,48 +202,47 @@ impl Store {
     /// # Errors
     /// `ObjectLost` when the object is not here or its file cannot be read.
     pub fn get(&self, id: ObjectId) -> Result<Arc<Value>, Error> {
-        let mut table = self.lock();
-        table.uses += 1;
-        let used = table.uses;
-        let Some(stored) = table.objects.get_mut(&id) else {
-            return Err(Error::new(ErrorKind::ObjectLost, format!("object `{id}` is not in the store of its node")));
-        };
-        stored.used = used;
-        let (codec, refs, data_bytes) = match &stored.place {
-            Place::Memory(value) => return Ok(Arc::clone(value)),
-            Place::Disk { codec, refs, data_bytes } => (*codec, refs.clone(), *data_bytes),
-        };
-        let Some(spill) = &self.spill else {
-            return Err(Error::new(ErrorKind::System, "an object is spilled and there is no spill directory"));
-        };
-        let data = spill.read(id, data_bytes)?;
-        let value = Arc::new(Value { codec, data, refs });
-        // Where memory has no room the reader gets a copy of its own and the file stays.
-        if table.memory_bytes + value.size() <= self.bytes_max
-            && let Some(stored) = table.objects.get_mut(&id)
-        {
-            stored.place = Place::Memory(Arc::clone(&value));
-            let size = stored.size;
-            table.memory_bytes += size;
-            table.spilled_bytes -= size;
-            spill.remove(id);
+        loop {
+            let found = self.lock().find(id);
+            let (file, codec, refs, data_bytes) = match found {
+                Some(Found::Memory(value)) => return Ok(value),
+                Some(Found::Disk { file, codec, refs, data_bytes }) => (file, codec, refs, data_bytes),
+                None => {
+                    let message = format!("object `{id}` is not in the store of its node");
+                    return Err(Error::new(ErrorKind::ObjectLost, message));
+                }
+            };
+            let Some(spill) = &self.spill else {
+                return Err(Error::new(ErrorKind::System, "an object is spilled and there is no spill directory"));
+            };
+            let read = spill.read(file, data_bytes);
+            let mut table = self.lock();
+            let is_there = table
+                .objects
+                .get(&id)
+                .is_some_and(|stored| matches!(stored.place, Place::Disk { file: f, .. } if f == file));
+            if !is_there {
+                // It was brought to memory, or dropped, meanwhile.
+                continue;
+            }
+            let value = Arc::new(Value { codec, data: read?, refs });
+            let dropped = table.restore(id, &value, self.bytes_max);
+            let is_restored = dropped.is_some();
+            drop(table);
+            if is_restored {
+                spill.remove(file);
+            }
+            return Ok(value);
         }
-        Ok(value)
     }
 
     /// Drops an object; its bytes go when the last reader is done.
     pub fn forget(&self, id: ObjectId) {
-        let mut table = self.lock();
-        let Entry::Occupied(entry) = table.objects.entry(id) else { return };
-        let stored = entry.remove();
-        match stored.place {
-            Place::Memory(_) => table.memory_bytes -= stored.size,
-            Place::Disk { .. } => {
-                table.spilled_bytes -= stored.size;
-                if let Some(spill) = &self.spill {
-                    spill.remove(id);
-                }
-            }
+        let stored = self.lock().remove(id);
+        if let Some(Stored { place: Place::Disk { file, .. }, .. }) = stored
+            && let Some(spill) = &self.spill
+        {
+            spill.remove(file);
         }
     }
 
@@ -195,7 +261,45 @@ impl Store {
     /// Whether an object of that size can be stored without touching files.
     #[must_use]
     pub fn has_room(&self, size: u64) -> bool {
-        self.spill.is_none() || self.lock().memory_bytes + size <= self.bytes_max / 100 * limits::STORE_SPILL_PERCENT
+        self.spill.is_none() || self.lock().memory_bytes + size <= self.threshold()
+    }
+
+    /// Bytes above which objects go to disk.
+    fn threshold(&self) -> u64 {
+        self.bytes_max / 100 * limits::STORE_SPILL_PERCENT
+    }
+
+    /// Writes objects to files that were sent off. The first that fails ends it; those that are left
+    /// stay in memory.
+    fn write_all(&self, dir: &SpillDir, leaving: Vec<(ObjectId, Arc<Value>)>) -> Result<(), Error> {
+        let mut result = Ok(());
+        for (id, value) in leaving {
+            let written = match &result {
+                Ok(()) => dir.write(id, &value.data).map(Some),
+                Err(_) => Ok(None),
+            };
+            let file = written.unwrap_or_else(|error| {
+                result = Err(error);
+                None
+            });
+            let surplus = self.lock().arrive(id, &value, file);
+            drop(value);
+            if let Some(surplus) = surplus {
+                dir.remove(surplus);
+            }
+            self.arrived.notify_all();
+        }
+        result
+    }
+
+    fn full(&self, id: ObjectId, size: u64) -> Error {
+        let used = self.lock().memory_bytes;
+        let message = format!(
+            "no room for object `{id}` of {size} bytes: {used} of {} bytes are in use and cannot be spilled; drop \
+             references, or give more with `--object-store-memory`",
+            self.bytes_max
+        );
+        Error::new(ErrorKind::ObjectStoreFull, message)
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -204,28 +308,139 @@ impl Store {
 }
 
 impl Table {
-    /// Writes the least recently used objects that nobody reads to files, until `bytes` are free.
-    fn spill_down(&mut self, spill: &SpillDir, bytes: u64) -> Result<(), Error> {
-        let unread = self.objects.iter().filter_map(|(id, stored)| match &stored.place {
-            Place::Memory(value) if Arc::strong_count(value) == 1 => {
-                Some(Candidate { id: *id, size: stored.size, used: stored.used })
+    fn add(&mut self, id: ObjectId, value: Arc<Value>, size: u64, is_copy: bool) {
+        self.memory_bytes += size;
+        self.uses += 1;
+        let used = self.uses;
+        self.order.add(used, id, is_copy);
+        self.objects.insert(id, Stored { place: Place::Memory(value), size, used, is_copy });
+    }
+
+    /// Finds an object, which counts as a use.
+    fn find(&mut self, id: ObjectId) -> Option<Found> {
+        let stored = self.objects.get_mut(&id)?;
+        let (before, is_copy) = (stored.used, stored.is_copy);
+        let found = match &stored.place {
+            Place::Memory(value) => Found::Memory(Arc::clone(value)),
+            Place::Leaving(value) => return Some(Found::Memory(Arc::clone(value))),
+            Place::Disk { file, codec, refs, data_bytes } => {
+                let (file, codec, refs, data_bytes) = (*file, *codec, refs.clone(), *data_bytes);
+                return Some(Found::Disk { file, codec, refs, data_bytes });
             }
-            Place::Memory(_) | Place::Disk { .. } => None,
-        });
-        for id in victims(unread.collect(), bytes) {
+        };
+        // Who is last already stays so: most uses follow upon another of the same object.
+        if before != self.uses {
+            self.uses += 1;
+            stored.used = self.uses;
+            self.order.remove(before, is_copy);
+            self.order.add(self.uses, id, is_copy);
+        }
+        Some(found)
+    }
+
+    fn keep(&mut self, id: ObjectId) -> bool {
+        let Some(stored) = self.objects.get_mut(&id) else { return false };
+        if std::mem::replace(&mut stored.is_copy, false) && matches!(stored.place, Place::Memory(_)) {
+            self.order.remove(stored.used, true);
+            self.order.add(stored.used, id, false);
+        }
+        true
+    }
+
+    fn remove(&mut self, id: ObjectId) -> Option<Stored> {
+        let stored = self.objects.remove(&id)?;
+        match stored.place {
+            Place::Memory(_) => {
+                self.memory_bytes -= stored.size;
+                self.order.remove(stored.used, stored.is_copy);
+            }
+            Place::Leaving(_) => {
+                self.memory_bytes -= stored.size;
+                self.leaving_bytes -= stored.size;
+            }
+            Place::Disk { .. } => self.spilled_bytes -= stored.size,
+        }
+        Some(stored)
+    }
+
+    /// Drops copies that nobody reads until so many bytes are free. Answers with them: freeing much
+    /// memory takes its time, which is better spent without the lock.
+    fn drop_copies(&mut self, bytes: u64) -> Vec<Stored> {
+        if bytes == 0 {
+            return Vec::new();
+        }
+        let unread = self.order.copies().filter_map(|id| Some((id, self.objects.get(&id)?.unread_bytes()?)));
+        let victims = victims(unread, bytes);
+        victims.into_iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    /// Sends primary copies that nobody reads to disk, so many bytes of them. They are written by the caller.
+    fn send_off(&mut self, bytes: u64) -> Vec<(ObjectId, Arc<Value>)> {
+        if bytes == 0 {
+            return Vec::new();
+        }
+        let unread = self.order.primaries().filter_map(|id| Some((id, self.objects.get(&id)?.unread_bytes()?)));
+        let mut leaving = Vec::new();
+        for id in victims(unread, bytes) {
             let Some(stored) = self.objects.get_mut(&id) else { continue };
             let Place::Memory(value) = &stored.place else { continue };
-            if stored.is_copy {
-                self.memory_bytes -= stored.size;
-                self.objects.remove(&id);
-                continue;
-            }
-            spill.write(id, &value.data)?;
-            let place = Place::Disk { codec: value.codec, refs: value.refs.clone(), data_bytes: value.data.len() };
-            stored.place = place;
-            self.memory_bytes -= stored.size;
-            self.spilled_bytes += stored.size;
+            let value = Arc::clone(value);
+            stored.place = Place::Leaving(Arc::clone(&value));
+            self.leaving_bytes += stored.size;
+            self.order.remove(stored.used, false);
+            leaving.push((id, value));
         }
-        Ok(())
+        leaving
+    }
+
+    /// An object that was sent off is on disk, or could not be written. Answers with the file when nobody
+    /// needs it: the object was dropped meanwhile.
+    fn arrive(&mut self, id: ObjectId, value: &Arc<Value>, file: Option<SpillFile>) -> Option<SpillFile> {
+        let stored = self.objects.get_mut(&id);
+        let is_same =
+            |stored: &&mut Stored| matches!(&stored.place, Place::Leaving(leaving) if Arc::ptr_eq(leaving, value));
+        let Some(stored) = stored.filter(is_same) else { return file };
+        self.leaving_bytes -= stored.size;
+        match file {
+            Some(file) => {
+                let (codec, refs, data_bytes) = (value.codec, value.refs.clone(), value.data.len());
+                stored.place = Place::Disk { file, codec, refs, data_bytes };
+                self.memory_bytes -= stored.size;
+                self.spilled_bytes += stored.size;
+            }
+            None => {
+                stored.place = Place::Memory(Arc::clone(value));
+                self.order.add(stored.used, id, stored.is_copy);
+            }
+        }
+        None
+    }
+
+    /// Brings an object back to memory, if there is room or copies can make some. Where there is none,
+    /// the reader has a copy of its own and the file stays.
+    fn restore(&mut self, id: ObjectId, value: &Arc<Value>, bytes_max: u64) -> Option<Vec<Stored>> {
+        let size = self.objects.get(&id)?.size;
+        let dropped = self.drop_copies((self.memory_bytes + size).saturating_sub(bytes_max));
+        if self.memory_bytes + size > bytes_max {
+            return None;
+        }
+        self.uses += 1;
+        let stored = self.objects.get_mut(&id)?;
+        stored.place = Place::Memory(Arc::clone(value));
+        stored.used = self.uses;
+        self.order.add(stored.used, id, stored.is_copy);
+        self.memory_bytes += size;
+        self.spilled_bytes -= size;
+        Some(dropped)
+    }
+}
+
+impl Stored {
+    /// Its size, if nobody reads it.
+    fn unread_bytes(&self) -> Option<u64> {
+        match &self.place {
+            Place::Memory(value) if Arc::strong_count(value) == 1 => Some(self.size),
+            Place::Memory(_) | Place::Leaving(_) | Place::Disk { .. } => None,
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Cases of the store, on real files.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rayw_core::{Codec, ErrorKind, JobId, ObjectId, Value};
 
@@ -16,6 +19,20 @@ fn value(byte: u8) -> Value {
 fn store(bytes_max: u64, dir: Option<&tempfile::TempDir>) -> Store {
     let spill_dir = dir.map(|dir| dir.path().join("spill"));
     Store::new(&StoreSettings { bytes_max, spill_dir }).unwrap()
+}
+
+/// The files of spilled objects.
+fn files(dir: &tempfile::TempDir) -> Vec<PathBuf> {
+    fn entries(folder: &Path) -> Vec<PathBuf> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+    let stores = entries(&dir.path().join("spill")).into_iter().filter(|path| path.is_dir());
+    stores.flat_map(|store| entries(&store)).filter(|path| !path.ends_with("lock")).collect()
+}
+
+fn is_spilled(dir: &tempfile::TempDir, number: u32) -> bool {
+    let name = id(number).to_string();
+    files(dir).iter().any(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&name))
 }
 
 #[test]
@@ -54,8 +71,7 @@ fn the_least_recently_used_go_to_disk_and_come_back() {
     for number in 0..10 {
         store.forget(id(number));
     }
-    let left = std::fs::read_dir(dir.path().join("spill")).unwrap().count();
-    assert_eq!((left, store.usage().spilled_bytes), (0, 0));
+    assert_eq!((files(&dir).len(), store.usage().spilled_bytes), (0, 0));
 }
 
 #[test]
@@ -67,7 +83,7 @@ fn what_somebody_reads_is_not_spilled() {
     store.put(id(2), value(2)).unwrap();
     store.put(id(3), value(3)).unwrap();
     store.put(id(4), value(4)).unwrap();
-    assert!(std::fs::metadata(dir.path().join("spill").join(id(1).to_string())).is_err());
+    assert!(!is_spilled(&dir, 1) && is_spilled(&dir, 2));
     assert_eq!(reader.data[0], 1);
 }
 
@@ -77,4 +93,124 @@ fn putting_twice_is_harmless() {
     store.put(id(1), value(1)).unwrap();
     store.put(id(1), value(1)).unwrap();
     assert_eq!(store.usage().memory_bytes, 1_000);
+}
+
+#[test]
+fn where_everything_is_read_new_objects_go_to_disk_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(2_500, Some(&dir));
+    store.put(id(1), value(1)).unwrap();
+    store.put(id(2), value(2)).unwrap();
+    let readers = [store.get(id(1)).unwrap(), store.get(id(2)).unwrap()];
+    store.put(id(3), value(3)).unwrap();
+    assert!(is_spilled(&dir, 3));
+    let large = Value { data: Bytes::from(vec![4; 5_000]), ..value(4) };
+    store.put(id(4), large).unwrap();
+    assert_eq!(store.get(id(4)).unwrap().data.len(), 5_000);
+    assert_eq!(store.get(id(3)).unwrap().data[0], 3);
+    assert_eq!(readers[0].data[0], 1);
+    assert!(store.usage().memory_bytes <= 2_500);
+}
+
+#[test]
+fn a_disk_that_takes_nothing_is_an_error_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(2_500, Some(&dir));
+    store.put(id(1), value(1)).unwrap();
+    store.put(id(2), value(2)).unwrap();
+    std::fs::remove_dir_all(dir.path().join("spill")).unwrap();
+    let error = store.put(id(3), value(3)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::OutOfDisk);
+    assert!(error.message.contains("free some space"), "{error}");
+    for number in [1, 2] {
+        assert_eq!(u32::from(store.get(id(number)).unwrap().data[0]), number);
+    }
+    // Dropping something makes room again.
+    store.forget(id(1));
+    store.put(id(3), value(3)).unwrap();
+}
+
+#[test]
+fn copies_go_before_primaries_and_cost_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(5_000, Some(&dir));
+    store.put(id(1), value(1)).unwrap();
+    assert!(store.put_copy(id(2), &Arc::new(value(2))) && store.put_copy(id(3), &Arc::new(value(3))));
+    store.get(id(2)).unwrap();
+    store.put(id(4), value(4)).unwrap();
+    store.put(id(5), value(5)).unwrap();
+    // The copy that was used last stays longer.
+    assert!(!store.contains(id(3)) && store.contains(id(2)) && files(&dir).is_empty());
+    store.put(id(6), value(6)).unwrap();
+    assert!(!store.contains(id(2)) && store.contains(id(1)) && files(&dir).is_empty());
+    store.put(id(7), value(7)).unwrap();
+    assert!(is_spilled(&dir, 1));
+}
+
+#[test]
+fn a_copy_that_became_the_only_one_is_spilled_and_not_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(3_000, Some(&dir));
+    assert!(store.put_copy(id(1), &Arc::new(value(1))));
+    assert!(store.keep(id(1)) && !store.keep(id(9)));
+    for number in 2..5 {
+        store.put(id(number), value(2)).unwrap();
+    }
+    assert!(is_spilled(&dir, 1));
+    assert_eq!(store.get(id(1)).unwrap().data[0], 1);
+}
+
+#[test]
+fn a_copy_for_which_there_is_no_room_is_not_kept() {
+    let store = store(1_500, None);
+    store.put(id(1), value(1)).unwrap();
+    assert!(!store.put_copy(id(2), &Arc::new(value(2))));
+    assert_eq!(store.usage().memory_bytes, 1_000);
+}
+
+#[test]
+fn files_that_a_killed_process_left_are_removed_by_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let left = dir.path().join("spill/4000000-0");
+    std::fs::create_dir_all(&left).unwrap();
+    std::fs::write(left.join("lock"), "").unwrap();
+    std::fs::write(left.join("object"), "bytes").unwrap();
+    let living = store(1_000, Some(&dir));
+    living.put(id(1), Value { data: Bytes::from(vec![1; 2_000]), ..value(1) }).unwrap();
+    assert!(!left.exists());
+    let second = store(1_000, Some(&dir));
+    assert_eq!(files(&dir).len(), 1, "a store that lives keeps its files");
+    drop(living);
+    assert!(files(&dir).is_empty());
+    drop(second);
+}
+
+#[test]
+fn many_threads_that_store_read_and_drop_agree_in_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(8_000, Some(&dir));
+    std::thread::scope(|scope| {
+        for thread in 0..4_u32 {
+            let store = &store;
+            scope.spawn(move || {
+                for round in 0..100 {
+                    let number = thread * 1_000 + round;
+                    store.put(id(number), value(u8::try_from(round).unwrap())).unwrap();
+                    let earlier = thread * 1_000 + round / 2;
+                    let found = store.get(id(earlier));
+                    assert_eq!(found.map(|value| u32::from(value.data[0])), Ok(round / 2));
+                    if round % 2 == 1 {
+                        store.forget(id(number));
+                        store.put(id(number), value(u8::try_from(round).unwrap())).unwrap();
+                    }
+                }
+            });
+        }
+    });
+    assert!(store.usage().memory_bytes <= 8_000);
+    for thread in 0..4 {
+        (0..100).for_each(|round| store.forget(id(thread * 1_000 + round)));
+    }
+    let usage = store.usage();
+    assert_eq!((usage.objects, usage.memory_bytes, usage.spilled_bytes, files(&dir).len()), (0, 0, 0, 0));
 }

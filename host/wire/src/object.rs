@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  fetcher                                             source
-//!     │ magic, node, object ──────────────────────────▶  │  is it here, is a place free?
+//!     │ magic, node, object, patience ────────────────▶  │  is it here, is a place free?
 //!     │ ◀────── not here | busy | header(codec, refs, total)
 //!     │ ◀────── blake3(chunk) chunk, … ──────────────────│  the next hash while a chunk is on its way
 //!     └ each chunk checked while the next one comes, in one buffer
@@ -22,8 +22,14 @@ pub(crate) use serve::{Serving, serve};
 /// How an object stream begins. gRPC's first byte is a `P`.
 pub(crate) const MAGIC: [u8; 8] = *b"rayw-obj";
 
-/// The magic, the node meant and the object wanted.
-const REQUEST_BYTES: usize = 8 + 16 + 20;
+/// The magic, the node meant, the object wanted and the patience.
+const REQUEST_BYTES: usize = 8 + 16 + 20 + 1;
+
+/// The patience of one who asks others next when the source is busy.
+const AT_ONCE: u8 = 0;
+/// The patience of one who has nobody else to ask: a busy source answers when a place is free, or after
+/// [`limits::BUSY_WAIT_MAX`].
+const WAITS: u8 = 1;
 
 /// The first byte of an answer: there is no such object here.
 const NOT_HERE: u8 = 0;

@@ -15,6 +15,8 @@ use crate::link::{Mismatch, Outbound};
 pub(crate) struct Queue {
     state: Mutex<State>,
     wake: Notify,
+    /// Messages were confirmed.
+    confirmed: Notify,
     bytes_max: usize,
 }
 
@@ -34,7 +36,7 @@ impl Default for Queue {
 impl Queue {
     /// A queue that breaks when more than this is unconfirmed.
     pub(crate) fn with_limit(bytes_max: usize) -> Self {
-        Self { state: Mutex::default(), wake: Notify::new(), bytes_max }
+        Self { state: Mutex::default(), wake: Notify::new(), confirmed: Notify::new(), bytes_max }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -109,7 +111,21 @@ impl Queue {
     }
 
     pub(crate) fn confirmed(&self, last: u64) -> Result<(), Mismatch> {
-        self.state().outbound.confirmed(last)
+        let result = self.state().outbound.confirmed(last);
+        self.confirmed.notify_waiters();
+        result
+    }
+
+    /// Waits until everything is confirmed that was put in.
+    pub(crate) async fn all_confirmed(&self) {
+        loop {
+            let mut confirmed = std::pin::pin!(self.confirmed.notified());
+            confirmed.as_mut().enable();
+            if self.state().outbound.bytes() == 0 {
+                return;
+            }
+            confirmed.await;
+        }
     }
 
     pub(crate) fn reconnected(&self, last: u64) -> Result<(), Mismatch> {

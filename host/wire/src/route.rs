@@ -27,6 +27,11 @@ impl RemoteHead {
     pub fn discard(&self) {
         self.queue.discard();
     }
+
+    /// Waits until the head has confirmed everything that it was sent. It may never come.
+    pub async fn all_confirmed(&self) {
+        self.queue.all_confirmed().await;
+    }
 }
 
 impl HeadLink for RemoteHead {

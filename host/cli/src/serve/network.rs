@@ -42,7 +42,7 @@ impl Network for ClusterNetwork {
                 return Err(FetchError::Unreachable("the head has not told where the nodes are".to_owned()));
             }
             endpoint.fetch(sources, object).await.map_err(|error| match error {
-                rayw_wire::FetchError::NotHere { .. } => FetchError::NotHere,
+                rayw_wire::FetchError::NotHere { at } => FetchError::NotHere(at),
                 rayw_wire::FetchError::Busy => FetchError::Busy,
                 rayw_wire::FetchError::Unreachable { why } => FetchError::Unreachable(why),
                 rayw_wire::FetchError::Corrupt => FetchError::Unreachable("what came was not what was sent".to_owned()),

@@ -109,6 +109,7 @@ pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<ServeS
             args.object_store_memory,
         )?,
         resources: args.resources.unwrap_or_default().0,
+        lineage_bytes: bytes(env::RAYW_LINEAGE_BYTES, &environment.lineage_bytes, None)?,
     };
     let dir = match args.dir {
         Some(dir) => dir,

@@ -29,8 +29,12 @@ pub enum FromHead {
         /// The node.
         node: NodeId,
     },
-    /// This node may go: it drained, or its deadline is over.
-    NodeLeave,
+    /// This node has no work any more: it goes when nobody would miss what it keeps, or at once when its
+    /// deadline is over.
+    NodeLeave {
+        /// Whether to wait for nothing.
+        at_once: bool,
+    },
     /// Slots for a shape.
     SlotsGranted {
         /// The lease; a new one, or one that grows.
@@ -176,7 +180,7 @@ impl FromHead {
             | Self::JobEnded { .. }
             | Self::JobFound { .. } => true,
             Self::NodeDraining { .. }
-            | Self::NodeLeave
+            | Self::NodeLeave { .. }
             | Self::SlotsGranted { .. }
             | Self::SlotsResumed { .. }
             | Self::SlotsReclaimed { .. }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ownership::{Order, Outcome, Output};
+use crate::ownership::{LostCopy, Order, Outcome, Output};
 use crate::{ActorId, ActorSpec, Error, NodeId, ObjectId, RefId, TaskId};
 
 /// A reference in a message and who owns what it refers to. One token.
@@ -160,6 +160,16 @@ pub enum ToPeer {
         /// The object.
         object: ObjectId,
     },
+    /// Owner to a node with a copy: the other copies are gone, so do not drop yours when room is short.
+    Keep {
+        /// The object.
+        object: ObjectId,
+    },
+    /// A node that was told to keep a copy to the owner: it had been dropped already.
+    Dropped {
+        /// The object.
+        object: ObjectId,
+    },
     /// Borrower to owner: I have passed a reference on.
     Lent {
         /// To what.
@@ -187,6 +197,8 @@ pub enum ToPeer {
         actor: ActorId,
         /// Which life of it.
         incarnation: u32,
+        /// Arguments that were not where an earlier answer said they were.
+        missing: Vec<LostCopy>,
     },
     /// Owner to the actor's node: the constructor and its arguments, or why there are none.
     Construct {

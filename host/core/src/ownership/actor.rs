@@ -413,6 +413,7 @@ impl Ownership {
             FromHead::SlotsReclaimed { lease, slots, busy_too } => self.slots_reclaimed(lease, slots, busy_too, out),
             FromHead::LeasePending { shape, why } => self.lease_pending(&shape, why),
             FromHead::ActorChanged { actor, change } => self.actor_changed(actor, change, now, out),
+            FromHead::NodeDraining { node } => self.node_draining(node, out),
             FromHead::NodeDied { node, why } => self.node_died(node, &why, now, out),
             FromHead::LeaseRevoked { lease, error } => self.lease_revoked(lease, &error, now, out),
             FromHead::ShapeFailed { shape, error } => self.shape_failed(&shape, &error, now, out),
@@ -426,8 +427,7 @@ impl Ownership {
             | FromHead::ActorStop { .. }
             | FromHead::GroupFound { .. }
             | FromHead::NodeFound { .. }
-            | FromHead::NodeDraining { .. }
-            | FromHead::NodeLeave
+            | FromHead::NodeLeave { .. }
             | FromHead::DriverStart { .. }
             | FromHead::DriverStop { .. }
             | FromHead::JobFound { .. } => {}

@@ -21,13 +21,15 @@ pub(super) struct Far {
     pub(super) wanted_by: Vec<NodeId>,
     /// Borrowed: the owner was asked how it ends.
     pub(super) asked: bool,
-    /// Borrowed: a copy was fetched, which goes when the reference goes.
-    pub(super) fetched: bool,
 }
 
 impl Far {
     pub(super) fn is_borrowed_by_others(&self) -> bool {
         !self.borrowers.is_empty()
+    }
+
+    pub(super) fn borrowers_count(&self) -> u32 {
+        u32::try_from(self.borrowers.len()).unwrap_or(u32::MAX)
     }
 
     fn borrowed_from(owner: NodeId) -> Box<Self> {

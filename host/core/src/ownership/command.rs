@@ -137,6 +137,10 @@ pub enum Command {
     },
     /// Nobody refers to this object any more: drop it from the store.
     Forget(ObjectId),
+    /// There is no other copy any more: this one must not be dropped when room is short.
+    Keep(ObjectId),
+    /// All places of this object are about to go: have it here, as a primary copy.
+    Bring(Stored),
 }
 
 impl Command {

@@ -14,6 +14,7 @@ impl Ownership {
         self.void_references(node, out);
         self.lose_copies(node, out);
         self.lose_owner(node, out);
+        self.drop_hosted(node, out);
         let leases: Vec<LeaseId> =
             self.leases.iter().filter(|(_, lease)| lease.node == node).map(|(id, _)| *id).collect();
         for lease in leases {
@@ -73,15 +74,22 @@ impl Ownership {
     }
 
     fn lose_copies(&mut self, node: NodeId, out: &mut Vec<Command>) {
-        let mut lost = Vec::new();
+        let (mut lost, mut kept) = (Vec::new(), Vec::new());
         for (id, object) in &mut self.objects {
             let is_borrowed = object.is_borrowed();
             if let Place::Stored { at, .. } = &mut object.place {
+                let was_primary = at.first() == Some(&node);
                 at.retain(|place| *place != node);
-                if at.is_empty() && !is_borrowed {
-                    lost.push(*id);
+                match at.first() {
+                    _ if is_borrowed => {}
+                    Some(first) if was_primary => kept.push((*id, *first)),
+                    Some(_) => {}
+                    None => lost.push(*id),
                 }
             }
+        }
+        for (id, first) in kept {
+            self.keep_copy(id, first, out);
         }
         for id in lost {
             // Its task runs again when somebody asks for it.
@@ -106,6 +114,19 @@ impl Ownership {
         for id in orphans {
             self.lose(id, Place::Pending, out);
             self.settle(id, Output::Failed(Box::new(owner_died(id, node))), out);
+        }
+    }
+
+    /// Nobody will say any more that what this node keeps for a dead owner may go. What somebody here can
+    /// still read stays until its last reference goes.
+    fn drop_hosted(&mut self, owner: NodeId, out: &mut Vec<Command>) {
+        let is_read =
+            |id: &ObjectId| self.objects.get(id).is_some_and(|object| matches!(object.place, Place::Stored { .. }));
+        let orphans: Vec<ObjectId> =
+            self.hosted.iter().filter(|(id, of)| **of == owner && !is_read(id)).map(|(id, _)| *id).collect();
+        for id in orphans {
+            self.hosted.remove(&id);
+            out.push(Command::Forget(id));
         }
     }
 }

@@ -110,9 +110,13 @@ pub enum Event {
         /// Its owner.
         owner: NodeId,
     },
+    /// An object whose other places are about to go is in this node's store now, as a primary copy.
+    Moved(ObjectId),
+    /// The copy that this node was to keep is not here any more.
+    CopyDropped(ObjectId),
     /// A call came for a life of an actor that is over here.
     CallDropped(TaskId),
-    /// This node is to construct an actor whose owner is another one.
+    /// This node is to construct an actor.
     ConstructWanted {
         /// The actor.
         actor: ActorId,
@@ -120,6 +124,8 @@ pub enum Event {
         incarnation: u32,
         /// Who has the constructor's arguments.
         owner: NodeId,
+        /// Arguments that were not where an earlier answer said they were.
+        missing: Vec<LostCopy>,
     },
     /// The constructor of an actor that another node owns has ended here.
     ConstructEnded(ActorId),

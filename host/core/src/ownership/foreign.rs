@@ -60,6 +60,13 @@ impl Ownership {
             Outcome::Returned(outputs) => outputs.iter().flat_map(refs_in).collect(),
             Outcome::Failed(_) | Outcome::ActorCrashed(_) | Outcome::ArgumentsLost(_) => Vec::new(),
         };
+        if let Outcome::Returned(outputs) = &outcome {
+            for (output, index) in outputs.iter().zip(0..) {
+                if matches!(output, Output::Stored { .. }) {
+                    self.hosted.insert(id.output(index), foreign.owner);
+                }
+            }
+        }
         let refs = self.lend_refs(refs, foreign.owner, out);
         let message = ToPeer::Finished { task: id, attempt: foreign.attempt, outcome, refs };
         out.push(Command::to_peer(foreign.owner, message));

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::borrow::owner_died;
 use super::object::{Count, Place};
 use super::task::{Task, refs_of};
 use super::{Command, LostCopy, Output, Ownership};
@@ -15,13 +16,26 @@ use crate::message::ToPeer;
 use crate::{Arg, Error, ErrorKind, IdMap, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskSpec, limits};
 
 /// Finished tasks that may run again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lineage {
     tasks: IdMap<TaskId, Kept>,
     bytes: u64,
+    pub(super) bytes_max: u64,
     order: VecDeque<TaskId>,
     /// Objects that were lost and are to be made again.
     pub(super) lost: VecDeque<ObjectId>,
+}
+
+impl Default for Lineage {
+    fn default() -> Self {
+        Self {
+            tasks: IdMap::default(),
+            bytes: 0,
+            bytes_max: limits::LINEAGE_BYTES_MAX,
+            order: VecDeque::new(),
+            lost: VecDeque::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -64,7 +78,7 @@ impl Ownership {
         self.lineage.tasks.insert(spec.id, kept);
         self.lineage.order.push_back(spec.id);
         self.lineage.bytes += bytes;
-        while self.lineage.bytes > limits::LINEAGE_BYTES_MAX
+        while self.lineage.bytes > self.lineage.bytes_max
             && let Some(oldest) = self.lineage.order.pop_front()
         {
             for (used, count) in self.forget_lineage(oldest) {
@@ -133,7 +147,7 @@ impl Ownership {
 
     fn run_again(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) -> Result<(), &'static str> {
         let kept = self.lineage.tasks.get_mut(&id);
-        let kept = kept.ok_or("its task may not be run again, or too much was remembered (`LINEAGE_BYTES_MAX`)")?;
+        let kept = kept.ok_or("its task may not be run again (`max_retries`), or more tasks were finished since than its owner remembers (`RAYW_LINEAGE_BYTES`)")?;
         if !kept.spec.max_retries.allows(kept.attempt) {
             return Err("its task has used up its retries (`max_retries`, for actors `max_task_retries`)");
         }
@@ -157,15 +171,23 @@ impl Ownership {
     pub(super) fn copy_missing(&mut self, id: ObjectId, missing_at: Vec<NodeId>, out: &mut Vec<Command>) {
         let Some(object) = self.objects.get_mut(&id) else { return };
         let Place::Stored { at, .. } = &mut object.place else { return };
+        let primary = at.first().copied();
         at.retain(|node| !missing_at.contains(node));
-        let is_lost = at.is_empty();
+        let (first, is_new) = (at.first().copied(), at.first().copied() != primary);
         if let Some(owner) = object.far.as_mut().and_then(|far| {
             far.asked = far.owner.is_some();
             far.owner
         }) {
             self.lose(id, Place::Pending, out);
+            if self.dead.contains(&owner) {
+                return self.settle(id, Output::Failed(Box::new(owner_died(id, owner))), out);
+            }
             out.push(Command::to_peer(owner, ToPeer::Wanted { object: id, missing_at }));
-        } else if is_lost {
+        } else if let Some(first) = first {
+            if is_new {
+                self.keep_copy(id, first, out);
+            }
+        } else {
             self.lose(id, Place::Lost, out);
         }
     }
@@ -183,22 +205,22 @@ impl Ownership {
     /// There is a copy here now.
     pub(super) fn copied(&mut self, id: ObjectId, owner: NodeId, out: &mut Vec<Command>) {
         let node = self.node;
-        if owner != node {
-            out.push(Command::to_peer(owner, ToPeer::Copied { object: id }));
-        }
-        match self.objects.get_mut(&id) {
-            Some(object) => {
-                if let Place::Stored { at, .. } = &mut object.place
-                    && !at.contains(&node)
-                {
+        let is_known = match self.objects.get_mut(&id).map(|object| &mut object.place) {
+            Some(Place::Stored { at, .. }) => {
+                if !at.contains(&node) {
                     at.push(node);
-                    if let Some(far) = object.far.as_mut().filter(|far| far.owner.is_some()) {
-                        far.fetched = true;
-                    }
                 }
+                true
             }
-            None if owner == node => out.push(Command::Forget(id)),
-            None => {}
+            Some(_) | None => false,
+        };
+        if owner != node && !self.dead.contains(&owner) {
+            self.hosted.insert(id, owner);
+            out.push(Command::to_peer(owner, ToPeer::Copied { object: id }));
+        } else if !is_known {
+            out.push(Command::Forget(id));
+        } else if owner != node {
+            self.hosted.insert(id, owner);
         }
     }
 

@@ -59,6 +59,11 @@ impl Object {
         self.handles + self.uses + self.captures > 0 || self.far.as_ref().is_some_and(|far| far.is_borrowed_by_others())
     }
 
+    /// How many other nodes refer to it.
+    pub(super) fn borrowers(&self) -> u32 {
+        self.far.as_ref().map_or(0, |far| far.borrowers_count())
+    }
+
     pub(super) fn is_borrowed(&self) -> bool {
         self.far.as_ref().is_some_and(|far| far.owner.is_some())
     }
@@ -178,15 +183,16 @@ impl Ownership {
             return Vec::new();
         }
         let Some(mut object) = self.objects.remove(&id) else { return Vec::new() };
-        let fetched = object.far.as_ref().is_some_and(|far| far.fetched);
         let far = object.far.take();
+        let is_orphan = far.as_ref().and_then(|far| far.owner).is_some_and(|owner| self.dead.contains(&owner));
         let was_borrowed = self.give_back(RefId::Object(id), far, out);
         let refs = match object.place {
             Place::Inline(value) => value.refs.clone(),
             Place::Stored { at, refs, .. } => {
                 if !was_borrowed {
                     self.forget_copies(id, at, out);
-                } else if fetched {
+                } else if is_orphan && self.hosted.remove(&id).is_some() {
+                    // Its owner, who would have said so, is dead.
                     out.push(Command::Forget(id));
                 }
                 refs
@@ -233,6 +239,8 @@ impl Ownership {
             Output::Failed(_) => Vec::new(),
         };
         object.place = settled_place(output);
+        self.move_if_leaving(id, out);
+        let Some(object) = self.objects.get_mut(&id) else { return };
         let wanted = object.is_wanted() || object.lineage > 0;
         let wanted_by = object.far.as_mut().map(|far| std::mem::take(&mut far.wanted_by)).unwrap_or_default();
         for inner in refs {

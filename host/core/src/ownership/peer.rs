@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::foreign::refs_in;
 use super::lease::Resumer;
 use super::object::Place;
-use super::{Command, Order, Output, Ownership};
+use super::{Command, Output, Ownership};
 use crate::message::{RefOwner, ToPeer};
-use crate::{ActorId, Error, ErrorKind, Millis, NodeId, ObjectId, TaskId, TaskState};
+use crate::{Error, ErrorKind, Millis, NodeId, ObjectId, TaskId, TaskState};
 
 impl Ownership {
     pub(super) fn peer_said(&mut self, from: NodeId, message: ToPeer, now: Millis, out: &mut Vec<Command>) {
@@ -68,11 +68,18 @@ impl Ownership {
             ToPeer::Wanted { object, missing_at } => self.wanted(object, from, missing_at, now, out),
             ToPeer::Settled { object, output, refs } => self.settled_elsewhere(object, output, &refs, now, out),
             ToPeer::Copied { object } => self.copied_to(object, from, out),
-            ToPeer::Forget { object } => out.push(Command::Forget(object)),
+            ToPeer::Forget { object } => {
+                self.hosted.remove(&object);
+                out.push(Command::Forget(object));
+            }
+            ToPeer::Keep { object } => out.push(Command::Keep(object)),
+            ToPeer::Dropped { object } => self.copy_missing(object, vec![from], out),
             ToPeer::Lent { id, to } => self.lent(id, to),
             ToPeer::Returned { id, tokens } => self.returned(id, from, tokens, out),
             ToPeer::Cancel { object, recursive } => self.cancel(object, recursive, now, out),
-            ToPeer::ConstructWanted { actor, incarnation } => self.construct_wanted(actor, incarnation, from, out),
+            ToPeer::ConstructWanted { actor, incarnation, missing } => {
+                self.construct_wanted(actor, incarnation, from, missing, now, out);
+            }
             ToPeer::Construct { actor, incarnation, result, refs } => {
                 if let Ok(order) = &result {
                     self.foreign_order(order, &refs, out);
@@ -136,21 +143,5 @@ impl Ownership {
             self.settle_all(now, out);
         }
         self.drop_unused(taken, out);
-    }
-
-    fn construct_wanted(&mut self, actor: ActorId, incarnation: u32, by: NodeId, out: &mut Vec<Command>) {
-        let order = self.creation_order(actor);
-        let result = order.ok_or_else(|| {
-            let message = format!("the arguments of the constructor of actor `{actor}` are gone with its owner's task");
-            Error::new(ErrorKind::ObjectLost, message)
-        });
-        let (result, refs): (Result<Order, Error>, Vec<RefOwner>) = match result {
-            Ok(order) => {
-                let (order, refs) = self.travelling(order, by, out);
-                (Ok(order), refs)
-            }
-            Err(error) => (Err(error), Vec::new()),
-        };
-        out.push(Command::to_peer(by, ToPeer::Construct { actor, incarnation, result, refs }));
     }
 }

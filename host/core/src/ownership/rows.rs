@@ -139,6 +139,7 @@ impl Ownership {
                 (object.handles, "LOCAL_REFERENCE"),
                 (object.uses, "USED_BY_PENDING_TASK"),
                 (object.captures, "CAPTURED_IN_OBJECT"),
+                (object.borrowers(), "BORROWED_BY_NODE"),
             ];
             for (_, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
                 rows.push(ObjectRow { reference_type: reason.to_owned(), ..row.clone() });

@@ -29,6 +29,11 @@ impl Task {
         matches!(self.state, TaskState::RunningInRayGet | TaskState::RunningInRayWait)
     }
 
+    /// Whether it stands for an actor that has been made: the actor may go on without this node.
+    pub(super) fn is_living_actor(&self) -> bool {
+        self.spec.kind == TaskKind::ActorCreation && self.state == TaskState::Finished
+    }
+
     /// Whether a worker has it.
     pub(super) fn is_sent(&self) -> bool {
         self.is_blocked() || matches!(self.state, TaskState::SubmittedToWorker | TaskState::Running)

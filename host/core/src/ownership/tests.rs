@@ -108,7 +108,11 @@ impl World {
                     self.mail.entry(actor).or_default().push(order.spec.id);
                 }
                 Command::FlagCancelled { task, .. } => self.stopped.push(task),
-                command @ (Command::EndActor { .. } | Command::Construct { .. } | Command::ToPeer { .. }) => {
+                command @ (Command::EndActor { .. }
+                | Command::Construct { .. }
+                | Command::ToPeer { .. }
+                | Command::Keep(_)
+                | Command::Bring(_)) => {
                     unreachable!("there is one node only, and yet: {command:?}")
                 }
             }

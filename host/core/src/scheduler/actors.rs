@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::line::Who;
 use super::rejoin::HAS_YET_TO_REPORT;
 use super::spot::{Refusal, Wish};
 use super::{Actor, DemandKind, Doom, NodeLife, Outbox, Scheduler};
@@ -32,8 +33,8 @@ impl Actor {
 impl Scheduler {
     /// Why an actor waits for a node, when it does.
     pub(super) fn why_waits(&self, id: ActorId) -> Option<String> {
-        let mut demands = self.demands.iter().filter(|demand| demand.kind == DemandKind::Actor(id));
-        demands.next().map(|demand| demand.why.clone())
+        let lane = self.demands.lane_of(&Who::Actor(id))?;
+        self.demands.lane(lane).map(|lane| lane.why.clone())
     }
 
     pub(super) fn actor_register(
@@ -86,6 +87,7 @@ impl Scheduler {
             state: ActorState::DependenciesUnready,
             spot: None,
             incarnation: 0,
+            preempted: 0,
             inputs: None,
             doomed: None,
             cause: None,
@@ -123,7 +125,7 @@ impl Scheduler {
         if let Some(actor) = self.actors.get_mut(&id) {
             (actor.since, actor.is_unseen) = (since, false);
         }
-        self.demands.push_back(DemandKind::Actor(id).waits());
+        self.demand(DemandKind::Actor(id), false);
     }
 
     /// Puts a waiting actor on a node.
@@ -148,8 +150,8 @@ impl Scheduler {
         let spot = self.find(&wish)?;
         self.take(spot, &spec.lifetime, 1);
         let to = self.nodes[spot.node].id;
-        if let Some(actor) = self.actors.get_mut(&id) {
-            actor.spot = Some(spot);
+        self.set_actor_spot(id, Some(spot));
+        if let Some(actor) = self.actors.get(&id) {
             let (incarnation, inputs) = (actor.incarnation, actor.inputs.clone());
             out.push((to, FromHead::ActorStart { spec, owner, incarnation, inputs }));
         }
@@ -231,8 +233,10 @@ impl Scheduler {
         if actor.incarnation != incarnation || actor.state == ActorState::Dead {
             return;
         }
-        let (spec, spot, doomed) = (Arc::clone(&actor.spec), actor.spot.take(), actor.doomed.take());
+        let (spec, spot, doomed) = (Arc::clone(&actor.spec), actor.spot, actor.doomed.take());
+        let spent = incarnation.saturating_sub(actor.preempted);
         if let Some(spot) = spot {
+            self.set_actor_spot(id, None);
             self.give(spot, &spec.lifetime, 1);
         }
         match (end, doomed) {
@@ -241,7 +245,7 @@ impl Scheduler {
                 self.bury(id, cause, out);
             }
             (ActorEnd::Crashed(cause), None) => {
-                if !spec.max_restarts.allows(incarnation) {
+                if !spec.max_restarts.allows(spent) {
                     return self.bury(id, cause, out);
                 }
                 let Some(actor) = self.actors.get_mut(&id) else { return };
@@ -314,7 +318,7 @@ impl Scheduler {
         if is_detached {
             self.remove_groups_by(id, out);
         }
-        self.demands.retain(|demand| !matches!(demand.kind, DemandKind::Actor(waiting) if waiting == id));
+        self.demands.remove(&Who::Actor(id));
         self.dead_actors.push_back(id);
         if self.dead_actors.len() > limits::DEAD_ACTORS_KEPT
             && let Some(oldest) = self.dead_actors.pop_front()

@@ -197,13 +197,13 @@ fn a_draining_node_takes_nothing_new_and_leaves_when_it_is_empty() {
     let (lease, _) = granted(&messages(want(&mut head, A, Shape { placement: only_on(B), ..shape(1) }, 1))).unwrap();
     let out = messages(tell(&mut head, ToHead::NodeDrain { node: B, why: "spot".into(), deadline_ms: None }));
     assert!(out.iter().any(|m| matches!(m, FromHead::SlotsReclaimed { busy_too: true, slots: 1, .. })), "{out:?}");
-    assert!(!out.contains(&FromHead::NodeLeave) && head.node_rows()[1].state == "DRAINING");
+    assert!(!out.iter().any(|m| matches!(m, FromHead::NodeLeave { .. })) && head.node_rows()[1].state == "DRAINING");
     assert_eq!(nodes_granted(&want(&mut head, B, shape(1), 4)), [(A, 2)]);
     want(&mut head, B, shape(1), 0);
     let (own, _) = head.leases.iter().find(|(_, l)| l.owner == B).map(|(id, l)| (*id, l.slots)).unwrap();
     tell(&mut head, ToHead::SlotsReturned { lease: own, slots: 2, parked: 0 });
     let out = tell(&mut head, ToHead::SlotsReturned { lease, slots: 1, parked: 0 });
-    assert_eq!(out, [(B, FromHead::NodeLeave)]);
+    assert_eq!(out, [(B, FromHead::NodeLeave { at_once: false })]);
 }
 
 #[test]
@@ -215,8 +215,20 @@ fn a_draining_node_leaves_at_its_deadline_all_the_same() {
     head.tick(49, &mut out);
     assert!(out.is_empty() && head.is_waiting());
     head.tick(50, &mut out);
-    assert_eq!(out, [(B, FromHead::NodeLeave)]);
+    assert_eq!(out, [(B, FromHead::NodeLeave { at_once: true })]);
     assert!(!head.is_waiting());
+}
+
+#[test]
+fn a_draining_node_that_keeps_objects_leaves_at_its_deadline_at_last() {
+    let mut head = pair();
+    let out = messages(tell(&mut head, ToHead::NodeDrain { node: B, why: "spot".into(), deadline_ms: Some(50) }));
+    assert!(out.contains(&FromHead::NodeLeave { at_once: false }), "{out:?}");
+    let mut out = Outbox::new();
+    head.tick(49, &mut out);
+    assert!(out.is_empty() && head.is_waiting());
+    head.tick(50, &mut out);
+    assert_eq!(out, [(B, FromHead::NodeLeave { at_once: true })]);
 }
 
 #[test]

@@ -1,58 +1,60 @@
 //! Fairness between jobs: who has least, for its weight, goes first.
 
-use super::{Demand, Scheduler};
-use crate::{ActorState, Amount, IdMap, JobId, limits};
-
-impl Demand {
-    /// Somebody later was served first. One round of service counts once, however much it gave away.
-    pub(super) fn count_passed(&mut self) {
-        if !self.is_counted {
-            self.is_counted = true;
-            self.passed += 1;
-        }
-    }
-}
+use super::line::Share;
+use super::{Scheduler, Spot};
+use crate::{ActorId, JobId};
 
 impl Scheduler {
-    /// Puts the demands of the job that holds the least cpu for its weight first; those of one job keep
-    /// their order, and one that was passed too often stays ahead. Whether several jobs wait.
-    pub(super) fn order_by_share(&mut self) -> bool {
-        let jobs: Vec<Option<JobId>> = self.demands.iter().map(|demand| self.job_of(&demand.kind)).collect();
-        if jobs.windows(2).all(|pair| pair[0] == pair[1]) {
-            return false;
-        }
-        let held = self.held_by_jobs();
-        let share = |job: Option<JobId>| {
-            let weight = job.and_then(|job| self.jobs.get(&job)).map_or(1, |job| job.spec.weight.max(1));
-            let held = job.and_then(|job| held.get(&job)).copied().unwrap_or(0);
-            held.saturating_mul(1_000) / u64::from(weight)
-        };
-        let mut keyed: Vec<((bool, u64), Demand)> = Vec::with_capacity(jobs.len());
-        let shares: Vec<u64> = jobs.into_iter().map(share).collect();
-        for (share, demand) in shares.into_iter().zip(self.demands.drain(..)) {
-            keyed.push(((demand.passed < limits::DEMAND_PASSED_MAX, share), demand));
-        }
-        keyed.sort_by_key(|(key, _)| *key);
-        self.demands.extend(keyed.into_iter().map(|(_, demand)| demand));
-        true
+    /// The cpu that a job holds, for its weight.
+    pub(super) fn share(&self, job: JobId) -> Share {
+        let weight = self.jobs.get(&job).map_or(1, |job| job.spec.weight.max(1));
+        let beside = self.cpu_beside_leases.get(&job).copied().unwrap_or(0);
+        (Share::from(self.leases.cpu_of(job)) + Share::from(beside)) * 1_000 / Share::from(weight)
     }
 
-    /// The cpu that each job holds.
-    fn held_by_jobs(&self) -> IdMap<JobId, u64> {
-        let mut held: IdMap<JobId, u64> = IdMap::default();
-        let mut add = |job: JobId, cpu: Amount, times: u32| {
-            let sum = held.entry(job).or_default();
-            *sum = sum.saturating_add(cpu.0.saturating_mul(u64::from(times)));
-        };
-        for lease in self.leases.values() {
-            add(lease.shape.job, lease.shape.resources.cpu, lease.slots);
+    /// Has the line know what a job holds now. To be called when that has changed, or the job's weight.
+    pub(super) fn settle_share(&mut self, job: JobId) {
+        self.demands.set_share(job, self.share(job));
+    }
+
+    /// Counts what an actor or a driver of a job holds beside the leases.
+    fn count_beside(&mut self, job: JobId, cpu: u64, is_taken: bool) {
+        let held = self.cpu_beside_leases.entry(job).or_default();
+        *held = if is_taken { held.saturating_add(cpu) } else { held.saturating_sub(cpu) };
+        if *held == 0 {
+            self.cpu_beside_leases.remove(&job);
         }
-        for actor in self.actors.values().filter(|actor| actor.state != ActorState::Dead && actor.spot.is_some()) {
-            add(actor.spec.creation.job, actor.spec.lifetime.cpu, 1);
+        self.settle_share(job);
+    }
+
+    /// Says where an actor is; what it takes there is taken by the caller.
+    pub(super) fn set_actor_spot(&mut self, id: ActorId, spot: Option<Spot>) {
+        let Some(actor) = self.actors.get_mut(&id) else { return };
+        let (job, cpu) = (actor.spec.creation.job, actor.spec.lifetime.cpu.0);
+        if let Some(before) = std::mem::replace(&mut actor.spot, spot) {
+            if let Some(here) = self.actors_on.get_mut(&before.node) {
+                here.remove(&id);
+                if here.is_empty() {
+                    self.actors_on.remove(&before.node);
+                }
+            }
+            self.count_beside(job, cpu, false);
         }
-        for job in self.jobs.values().filter(|job| job.spot.is_some()) {
-            add(job.spec.id, job.spec.resources.cpu, 1);
+        if let Some(after) = spot {
+            self.actors_on.entry(after.node).or_default().insert(id);
+            self.count_beside(job, cpu, true);
         }
-        held
+    }
+
+    /// Says what a job's driver holds; it is taken by the caller.
+    pub(super) fn set_driver_spot(&mut self, id: JobId, spot: Option<Spot>) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let cpu = job.spec.resources.cpu.0;
+        if std::mem::replace(&mut job.spot, spot).is_some() {
+            self.count_beside(id, cpu, false);
+        }
+        if spot.is_some() {
+            self.count_beside(id, cpu, true);
+        }
     }
 }

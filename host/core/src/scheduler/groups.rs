@@ -1,13 +1,16 @@
 //! Placement groups: bundles that are reserved together, and what runs in them.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::bundles::{BundleNode, plan};
-use super::spot::{Refusal, Spot};
+use super::line::Who;
+use super::spot::{Refusal, Spot, Wish};
 use super::{Bundle, DemandKind, Group, NodeLife, Outbox, Scheduler};
 use crate::message::{FromHead, RequestId};
 use crate::{
-    ActorId, ActorState, Error, ErrorKind, GroupId, GroupSpec, GroupState, JobId, NodeId, Resources, TaskId, limits,
+    ActorId, ActorState, Error, ErrorKind, GroupId, GroupSpec, GroupState, JobId, LeaseId, NodeId, Resources, Strategy,
+    TaskId, limits,
 };
 
 impl Scheduler {
@@ -44,9 +47,10 @@ impl Scheduler {
             watchers: Vec::new(),
             why: String::new(),
             since: self.next_move(),
+            is_feasible: None,
         };
         self.groups.insert(id, group);
-        self.demands.push_back(DemandKind::Group(id).waits());
+        self.demand(DemandKind::Group(id), false);
         Ok(spec)
     }
 
@@ -117,12 +121,12 @@ impl Scheduler {
         let wanted: Vec<&Resources> = missing.iter().map(|index| &spec.bundles[*index]).collect();
         let (indices, nodes) = self.bundle_nodes(group, |node| node.available.clone());
         let Some(plan) = plan(spec.strategy, &wanted, &nodes) else {
-            return Err(self.group_refusal(group, &wanted));
+            return Err(if self.is_group_feasible(id) { Refusal::Busy } else { Refusal::Infeasible });
         };
         for (bundle, node) in missing.into_iter().zip(plan) {
             let node = indices[node];
             let reserved = &spec.bundles[bundle];
-            self.nodes[node].available.take(reserved, 1);
+            self.nodes.take(node, reserved, 1);
             if let Some(group) = self.groups.get_mut(&id) {
                 group.bundles[bundle] = Some(Bundle { node, available: reserved.clone() });
             }
@@ -149,29 +153,63 @@ impl Scheduler {
         .unzip()
     }
 
-    fn group_refusal(&self, group: &Group, wanted: &[&Resources]) -> Refusal {
-        let words: Vec<String> = wanted.iter().take(3).map(|bundle| bundle.to_string()).collect();
-        let more = if wanted.len() > words.len() { ", …" } else { "" };
-        let wish = format!("{}{more} ({})", words.join(", "), group.spec.strategy.name());
+    /// Whether the nodes could hold what a group lacks if nothing else ran there.
+    fn is_group_feasible(&mut self, id: GroupId) -> bool {
+        let generation = self.nodes.generation();
+        let Some(group) = self.groups.get(&id) else { return false };
+        if let Some((at, is_feasible)) = group.is_feasible
+            && at == generation
+        {
+            return is_feasible;
+        }
+        let missing = group.spec.bundles.iter().zip(&group.bundles).filter(|(_, place)| place.is_none());
+        let wanted: Vec<&Resources> = missing.map(|(bundle, _)| bundle).collect();
         let (_, nodes) = self.bundle_nodes(group, |node| node.total.clone());
-        if plan(group.spec.strategy, wanted, &nodes).is_some() {
-            Refusal::Busy(format!("the nodes have not enough free for the bundles {wish}"))
+        let is_feasible = plan(group.spec.strategy, &wanted, &nodes).is_some();
+        if let Some(group) = self.groups.get_mut(&id) {
+            group.is_feasible = Some((generation, is_feasible));
+        }
+        is_feasible
+    }
+
+    /// Why a group finds no room now, in words.
+    pub(super) fn explain_group(&mut self, id: GroupId) -> String {
+        let is_feasible = self.is_group_feasible(id);
+        let Some(group) = self.groups.get(&id) else { return String::new() };
+        let missing = group.spec.bundles.iter().zip(&group.bundles).filter(|(_, place)| place.is_none());
+        let mut words: Vec<String> = missing.take(4).map(|(bundle, _)| bundle.to_string()).collect();
+        let more = if words.len() > 3 { ", …" } else { "" };
+        words.truncate(3);
+        let wish = format!("{}{more} ({})", words.join(", "), group.spec.strategy.name());
+        if is_feasible {
+            format!("the nodes have not enough free for the bundles {wish}")
         } else {
-            Refusal::Infeasible(format!("infeasible: no nodes could hold the bundles {wish}"))
+            format!("infeasible: no nodes could hold the bundles {wish}")
         }
     }
 
-    /// What a group still wants, and where it could be made free.
-    pub(super) fn group_need(&self, id: GroupId) -> (Resources, Vec<Spot>) {
+    /// Why a piece of work waits for its group, in words.
+    pub(super) fn explain_group_of(&self, wish: &Wish<'_>) -> String {
+        let Strategy::Group { group: id, .. } = wish.placement.strategy else { return String::new() };
+        let Some(group) = self.groups.get(&id) else { return removed(id).to_string() };
+        format!("placement group `{id}` is {}: {}", group.state.name(), group.why)
+    }
+
+    /// What a group still wants: in all, and the different bundles.
+    pub(super) fn group_need(&self, id: GroupId) -> (Resources, Vec<Resources>) {
         let Some(group) = self.groups.get(&id) else { return Default::default() };
         let mut need = Resources::default();
+        let mut pieces: Vec<Resources> = Vec::new();
+        let mut seen = HashSet::new();
         for (bundle, place) in group.spec.bundles.iter().zip(&group.bundles) {
             if place.is_none() {
                 need.give(bundle, 1);
+                if seen.insert(bundle) {
+                    pieces.push(bundle.clone());
+                }
             }
         }
-        let (indices, _) = self.bundle_nodes(group, |_| Resources::default());
-        (need, indices.into_iter().map(Spot::on).collect())
+        (need, pieces)
     }
 
     /// The bundles that could hold a piece of work.
@@ -205,7 +243,7 @@ impl Scheduler {
             })
             .collect();
         if spots.is_empty() {
-            return Err(Refusal::Busy(format!("placement group `{id}` is {}: {}", group.state.name(), group.why)));
+            return Err(Refusal::Busy);
         }
         Ok(spots)
     }
@@ -225,8 +263,11 @@ impl Scheduler {
             self.group_names.remove(&(Arc::clone(&group.spec.namespace), Arc::clone(name)));
         }
         let is_in = |spot: Spot| spot.bundle.is_some_and(|(group, _)| group == id);
-        let mut dropped = self.drop_leases(|lease| is_in(lease.spot));
-        dropped.sort_by_key(|(id, _)| *id);
+        let nodes: BTreeSet<usize> = group.bundles.iter().flatten().map(|bundle| bundle.node).collect();
+        let leases = nodes.iter().flat_map(|node| self.leases.on_node(*node));
+        let within = |lease: &LeaseId| self.leases.get(lease).is_some_and(|lease| is_in(lease.spot));
+        let over: BTreeSet<LeaseId> = leases.filter(within).collect();
+        let dropped: Vec<_> = over.into_iter().filter_map(|id| Some((id, self.drop_lease(id)?))).collect();
         let mut told = Vec::new();
         for (lease, known) in dropped {
             out.push((known.owner, FromHead::LeaseRevoked { lease, error: removed(id) }));
@@ -236,18 +277,13 @@ impl Scheduler {
                 told.push((known.owner, known.shape));
             }
         }
-        let mut within: Vec<ActorId> = self
-            .actors
-            .values()
-            .filter(|actor| actor.state != ActorState::Dead && actor.spot.is_some_and(is_in))
-            .map(|actor| actor.spec.id)
-            .collect();
-        within.sort_unstable();
+        let actors = nodes.iter().filter_map(|node| self.actors_on.get(node)).flatten();
+        let within: BTreeSet<ActorId> =
+            actors.filter(|id| self.actors.get(id).and_then(|actor| actor.spot).is_some_and(is_in)).copied().collect();
         for actor in within {
             self.stop_actor(actor, false, removed(id), false, out);
         }
-        // Demands that name the group are refused when the line is served next.
-        self.demands.retain(|demand| demand.kind != DemandKind::Group(id));
+        self.demands.remove(&Who::Group(id));
         self.release_bundles(id);
         let since = self.next_move();
         if let Some(group) = self.groups.get_mut(&id) {
@@ -256,6 +292,8 @@ impl Scheduler {
             group.why = why.to_owned();
         }
         self.tell_group(id, out);
+        // Demands that name the group are refused when the line is served next.
+        self.wake_group(id);
         if let Some(group) = self.groups.passing(&id) {
             group.watchers.clear();
         }
@@ -270,10 +308,8 @@ impl Scheduler {
     fn release_bundles(&mut self, id: GroupId) {
         let Some(group) = self.groups.get_mut(&id) else { return };
         for (bundle, reserved) in group.bundles.iter_mut().zip(&group.spec.bundles) {
-            if let Some(bundle) = bundle.take()
-                && !self.nodes[bundle.node].is_dead()
-            {
-                self.nodes[bundle.node].available.give(reserved, 1);
+            if let Some(bundle) = bundle.take() {
+                self.nodes.give(bundle.node, reserved, 1);
             }
         }
     }
@@ -325,9 +361,13 @@ impl Scheduler {
         for id in hit {
             self.groups.touch(id);
             self.tell_group(id, out);
-            if self.demands.iter().all(|demand| demand.kind != DemandKind::Group(id)) {
+            match self.demands.lane_of(&Who::Group(id)) {
+                Some(lane) => {
+                    let (need, pieces) = self.group_need(id);
+                    self.demands.set_need(lane, Arc::new(need), pieces);
+                }
                 // Those that were there before go ahead of new ones.
-                self.demands.push_front(DemandKind::Group(id).waits());
+                None => self.demand(DemandKind::Group(id), true),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::line::Who;
 use super::spot::{Refusal, Wish};
 use super::{DemandKind, Job, NodeLife, Outbox, Scheduler};
 use crate::message::FromHead;
@@ -70,7 +71,7 @@ impl Scheduler {
         }
         let since = self.next_move();
         self.jobs.insert(id, Job::new(spec, now, since));
-        self.demands.push_back(DemandKind::Driver(id).waits());
+        self.demand(DemandKind::Driver(id), false);
     }
 
     /// Puts a job's driver on a node.
@@ -93,8 +94,8 @@ impl Scheduler {
         let spot = self.find(&wish)?;
         self.take(spot, &spec.resources, 1);
         let node = self.nodes[spot.node].id;
+        self.set_driver_spot(id, Some(spot));
         if let Some(job) = self.jobs.get_mut(&id) {
-            job.spot = Some(spot);
             job.node = Some(node);
             job.message.clear();
         }
@@ -127,19 +128,20 @@ impl Scheduler {
         }
         let elsewhere = job.spot.filter(|spot| self.nodes[spot.node].id != node);
         if let Some(spot) = elsewhere {
-            job.spot = None;
+            self.set_driver_spot(id, None);
             self.give(spot, &spec.resources, 1);
         }
         let holds_nothing = self.jobs.get(&id).is_some_and(|job| job.spot.is_none());
-        self.demands.retain(|demand| demand.kind != DemandKind::Driver(id));
+        self.demands.remove(&Who::Driver(id));
+        self.settle_share(id);
+        // It may not want its work to wait for ever.
+        self.demands.wake_job(id);
         // A driver that was there before this head runs already: it takes what it holds, as far as it is free.
         if holds_nothing && let Some(index) = self.node_index(node) {
             let spot = super::Spot::on(index);
             if self.room(spot).fits(&spec.resources) > 0 {
                 self.take(spot, &spec.resources, 1);
-                if let Some(job) = self.jobs.get_mut(&id) {
-                    job.spot = Some(spot);
-                }
+                self.set_driver_spot(id, Some(spot));
             }
         }
     }
@@ -163,8 +165,9 @@ impl Scheduler {
             job.ended = Some(now);
             job.exit_code = exit_code;
             job.message = message;
-            if let Some(spot) = job.spot.take() {
-                let held = Arc::clone(&job.spec.resources);
+            let held = Arc::clone(&job.spec.resources);
+            if let Some(spot) = job.spot {
+                self.set_driver_spot(id, None);
                 self.give(spot, &held, 1);
             }
             self.ended_jobs.push_back(id);
@@ -174,11 +177,8 @@ impl Scheduler {
                 self.jobs.remove(&oldest);
             }
         }
-        self.demands.retain(|demand| match &demand.kind {
-            DemandKind::Slots { shape, .. } => shape.job != id,
-            DemandKind::Driver(job) => *job != id,
-            DemandKind::Actor(_) | DemandKind::Group(_) => true,
-        });
+        self.demands.remove(&Who::Driver(id));
+        self.demands.remove_of_job(id, |demand| matches!(demand, DemandKind::Slots { .. }));
         self.end_actors_of(id, out);
         self.remove_groups_of(id, out);
         self.broadcast(&FromHead::JobEnded { job: id }, out);

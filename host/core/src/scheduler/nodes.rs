@@ -7,10 +7,6 @@ use crate::{
 };
 
 impl Node {
-    pub(super) fn is_dead(&self) -> bool {
-        matches!(self.life, NodeLife::Dead { .. })
-    }
-
     pub(super) fn is_draining(&self) -> bool {
         matches!(self.life, NodeLife::Draining { .. } | NodeLife::Away { draining: Some(_), .. })
     }
@@ -57,8 +53,8 @@ impl Scheduler {
                 return self.node_returned(index, at, labels, out);
             }
             let has_moved = self.nodes[index].at != at;
-            self.nodes[index].at = at.clone();
-            self.nodes[index].labels = labels;
+            self.nodes.set_address(index, at.clone());
+            self.nodes.set_labels(index, labels);
             self.touch_node(id);
             if has_moved {
                 self.broadcast_except(id, &FromHead::NodeFound { node: id, at }, out);
@@ -71,6 +67,8 @@ impl Scheduler {
             at,
             labels,
             available: total.clone(),
+            coming: Resources::default(),
+            has_grown: false,
             total,
             joined: now,
             life: NodeLife::Alive,
@@ -78,13 +76,11 @@ impl Scheduler {
             store_bytes_max: 0,
         };
         self.touch_node(id);
-        match self.free_index() {
-            Some(index) => {
-                self.touch_node(self.nodes[index].id);
-                self.nodes[index] = node;
-            }
-            None => self.nodes.push(node),
+        let index = self.free_index();
+        if let Some(index) = index {
+            self.touch_node(self.nodes[index].id);
         }
+        self.nodes.insert(index, node);
     }
 
     /// A node and the others learn of each other.
@@ -101,7 +97,7 @@ impl Scheduler {
     /// The index of the node that died first, once more of them are listed than need be. Nothing
     /// refers to a dead node's index.
     fn free_index(&self) -> Option<usize> {
-        let dead = self.nodes.iter().filter(|node| node.is_dead()).count();
+        let dead = self.nodes.len() - self.nodes.alive();
         if dead < limits::DEAD_NODES_LISTED {
             return None;
         }
@@ -120,8 +116,7 @@ impl Scheduler {
 
     pub(super) fn node_usage(&mut self, id: NodeId, store_bytes: u64, store_bytes_max: u64) {
         if let Some(index) = self.node_index(id) {
-            self.nodes[index].store_bytes = store_bytes;
-            self.nodes[index].store_bytes_max = store_bytes_max;
+            self.nodes.set_store(index, store_bytes, store_bytes_max);
         }
     }
 
@@ -141,25 +136,26 @@ impl Scheduler {
         self.rumoured.remove(&id);
         // A node that this head never saw can be dead too: others may have known it before the head
         // was started again.
-        let index = self.nodes.iter().position(|node| node.id == id);
+        let index = self.node_index(id);
+        let was_draining = index.is_some_and(|index| matches!(self.nodes[index].life, NodeLife::Draining { .. }));
         if let Some(index) = index {
-            let node = &mut self.nodes[index];
-            if matches!(node.life, NodeLife::Away { .. }) {
+            if matches!(self.nodes[index].life, NodeLife::Away { .. }) {
                 self.away -= 1;
             }
-            node.life = NodeLife::Dead { why: why.to_owned() };
-            node.available = Resources::default();
+            self.nodes.set_life(index, NodeLife::Dead { why: why.to_owned() });
         }
         self.broadcast(&FromHead::NodeDied { node: id, why: why.to_owned() }, out);
-        self.drop_leases(|lease| lease.owner == id || Some(lease.spot.node) == index);
-        self.demands.retain(|demand| !matches!(&demand.kind, DemandKind::Slots { owner, .. } if *owner == id));
+        let mut over: Vec<LeaseId> = self.leases.of_owner(id).collect();
+        over.extend(index.into_iter().flat_map(|index| self.leases.on_node(index)));
+        over.iter().for_each(|lease| drop(self.drop_lease(*lease)));
+        self.demands.remove_all(|demand| matches!(demand, DemandKind::Slots { owner, .. } if *owner == id));
         for (_, actor) in self.actors.passing_all() {
             actor.watchers.retain(|watcher| *watcher != id);
         }
         for (_, group) in self.groups.passing_all() {
             group.watchers.retain(|watcher| *watcher != id);
         }
-        let lost = self.displace_actors(index);
+        let lost = self.displace_actors(index, was_draining);
         if let Some(index) = index {
             self.lose_bundles(index, out);
         }
@@ -168,30 +164,17 @@ impl Scheduler {
         self.restart_displaced(lost, id, why, out);
     }
 
-    pub(super) fn drop_leases(&mut self, is_over: impl Fn(&super::Lease) -> bool) -> Vec<(LeaseId, super::Lease)> {
-        let over: Vec<LeaseId> = self.leases.iter().filter(|(_, lease)| is_over(lease)).map(|(id, _)| *id).collect();
-        let mut dropped = Vec::new();
-        for id in over {
-            let Some(lease) = self.leases.remove(&id) else { continue };
-            self.give(lease.spot, &lease.shape.resources, lease.slots);
-            self.give(lease.spot, &lease.shape.resources.without_cpu(), lease.parked);
-            dropped.push((id, lease));
-        }
-        self.resumes.retain(|(lease, _)| self.leases.contains_key(lease));
-        dropped
-    }
-
-    /// Takes the actors off a dead node, and says which they are.
-    fn displace_actors(&mut self, index: Option<usize>) -> Vec<ActorId> {
-        let mut lost = Vec::new();
-        for (id, actor) in self.actors.passing_all() {
-            if index.is_some() && actor.spot.map(|spot| spot.node) == index {
-                actor.spot = None;
-                lost.push(*id);
+    /// Takes the actors off a dead node, and says which they are. A node that was to leave costs none of
+    /// them a restart, as long as it may be restarted at all.
+    fn displace_actors(&mut self, index: Option<usize>, was_draining: bool) -> Vec<ActorId> {
+        let here = index.and_then(|index| self.actors_on.get(&index));
+        let lost: Vec<ActorId> = here.into_iter().flatten().copied().collect();
+        for id in &lost {
+            self.set_actor_spot(*id, None);
+            if let Some(actor) = self.actors.get_mut(id).filter(|actor| actor.spec.max_restarts.allows(0)) {
+                actor.preempted += u32::from(was_draining);
             }
         }
-        lost.sort_unstable();
-        lost.iter().for_each(|id| self.actors.touch(*id));
         lost
     }
 

@@ -29,17 +29,17 @@ pub fn place(need: &Resources, footprint: &Resources, nodes: &[NodeLoad<'_>]) ->
         .iter()
         .enumerate()
         .filter(|(_, node)| node.total.fits(footprint) > 0 && node.available.fits(need) > 0)
-        .min_by_key(|(index, node)| (score(node), !node.is_near, *index))
+        .min_by_key(|(index, node)| (score(node.total, node.available), !node.is_near, *index))
         .map(|(index, _)| index)
 }
 
 /// The use of the busiest resource in percent, 0 below [`SPREAD_PERCENT`].
-fn score(node: &NodeLoad<'_>) -> u64 {
+pub(super) fn score(total: &Resources, available: &Resources) -> u64 {
     let used = |total: u64, available: u64| ((total - available.min(total)) * 100).checked_div(total).unwrap_or(0);
-    let mut busiest = used(node.total.cpu.0, node.available.cpu.0);
-    busiest = busiest.max(used(node.total.memory / 100, node.available.memory / 100));
-    for (name, total) in node.total.custom() {
-        busiest = busiest.max(used(total.0, node.available.custom_amount(name).0));
+    let mut busiest = used(total.cpu.0, available.cpu.0);
+    busiest = busiest.max(used(total.memory / 100, available.memory / 100));
+    for (name, amount) in total.custom() {
+        busiest = busiest.max(used(amount.0, available.custom_amount(name).0));
     }
     if busiest < SPREAD_PERCENT { 0 } else { busiest }
 }

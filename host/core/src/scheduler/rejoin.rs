@@ -13,7 +13,8 @@
 //! Nothing is placed while a node is away: what is free is known only when all
 //! have said what they hold.
 
-use super::{DemandKind, NodeLife, Outbox, Scheduler};
+use super::line::{LaneId, Who};
+use super::{NodeLife, Outbox, Scheduler};
 #[cfg(doc)]
 use crate::message::ToHead;
 use crate::message::{ActorEnd, FromHead, NodeAddress};
@@ -50,24 +51,26 @@ impl Scheduler {
     }
 
     /// Those who wait are told why nothing is placed.
-    pub(super) fn tell_all_wait(&mut self, out: &mut Outbox) {
+    pub(super) fn tell_all_wait(&mut self, now: Millis, out: &mut Outbox) {
         let away = self.nodes.iter().find(|node| matches!(node.life, NodeLife::Away { .. }));
         let Some(why) = away.map(|node| format!("node {} {HAS_YET_TO_REPORT}", node.id)) else { return };
-        for index in 0..self.demands.len() {
-            if self.demands[index].why != why {
-                self.demands[index].why.clone_from(&why);
-                self.tell_why(index, why.clone(), out);
+        let lanes: Vec<LaneId> = self.demands.lanes().map(|(id, _)| id).collect();
+        for id in lanes {
+            self.demands.set_why(id, why.clone(), now);
+            for kind in self.demands.take_untold_of(id) {
+                self.tell_why(&kind, why.clone(), out);
             }
         }
     }
 
     /// A node that the journal knows is there again. Its report follows.
     pub(super) fn node_returned(&mut self, index: usize, at: NodeAddress, labels: Labels, out: &mut Outbox) {
-        let node = &mut self.nodes[index];
-        let id = node.id;
-        (node.at, node.labels) = (at.clone(), labels);
-        if let NodeLife::Away { has_joined, .. } = &mut node.life {
-            *has_joined = true;
+        let id = self.nodes[index].id;
+        self.nodes.set_address(index, at.clone());
+        self.nodes.set_labels(index, labels);
+        if let NodeLife::Away { draining, .. } = &self.nodes[index].life {
+            let draining = draining.clone();
+            self.nodes.set_life(index, NodeLife::Away { has_joined: true, draining });
         }
         self.touch_node(id);
         self.introduce(id, &at, out);
@@ -103,12 +106,12 @@ impl Scheduler {
     pub(super) fn report_ended(&mut self, id: NodeId, now: Millis, out: &mut Outbox) {
         self.rumoured.remove(&id);
         let Some(index) = self.node_index(id) else { return };
-        let NodeLife::Away { draining, .. } = &mut self.nodes[index].life else { return };
-        let draining = draining.take();
-        self.nodes[index].life = match draining {
+        let NodeLife::Away { draining, .. } = &self.nodes[index].life else { return };
+        let life = match draining.clone() {
             None => NodeLife::Alive,
-            Some((why, deadline)) => NodeLife::Draining { why, deadline, may_leave: false },
+            Some((why, deadline)) => NodeLife::Draining { why, deadline, may_leave: false, must_leave: false },
         };
+        self.nodes.set_life(index, life);
         self.away -= 1;
         self.settle_drivers_on(id, now, out);
         self.settle_actors_on(index, out);
@@ -151,7 +154,8 @@ impl Scheduler {
                 continue;
             }
             // It never began there: the word that it is to start was lost with the former head.
-            let (spec, spot) = (std::sync::Arc::clone(&actor.spec), actor.spot.take());
+            let (spec, spot) = (std::sync::Arc::clone(&actor.spec), actor.spot);
+            self.set_actor_spot(id, None);
             if let Some(spot) = spot {
                 self.give(spot, &spec.lifetime, 1);
             }
@@ -186,6 +190,6 @@ impl Scheduler {
         if is_ready {
             self.actor_ready(id, incarnation, out);
         }
-        self.demands.retain(|demand| demand.kind != DemandKind::Actor(id));
+        self.demands.remove(&Who::Actor(id));
     }
 }

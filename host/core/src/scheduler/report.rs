@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
+use super::line::Who;
 use super::spot::{Spot, Wish};
-use super::{DemandKind, Lease, Outbox, Scheduler};
+use super::{Lease, Outbox, Scheduler};
 use crate::message::{FromHead, Shape, ToHead};
 use crate::{ActorId, ActorState, Error, ErrorKind, LeaseId, Millis, NodeId, Strategy, limits};
 
@@ -106,7 +107,9 @@ impl Scheduler {
         };
         self.take(spot, &shape.resources, slots);
         self.take(spot, &kept, parked);
+        let job = shape.job;
         self.leases.insert(id, Lease { owner, shape, spot, slots, parked, reclaiming: 0, granted_at: now });
+        self.settle_share(job);
     }
 
     fn spot_of_held(&self, owner: NodeId, shape: &Shape, node: NodeId) -> Option<Spot> {
@@ -121,7 +124,7 @@ impl Scheduler {
             near: None,
             by: owner,
         };
-        self.candidates(&wish).ok()?.into_iter().find(|spot| spot.node == index)
+        self.named_spots(&wish).ok()??.into_iter().find(|spot| spot.node == index)
     }
 
     pub(super) fn actor_lives(
@@ -165,19 +168,18 @@ impl Scheduler {
         };
         let spot = match spec.creation.placement.strategy {
             Strategy::Group { .. } => {
-                self.candidates(&wish).ok().and_then(|spots| spots.into_iter().find(|spot| spot.node == index))
+                let spots = self.named_spots(&wish).ok().flatten().unwrap_or_default();
+                spots.into_iter().find(|spot| spot.node == index)
             }
             _ => Some(Spot::on(index)),
         };
-        self.demands.retain(|demand| demand.kind != DemandKind::Actor(id));
+        self.demands.remove(&Who::Actor(id));
         let Some(spot) = spot.filter(|spot| self.room(*spot).fits(&spec.lifetime) > 0) else {
             // Its end counts as a crash: it is made again where there is room, if it may be.
             return out.push(stop("its room is taken since the head was started again", true));
         };
         self.take(spot, &spec.lifetime, 1);
-        if let Some(actor) = self.actors.get_mut(&id) {
-            actor.spot = Some(spot);
-        }
+        self.set_actor_spot(id, Some(spot));
         if is_ready {
             self.actor_ready(id, incarnation, out);
         }

@@ -38,7 +38,7 @@ impl Scheduler {
         actors.into_iter().for_each(|actor| head.restore_actor(actor, &indices, &mut waiting));
         head.restore_orders();
         waiting.sort_by_key(|(since, _)| *since);
-        head.demands = waiting.into_iter().map(|(_, kind)| kind.waits()).collect();
+        waiting.into_iter().for_each(|(_, kind)| head.demand(kind, false));
         head
     }
 
@@ -83,17 +83,22 @@ impl Scheduler {
             let is_dead = matches!(life, NodeLife::Dead { .. });
             self.away += usize::from(!is_dead);
             indices.insert(id, self.nodes.len());
-            self.nodes.push(Node {
+            let index = self.nodes.len();
+            let node = Node {
                 id,
                 at: about.at,
                 labels: about.labels,
-                available: if is_dead { crate::Resources::default() } else { about.total.clone() },
+                available: about.total.clone(),
+                coming: crate::Resources::default(),
+                has_grown: false,
                 total: about.total,
                 joined: about.joined,
-                life,
+                life: life.clone(),
                 store_bytes: 0,
                 store_bytes_max: 0,
-            });
+            };
+            self.nodes.insert(None, node);
+            self.nodes.set_life(index, life);
         }
         indices
     }
@@ -112,7 +117,7 @@ impl Scheduler {
         });
         let bundles: Vec<Option<Bundle>> = places.collect();
         for bundle in bundles.iter().flatten() {
-            self.nodes[bundle.node].available.take(&bundle.available, 1);
+            self.nodes.take(bundle.node, &bundle.available, 1);
         }
         if let (Some(name), true) = (&spec.name, state != GroupState::Removed) {
             self.group_names.insert((Arc::clone(&spec.namespace), Arc::clone(name)), id);
@@ -121,7 +126,8 @@ impl Scheduler {
             waiting.push((since, DemandKind::Group(id)));
         }
         self.moves = self.moves.max(since);
-        self.groups.insert(id, Group { spec, state, bundles, watchers: Vec::new(), why, since });
+        let group = Group { spec, state, bundles, watchers: Vec::new(), why, since, is_feasible: None };
+        self.groups.insert(id, group);
     }
 
     fn spot_of(&self, place: Option<Place>, indices: &IdMap<NodeId, usize>) -> Option<Spot> {
@@ -142,8 +148,10 @@ impl Scheduler {
         }
         let is_unseen = ended.is_none() && node.is_some();
         self.moves = self.moves.max(since);
-        let job = Job { spec, state, spot, node, is_stopping, started, ended, exit_code, message, since, is_unseen };
+        let job =
+            Job { spec, state, spot: None, node, is_stopping, started, ended, exit_code, message, since, is_unseen };
         self.jobs.insert(id, job);
+        self.set_driver_spot(id, spot);
     }
 
     fn restore_actor(
@@ -152,7 +160,7 @@ impl Scheduler {
         indices: &IdMap<NodeId, usize>,
         waiting: &mut Vec<(u64, DemandKind)>,
     ) {
-        let ActorRecord { spec, owner, state, place, incarnation, inputs, doomed, cause, since } = record;
+        let ActorRecord { spec, owner, state, place, incarnation, preempted, inputs, doomed, cause, since } = record;
         let id = spec.id;
         let spot = self.spot_of(place, indices);
         if let Some(spot) = spot {
@@ -173,8 +181,9 @@ impl Scheduler {
             watchers: Vec::new(),
             is_reported: false,
             state,
-            spot,
+            spot: None,
             incarnation,
+            preempted,
             inputs,
             doomed,
             cause,
@@ -183,6 +192,7 @@ impl Scheduler {
             is_unclaimed: !is_dead,
         };
         self.actors.insert(id, actor);
+        self.set_actor_spot(id, spot);
     }
 
     /// Who is forgotten first.

@@ -60,7 +60,10 @@ impl Scheduler {
 
     fn demand_statuses(&self) -> Vec<DemandStatus> {
         let mut alike: BTreeMap<(&'static str, String, String, String), u64> = BTreeMap::new();
-        for demand in &self.demands {
+        let waiting = self.demands.lanes();
+        for (demand, job, why) in
+            waiting.flat_map(|(_, lane)| lane.demands.values().map(|demand| (demand, lane.job, &lane.why)))
+        {
             let (kind, wanted, count) = match &demand.kind {
                 DemandKind::Slots { shape, backlog, .. } => ("tasks", shape.resources.to_string(), u64::from(*backlog)),
                 DemandKind::Actor(id) => {
@@ -77,8 +80,7 @@ impl Scheduler {
                     ("placement groups", wanted.unwrap_or_default(), 1)
                 }
             };
-            let job = self.job_of(&demand.kind).map(|job| job.to_string()).unwrap_or_default();
-            *alike.entry((kind, wanted, demand.why.clone(), job)).or_default() += count;
+            *alike.entry((kind, wanted, why.clone(), job.to_string())).or_default() += count;
         }
         let rows = alike.into_iter().filter(|(_, count)| *count > 0);
         rows.map(|((kind, wanted, why, job_id), count)| DemandStatus {

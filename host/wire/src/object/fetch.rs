@@ -1,5 +1,6 @@
 //! The fetching end: tries those who have the object, checks what comes.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::{BUSY, HEADER, HEADER_BYTES_MAX, Header, MAGIC, NOT_HERE, hash, joined};
+use super::{AT_ONCE, BUSY, HEADER, HEADER_BYTES_MAX, Header, MAGIC, NOT_HERE, WAITS, hash, joined};
 
 /// Why an object could not be fetched from any of its sources.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,7 +24,7 @@ pub enum FetchError {
         /// Those.
         at: Vec<NodeId>,
     },
-    /// A source serves others. They will have copies soon: ask the owner where, then try again.
+    /// All sources served others for a while. These have copies by now: ask the owner where, then try again.
     #[error("those who have it serve others at the moment; try again")]
     Busy,
     /// No source could be reached, or it ended halfway.
@@ -41,7 +42,7 @@ pub enum FetchError {
 pub(crate) struct Fetching {
     /// One permit for each KiB that may come at once.
     room: Arc<Semaphore>,
-    /// Rotates the sources, so that they share the load.
+    /// Rotates the sources, so that they share the load. Every process begins somewhere else.
     turn: AtomicUsize,
 }
 
@@ -68,7 +69,8 @@ impl From<tokio::time::error::Elapsed> for Failure {
 impl Default for Fetching {
     fn default() -> Self {
         let room = Arc::new(Semaphore::new(usize::try_from(limits::FETCH_BYTES_MAX >> 10).unwrap_or(usize::MAX >> 4)));
-        Self { room, turn: AtomicUsize::new(0) }
+        let turn = RandomState::new().build_hasher().finish() as u32;
+        Self { room, turn: AtomicUsize::new(turn as usize) }
     }
 }
 
@@ -83,12 +85,12 @@ impl Fetching {
         if let Some(first) = turn.checked_rem(sources.len()) {
             sources.rotate_left(first);
         }
-        let (mut missing_at, mut busy, mut corrupt, mut unreachable) = (Vec::new(), false, false, None);
+        let (mut missing_at, mut busy, mut corrupt, mut unreachable) = (Vec::new(), None, false, None);
         for (node, address) in sources {
-            match self.fetch_from(node, &address, object).await {
+            match self.fetch_from(node, &address, object, AT_ONCE).await {
                 Ok(value) => return Ok(value),
                 Err(Failure::NotHere) => missing_at.push(node),
-                Err(Failure::Busy) => busy = true,
+                Err(Failure::Busy) => busy = Some((node, address)),
                 Err(Failure::Corrupt) => {
                     tracing::warn!(%node, address, "object {object} came with a wrong checksum");
                     corrupt = true;
@@ -96,8 +98,11 @@ impl Fetching {
                 Err(Failure::Unreachable(why)) => unreachable = Some(format!("node {node} at `{address}`: {why}")),
             }
         }
+        if let Some((node, address)) = busy {
+            // By the time that it has a place free, others may have the object too.
+            return self.fetch_from(node, &address, object, WAITS).await.map_err(|_| FetchError::Busy);
+        }
         Err(match unreachable {
-            _ if busy => FetchError::Busy,
             // Told before the rest: the owner then sends us to the others only.
             _ if !missing_at.is_empty() => FetchError::NotHere { at: missing_at },
             _ if corrupt => FetchError::Corrupt,
@@ -106,8 +111,8 @@ impl Fetching {
         })
     }
 
-    async fn fetch_from(&self, node: NodeId, address: &str, object: ObjectId) -> Result<Value, Failure> {
-        let (mut stream, mut header) = ask(node, address, object).await?;
+    async fn fetch_from(&self, node: NodeId, address: &str, object: ObjectId, patience: u8) -> Result<Value, Failure> {
+        let (mut stream, mut header) = ask(node, address, object, patience).await?;
         let room = match self.room.clone().try_acquire_many_owned(kib(header.total)) {
             Ok(room) => room,
             Err(_) => {
@@ -115,7 +120,7 @@ impl Fetching {
                 drop(stream);
                 let room = self.room_for(header.total).await?;
                 let announced = header.total;
-                (stream, header) = ask(node, address, object).await?;
+                (stream, header) = ask(node, address, object, patience).await?;
                 if header.total != announced {
                     return Err(Failure::Corrupt);
                 }
@@ -138,10 +143,10 @@ fn kib(bytes: u64) -> u32 {
 }
 
 /// Asks one source and reads its answer up to the first chunk.
-async fn ask(node: NodeId, address: &str, object: ObjectId) -> Result<(TcpStream, Header), Failure> {
+async fn ask(node: NodeId, address: &str, object: ObjectId, patience: u8) -> Result<(TcpStream, Header), Failure> {
     let mut stream = timeout(limits::LINK_CONNECT_TIMEOUT, TcpStream::connect(address)).await??;
     stream.set_nodelay(true)?;
-    let request = [&MAGIC[..], &node.0[..], &object.0[..]].concat();
+    let request = [&MAGIC[..], &node.0[..], &object.0[..], &[patience]].concat();
     timeout(limits::LINK_CONNECT_TIMEOUT, stream.write_all(&request)).await??;
     // The source may have to read it from a file first.
     match timeout(limits::FETCH_STALL_TIMEOUT, stream.read_u8()).await?? {

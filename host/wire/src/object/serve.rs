@@ -8,15 +8,18 @@ use bytes::Bytes;
 use rayw_core::{NodeId, ObjectId, Value, limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::{BUSY, HEADER, Header, MAGIC, NOT_HERE, REQUEST_BYTES, hash};
+use super::{BUSY, HEADER, Header, MAGIC, NOT_HERE, REQUEST_BYTES, WAITS, hash};
 use crate::ends::Ends;
 
 /// Which objects are being served, and how often each.
 #[derive(Default)]
 pub(crate) struct Serving {
     open: Mutex<HashMap<ObjectId, usize>>,
+    /// A place was given back, of whichever object.
+    freed: Notify,
 }
 
 /// One of the places of an object.
@@ -39,6 +42,21 @@ impl Serving {
         *served += 1;
         Some(Place { serving: self.clone(), object })
     }
+
+    /// A place, waited for a little.
+    async fn place_soon(self: &Arc<Self>, object: ObjectId) -> Option<Place> {
+        let free = async {
+            loop {
+                let mut freed = std::pin::pin!(self.freed.notified());
+                freed.as_mut().enable();
+                if let Some(place) = self.place(object) {
+                    return place;
+                }
+                freed.await;
+            }
+        };
+        timeout(limits::BUSY_WAIT_MAX, free).await.ok()
+    }
 }
 
 impl Drop for Place {
@@ -50,6 +68,8 @@ impl Drop for Place {
                 open.remove(&self.object);
             }
         }
+        drop(open);
+        self.serving.freed.notify_waiters();
     }
 }
 
@@ -64,11 +84,15 @@ pub(crate) async fn serve(ends: &Ends, mut stream: TcpStream, serving: &Arc<Serv
 async fn serve_impl(ends: &Ends, stream: &mut TcpStream, serving: &Arc<Serving>) -> Result<()> {
     let mut request = [0; REQUEST_BYTES];
     timeout(limits::LINK_CONNECT_TIMEOUT, stream.read_exact(&mut request)).await??;
-    let (node, object) = parse(&request)?;
+    let (node, object, patience) = parse(&request)?;
     let Some(local) = ends.node().filter(|local| local.id == node) else {
         return stream.write_all(&[NOT_HERE]).await;
     };
-    let Some(_place) = serving.place(object) else {
+    let place = match patience {
+        WAITS => serving.place_soon(object).await,
+        _ => serving.place(object),
+    };
+    let Some(_place) = place else {
         return stream.write_all(&[BUSY]).await;
     };
     match local.objects.open(object).await {
@@ -77,12 +101,13 @@ async fn serve_impl(ends: &Ends, stream: &mut TcpStream, serving: &Arc<Serving>)
     }
 }
 
-fn parse(request: &[u8; REQUEST_BYTES]) -> Result<(NodeId, ObjectId)> {
+fn parse(request: &[u8; REQUEST_BYTES]) -> Result<(NodeId, ObjectId, u8)> {
     let fail = || Error::new(ErrorKind::InvalidData, "this is no request for an object");
     let (magic, ids) = request.split_first_chunk().ok_or_else(fail)?;
     let (node, object) = ids.split_first_chunk().ok_or_else(fail)?;
-    let object = object.try_into().map_err(|_| fail())?;
-    if *magic == MAGIC { Ok((NodeId(*node), ObjectId(object))) } else { Err(fail()) }
+    let (object, patience) = object.split_first_chunk().ok_or_else(fail)?;
+    let [patience] = patience else { return Err(fail()) };
+    if *magic == MAGIC { Ok((NodeId(*node), ObjectId(*object), *patience)) } else { Err(fail()) }
 }
 
 async fn send(stream: &mut TcpStream, value: &Value) -> Result<()> {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod broadcast;
 mod faults;
 mod forms;
 mod messages;

@@ -71,7 +71,7 @@ async fn spoiling_proxy(target: String, at: usize, spoil: Spoil) -> (String, Joi
         loop {
             let (mut from, _) = listener.accept().await.unwrap();
             let mut to = TcpStream::connect(&target).await.unwrap();
-            let mut request = [0; 44];
+            let mut request = [0; 45];
             from.read_exact(&mut request).await.unwrap();
             to.write_all(&request).await.unwrap();
             let mut answer = vec![0; at + 1];

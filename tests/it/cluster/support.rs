@@ -1,0 +1,97 @@
+//! Starting a cluster of processes, and asking it.
+
+use rayw_tests::{Output, Running, command, eventually, guest};
+use serde_json::Value;
+
+/// A head without cpus for tasks, and nodes with two each unless they say otherwise.
+pub(super) struct Processes {
+    /// Held for their drop, which kills.
+    _head: Running,
+    pub(super) nodes: Vec<(String, Running)>,
+    pub(super) address: String,
+    folder: tempfile::TempDir,
+    /// Nodes that were ever started; their names are numbered by it.
+    started: usize,
+}
+
+impl Processes {
+    /// A cluster of that many nodes beside the head, once all of them are there.
+    pub(super) fn start(nodes: usize) -> Self {
+        Self::start_with(&vec![""; nodes])
+    }
+
+    /// A cluster of nodes that are started with these flags, such as `--num-cpus 4 --labels zone=a`.
+    pub(super) fn start_with(nodes: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let head = command(["start", "--head", "--port", "0", "--num-cpus", "0"]);
+        let head = head.flag("--dir", folder.path().join("head")).start();
+        let address = word_after(&head, "ready at ");
+        let mut processes = Self { nodes: Vec::new(), address, _head: head, folder, started: 0 };
+        for flags in nodes {
+            processes.spawn(flags);
+        }
+        processes.all_are_there();
+        processes
+    }
+
+    fn spawn(&mut self, flags: &str) {
+        let name = format!("node-{}", self.started);
+        self.started += 1;
+        let cpus = if flags.contains("--num-cpus") { "" } else { "--num-cpus 2" };
+        let words = ["start", "--address", &self.address, "--node-name", &name].into_iter();
+        let node = command(words.chain(cpus.split_whitespace()).chain(flags.split_whitespace()));
+        let node = node.flag("--dir", self.folder.path().join(&name)).start();
+        self.nodes.push((name, node));
+    }
+
+    fn all_are_there(&self) {
+        let wanted = self.nodes.len() + 1;
+        self.rows_become("nodes", |rows| rows.iter().filter(|row| row["state"] == "ALIVE").count() == wanted);
+    }
+
+    /// What `rayw WORDS… --address …` says.
+    pub(super) fn ask(&self, words: &[&str]) -> Output {
+        command(words.iter().copied()).flag("--address", &self.address).output()
+    }
+
+    /// The rows of `rayw list`.
+    pub(super) fn rows(&self, resource: &str) -> Vec<Value> {
+        let json = self.ask(&["list", resource, "--detail", "--format", "json", "--limit", "10000"]).succeeded();
+        serde_json::from_str(&json).expect("the answer is a JSON list")
+    }
+
+    /// The rows once they are as wanted.
+    pub(super) fn rows_become(&self, resource: &str, fulfils: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        eventually(&format!("rows of {resource}"), || {
+            let rows = self.rows(resource);
+            fulfils(&rows).then_some(rows)
+        })
+    }
+
+    /// Submits a guest and follows it.
+    pub(super) fn submit(&self, name: &str, args: &[&str]) -> Running {
+        let app = guest(name);
+        let submit = command(["submit".as_ref(), app.as_os_str()]).flag("--address", &self.address);
+        submit.args(args).start()
+    }
+
+    /// The id of the node of that name.
+    pub(super) fn id_of(&self, name: &str) -> String {
+        let rows = self.rows("nodes");
+        let row = rows.iter().find(|row| row["node_name"] == name);
+        row.and_then(|row| row["node_id"].as_str()).expect("the node is listed").to_owned()
+    }
+
+    /// Kills a node as `kill -9` does.
+    pub(super) fn kill(&mut self, index: usize) -> String {
+        self.nodes.remove(index).0
+    }
+}
+
+fn word_after(process: &Running, words: &str) -> String {
+    eventually(words, || {
+        let said = process.so_far().stdout;
+        let rest = said.split_once(words)?.1;
+        Some(rest.split_whitespace().next()?.to_owned())
+    })
+}
