@@ -5,9 +5,11 @@
 //! work    tasks, actors and objects on nodes other than their driver's
 //! job     submitted jobs: names, stops, logs
 //! death   nodes that are killed
+//! restart the head that is killed, and started again from its journal
 //! ```
 
 mod death;
 mod job;
+mod restart;
 mod support;
 mod work;
