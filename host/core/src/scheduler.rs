@@ -42,6 +42,7 @@ mod rejoin;
 #[cfg(test)]
 mod rejoin_tests;
 mod report;
+mod reserve;
 mod restore;
 mod resume;
 mod rooms;

@@ -79,7 +79,9 @@ fn not_opened(path: &Path, error: DatabaseError) -> Error {
             );
             Error::new(ErrorKind::System, message)
         }
-        DatabaseError::Storage(StorageError::Io(cause)) if cause.kind() != std::io::ErrorKind::InvalidData => {
+        DatabaseError::Storage(StorageError::Io(cause))
+            if !matches!(cause.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof) =>
+        {
             failed("open", path, cause)
         }
         DatabaseError::UpgradeRequired(version) => damaged(path, format!("it has the old file format {version}")),

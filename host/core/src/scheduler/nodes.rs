@@ -76,11 +76,9 @@ impl Scheduler {
             store_bytes_max: 0,
         };
         self.touch_node(id);
-        let index = self.free_index();
-        if let Some(index) = index {
-            self.touch_node(self.nodes[index].id);
+        if let Some(forgotten) = self.nodes.insert(node) {
+            self.touch_node(forgotten);
         }
-        self.nodes.insert(index, node);
     }
 
     /// A node and the others learn of each other.
@@ -92,17 +90,6 @@ impl Scheduler {
             }
         }
         self.broadcast_except(id, &FromHead::NodeFound { node: id, at: at.clone() }, out);
-    }
-
-    /// The index of the node that died first, once more of them are listed than need be. Nothing
-    /// refers to a dead node's index.
-    fn free_index(&self) -> Option<usize> {
-        let dead = self.nodes.len() - self.nodes.alive();
-        if dead < limits::DEAD_NODES_LISTED {
-            return None;
-        }
-        let oldest = self.dead_nodes.iter().find_map(|(id, _)| self.nodes.iter().position(|node| node.id == *id));
-        oldest.or_else(|| self.nodes.iter().position(Node::is_dead))
     }
 
     pub(super) fn broadcast(&self, message: &FromHead, out: &mut Outbox) {

@@ -82,8 +82,6 @@ impl Scheduler {
             };
             let is_dead = matches!(life, NodeLife::Dead { .. });
             self.away += usize::from(!is_dead);
-            indices.insert(id, self.nodes.len());
-            let index = self.nodes.len();
             let node = Node {
                 id,
                 at: about.at,
@@ -97,8 +95,11 @@ impl Scheduler {
                 store_bytes: 0,
                 store_bytes_max: 0,
             };
-            self.nodes.insert(None, node);
-            self.nodes.set_life(index, life);
+            self.nodes.insert(node);
+            if let Some(index) = self.nodes.index(id) {
+                self.nodes.set_life(index, life);
+                indices.insert(id, index);
+            }
         }
         indices
     }

@@ -116,11 +116,15 @@ impl Scheduler {
             };
             // In turns where several jobs wait; and a new group's bundles may help those before it.
             let again = self.walk(&mut walk, now, out);
-            for (demand, error) in std::mem::take(&mut walk.refused) {
+            let refused = std::mem::take(&mut walk.refused);
+            // What ends with them may be what others wait for.
+            let again = again || !refused.is_empty();
+            for (demand, error) in refused {
                 self.refuse(demand, error, now, out);
             }
             grown = if again { walk.grown } else { Vec::new() };
             for index in self.nodes.take_grown() {
+                self.resumes.look_at(index);
                 if !grown.contains(&index) {
                     grown.push(index);
                 }

@@ -52,7 +52,7 @@ fn path(folder: &TempDir) -> PathBuf {
 
 fn refused(path: &Path) -> String {
     let Err(error) = Opened::open(path.to_owned()) else { panic!("it was opened") };
-    error.to_string().replace(&path.display().to_string(), "JOURNAL")
+    error.message.replace(&path.display().to_string(), "JOURNAL")
 }
 
 fn written(changes: Vec<Change>) -> Vec<(Key, Option<Record>)> {
@@ -100,14 +100,14 @@ async fn what_is_pushed_becomes_safe() {
 fn a_second_head_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _first = Opened::open(path(&folder)).unwrap();
-    insta::assert_snapshot!(refused(&path(&folder)), @"");
+    insta::assert_snapshot!(refused(&path(&folder)), @"another head uses the journal `JOURNAL`: end that one, or give this one a `--dir` of its own");
 }
 
 #[test]
 fn a_damaged_journal_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(path(&folder), "this is no journal, whatever it is called").unwrap();
-    insta::assert_snapshot!(refused(&path(&folder)), @"");
+    insta::assert_snapshot!(refused(&path(&folder)), @"the head's journal `JOURNAL` is damaged: put a copy of it in its place, or move it away to begin anew without the jobs, actors and groups that it knew");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_damaged_record_is_refused() {
     transaction.open_table(RECORDS).unwrap().insert([0_u8].as_slice(), [200_u8].as_slice()).unwrap();
     transaction.commit().unwrap();
     drop(opened);
-    insta::assert_snapshot!(refused(&path(&folder)), @"");
+    insta::assert_snapshot!(refused(&path(&folder)), @"the head's journal `JOURNAL` is damaged: put a copy of it in its place, or move it away to begin anew without the jobs, actors and groups that it knew");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_journal_of_another_form_is_refused() {
     transaction.open_table(ABOUT).unwrap().insert("format", FORMAT + 1).unwrap();
     transaction.commit().unwrap();
     drop(opened);
-    insta::assert_snapshot!(refused(&path(&folder)), @"");
+    insta::assert_snapshot!(refused(&path(&folder)), @"the head's journal `JOURNAL` has the form 2, and this rayw reads the form 1: start the head with the rayw that wrote it, or move the file away to begin anew");
 }
 
 /// Counts `FORMAT` up whoever changes what a record looks like on the disk.
