@@ -44,7 +44,7 @@ pub enum Record {
     /// A group.
     Group(GroupRecord),
     /// An actor.
-    Actor(ActorRecord),
+    Actor(Box<ActorRecord>),
 }
 
 /// A record to be kept, or to be dropped.
@@ -255,7 +255,7 @@ impl Scheduler {
     }
 
     fn actor_record(&self, actor: &Actor) -> Record {
-        Record::Actor(ActorRecord {
+        Record::Actor(Box::new(ActorRecord {
             spec: Arc::clone(&actor.spec),
             owner: actor.owner,
             state: actor.state,
@@ -266,7 +266,7 @@ impl Scheduler {
             doomed: actor.doomed.clone(),
             cause: actor.cause.clone(),
             since: actor.since,
-        })
+        }))
     }
 }
 

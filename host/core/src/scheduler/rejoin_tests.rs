@@ -441,9 +441,9 @@ const NODES: [NodeId; 4] = [A, B, C, NodeId([4; 16])];
 /// Some event about some of the few things that there are.
 fn event(what: u8, which: u8, node: usize) -> ToHead {
     let (node, number) = (NODES[node], u64::from(which % 4));
-    let name = (number % 2 == 0).then_some("x");
+    let name = number.is_multiple_of(2).then_some("x");
     let spec = actor(number, name, u32::from(which % 3));
-    let spec = Arc::new(ActorSpec { detached: which % 3 == 0, ..spec.as_ref().clone() });
+    let spec = Arc::new(ActorSpec { detached: which.is_multiple_of(3), ..spec.as_ref().clone() });
     let actor = spec.id;
     let error = || Error::new(ErrorKind::ActorDied, "m");
     let incarnation = u32::from(which / 4 % 3);

@@ -26,7 +26,7 @@ impl Scheduler {
                 Record::Node(node) => nodes.push(node),
                 Record::Job(job) => jobs.push(job),
                 Record::Group(group) => groups.push(group),
-                Record::Actor(actor) => actors.push(actor),
+                Record::Actor(actor) => actors.push(*actor),
             }
         }
         // What was taken from a node can only be taken again when the node is there, and what was taken

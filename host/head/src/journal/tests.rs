@@ -80,8 +80,9 @@ async fn what_is_pushed_becomes_safe() {
     let folder = tempfile::tempdir().unwrap();
     let (machine, changes) = machine();
     let (opened, _) = Opened::open(path(&folder)).unwrap();
-    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let journal = opened.start(move || told.send(()).unwrap()).unwrap();
+    let heard = Arc::new(tokio::sync::Notify::new());
+    let told = Arc::clone(&heard);
+    let journal = opened.start(move || told.notify_one()).unwrap();
     journal.push(Vec::new());
     assert_eq!((journal.last(), journal.safe()), (0, 0), "nothing is nothing");
     for change in changes {
@@ -89,7 +90,7 @@ async fn what_is_pushed_becomes_safe() {
     }
     journal.reached(journal.last()).await.unwrap();
     assert_eq!(journal.safe(), journal.last());
-    heard.recv().await.unwrap();
+    heard.notified().await;
     drop(journal);
     let (_, mut records) = Opened::open(path(&folder)).unwrap();
     records.sort_by_key(Record::key);
