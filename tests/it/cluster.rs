@@ -6,10 +6,14 @@
 //! job     submitted jobs: names, stops, logs
 //! death   nodes that are killed
 //! restart the head that is killed, and started again from its journal
+//! life    heads and nodes in the background: started, found, looked at, stopped
+//! submission  jobs as people submit them: many at once, with folders, interrupted, broken
 //! ```
 
 mod death;
 mod job;
+mod life;
 mod restart;
+mod submission;
 mod support;
 mod work;

@@ -18,6 +18,7 @@
 //! changed, and [`Scheduler::restore`] makes the machine again from them.
 
 mod actors;
+mod audit;
 mod bundles;
 #[cfg(test)]
 mod cluster_tests;
@@ -46,6 +47,8 @@ mod reserve;
 mod restore;
 mod resume;
 mod rooms;
+#[cfg(test)]
+mod row_tests;
 mod rows;
 mod serve;
 mod spot;
@@ -60,8 +63,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::{FromHead, NodeAddress, Shape, ToHead};
 use crate::{
-    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobId, JobSpec, JobState,
-    Labels, LeaseId, Millis, NodeId, Resources, Value,
+    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobFailure, JobId, JobSpec,
+    JobState, Labels, LeaseId, Millis, NodeId, Resources, Value,
 };
 
 pub use bundles::{BundleNode, plan};
@@ -132,6 +135,8 @@ pub struct Scheduler {
     is_touched: bool,
     /// Counts what is to be told apart by its order after a restart: who waits for how long, who ended first.
     moves: u64,
+    /// The leases whose reports are among them.
+    early_leases: IdSet<LeaseId>,
     /// What is free where there is nothing.
     nothing: Resources,
     /// Where the next piece of work goes that is to be spread.
@@ -150,6 +155,7 @@ struct Node {
     /// Whether it has more room than when the line was served last.
     has_grown: bool,
     joined: Millis,
+    died: Option<Millis>,
     life: NodeLife,
     store_bytes: u64,
     store_bytes_max: u64,
@@ -259,6 +265,8 @@ struct Job {
     started: Millis,
     ended: Option<Millis>,
     exit_code: Option<u8>,
+    /// What failed, once it did.
+    failure: Option<JobFailure>,
     message: String,
     /// The move by which it came into its state.
     since: u64,
@@ -294,7 +302,7 @@ impl Scheduler {
         self.begin_grace(now);
         self.end_grace(now, out);
         if self.is_early(&message, now) {
-            self.early.push(message);
+            self.keep_early(message);
             return;
         }
         let explains =

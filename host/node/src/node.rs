@@ -68,6 +68,8 @@ pub struct Node {
     pub(crate) jobs: RwLock<IdMap<JobId, Arc<JobRun>>>,
     pub(crate) reuse: ReusePool,
     pub(crate) requests: AtomicU64,
+    /// Whether the head was told all but how full the store is.
+    pub(crate) is_new_to_head: AtomicBool,
     pub(crate) at: NodeAddress,
     pub(crate) labels: Labels,
     pub(crate) network: Arc<dyn Network>,
@@ -164,6 +166,7 @@ impl Node {
             jobs: RwLock::default(),
             reuse: ReusePool::default(),
             requests: AtomicU64::new(0),
+            is_new_to_head: AtomicBool::new(false),
             at: settings.at,
             labels: settings.labels,
             network: settings.network,
@@ -214,7 +217,8 @@ impl Node {
         self.store.usage()
     }
 
-    /// Looks every [`limits::TICK`] for leases that nobody uses.
+    /// Looks every [`limits::TICK`] for leases that nobody uses, and tells the head how full the store is
+    /// when that has changed.
     pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -230,7 +234,9 @@ impl Node {
     /// Tells the head how full the store is, when that is something new.
     fn tell_usage(&self, told: &mut Option<rayw_store::Usage>) {
         let usage = self.store.usage();
-        if told.is_some_and(|told| told.memory_bytes == usage.memory_bytes) {
+        // A head that is new was told nothing: what was said to the former one is as good as unsaid.
+        let is_new_head = self.is_new_to_head.swap(false, Ordering::Relaxed);
+        if !is_new_head && told.is_some_and(|told| told.memory_bytes == usage.memory_bytes) {
             return;
         }
         *told = Some(usage);

@@ -37,6 +37,7 @@ impl Node {
             report.push(ToHead::ReportEnded { node: self.id });
             report.into_iter().for_each(|message| self.head.send(message));
         }
+        self.is_new_to_head.store(true, Ordering::Relaxed);
         self.head.flush();
     }
 

@@ -25,9 +25,6 @@ pub trait NodeInbox: Send + Sync {
     /// not confirm of what is said only once.
     fn head_is_new(&self, unheard: Vec<ToHead>);
 
-    /// The head does not answer; it is dialled again and again. Said once each time.
-    fn head_is_away(&self) {}
-
     /// The head took this node for dead, or the link to it is broken for good: its work runs elsewhere by
     /// now, and the node is to end. Nothing is sent to the head any more.
     fn fenced(&self, why: &str);

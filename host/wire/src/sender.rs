@@ -36,7 +36,7 @@ pub(crate) trait Route: Send + Sync + 'static {
     /// The other end has answered. Comes before anything is sent.
     fn welcomed(&self, session: u64, queue: &Queue);
 
-    /// A connection that was welcomed is lost; another one is tried.
+    /// A connection that stood is lost; another one is dialled.
     fn lost(&self, _why: &str) {}
 
     /// The link is broken for good.

@@ -104,7 +104,7 @@ fn what_is_wanted_while_the_head_is_away_is_there_when_it_is_back() {
 #[test]
 fn a_second_head_is_kept_off_the_folder_of_the_first() {
     let cluster = Processes::start(0);
-    let second = command(["start", "--head", "--port", "0", "--num-cpus", "0"]);
+    let second = command(["start", "--head", "--block", "--port", "0", "--num-cpus", "0"]);
     let output = second.flag("--dir", cluster.head_folder()).output();
     assert_eq!(output.code, Some(2), "{output}");
     assert!(output.stderr.contains("another head uses the journal"), "{output}");
@@ -118,7 +118,7 @@ fn a_damaged_journal_is_said_to_be_one() {
     cluster.kill_head();
     let journal = cluster.head_folder().join("head/journal.redb");
     std::fs::write(&journal, "these are not the bytes of a journal").expect("the file can be written");
-    let head = command(["start", "--head", "--port", "0", "--num-cpus", "0"]);
+    let head = command(["start", "--head", "--block", "--port", "0", "--num-cpus", "0"]);
     let output = head.flag("--dir", cluster.head_folder()).output();
     assert_eq!(output.code, Some(2), "{output}");
     assert!(output.stderr.contains("is damaged"), "{output}");

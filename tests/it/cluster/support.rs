@@ -37,7 +37,7 @@ impl Processes {
         let name = format!("node-{}", self.started);
         self.started += 1;
         let cpus = if flags.contains("--num-cpus") { "" } else { "--num-cpus 2" };
-        let words = ["start", "--address", &self.address, "--node-name", &name].into_iter();
+        let words = ["start", "--block", "--address", &self.address, "--node-name", &name].into_iter();
         let node = command(words.chain(cpus.split_whitespace()).chain(flags.split_whitespace()));
         let node = node.flag("--dir", self.folder.path().join(&name)).start();
         self.nodes.push((name, node));
@@ -113,7 +113,7 @@ impl Processes {
 }
 
 fn start_head(folder: &std::path::Path, port: &str) -> Running {
-    let head = command(["start", "--head", "--port", port, "--num-cpus", "0"]);
+    let head = command(["start", "--head", "--block", "--port", port, "--num-cpus", "0"]);
     head.flag("--dir", folder.join("head")).start()
 }
 

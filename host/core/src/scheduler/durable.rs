@@ -33,6 +33,15 @@ impl<K, V> Deref for Durable<K, V> {
     }
 }
 
+impl<'a, K, V> IntoIterator for &'a Durable<K, V> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = std::collections::hash_map::Iter<'a, K, V>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.iter()
+    }
+}
+
 impl<K: Copy + Eq + Hash + Ord, V> Durable<K, V> {
     /// From now on somebody takes the keys of what changes.
     pub(super) fn journal(&mut self) {

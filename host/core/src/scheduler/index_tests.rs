@@ -67,7 +67,7 @@ impl Scheduler {
             }
             assert_eq!((&sum, &coming), (&node.total, &node.coming), "node {}", node.id);
         }
-        for (id, actor) in self.actors.iter() {
+        for (id, actor) in &self.actors {
             let is_listed = |node: &usize| self.actors_on.get(node).is_some_and(|here| here.contains(id));
             assert!(actor.spot.is_none_or(|spot| is_listed(&spot.node)), "actor {id} is listed where it is");
         }

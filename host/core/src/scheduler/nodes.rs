@@ -3,12 +3,22 @@
 use super::{DemandKind, Node, NodeLife, Outbox, Scheduler};
 use crate::message::{ActorEnd, FromHead, NodeAddress};
 use crate::{
-    ActorId, ActorState, Error, ErrorKind, JobId, JobState, Labels, LeaseId, Millis, NodeId, Resources, limits,
+    ActorId, ActorState, Error, ErrorKind, JobFailure, JobId, JobState, Labels, LeaseId, Millis, NodeId, Resources,
+    limits,
 };
 
 impl Node {
     pub(super) fn is_draining(&self) -> bool {
         matches!(self.life, NodeLife::Draining { .. } | NodeLife::Away { draining: Some(_), .. })
+    }
+
+    /// Why it is draining or dead; empty while it is neither.
+    pub(super) fn why(&self) -> String {
+        match &self.life {
+            NodeLife::Alive => String::new(),
+            NodeLife::Away { .. } => "the head was started again and it has yet to report".to_owned(),
+            NodeLife::Draining { why, .. } | NodeLife::Dead { why } => why.clone(),
+        }
     }
 
     /// Ray's name of its state, `DRAINING` aside, which Ray shows as alive.
@@ -71,6 +81,7 @@ impl Scheduler {
             has_grown: false,
             total,
             joined: now,
+            died: None,
             life: NodeLife::Alive,
             store_bytes: 0,
             store_bytes_max: 0,
@@ -130,6 +141,7 @@ impl Scheduler {
                 self.away -= 1;
             }
             self.nodes.set_life(index, NodeLife::Dead { why: why.to_owned() });
+            self.nodes.set_died(index, now);
         }
         self.broadcast(&FromHead::NodeDied { node: id, why: why.to_owned() }, out);
         let mut over: Vec<LeaseId> = self.leases.of_owner(id).collect();
@@ -176,7 +188,7 @@ impl Scheduler {
         failed.sort_unstable();
         for job in failed {
             let message = format!("node {id}, which ran the job's driver, died ({why}): submit the job again");
-            self.job_ended(job, JobState::Failed, None, message, now, out);
+            self.fail_job(job, JobFailure::NodeDied, message, now, out);
         }
     }
 

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::{Actor, Doom, Group, Job, Node, NodeLife, Scheduler, Spot};
 use crate::message::NodeAddress;
 use crate::{
-    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, JobId, JobSpec, JobState, Labels, Millis,
-    NodeId, Resources, Value,
+    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, JobFailure, JobId, JobSpec, JobState,
+    Labels, Millis, NodeId, Resources, Value,
 };
 
 /// What a record is about. A new record takes the place of the former one of the same key.
@@ -93,6 +93,7 @@ pub(super) struct NodeAbout {
     pub(super) labels: Labels,
     pub(super) total: Resources,
     pub(super) joined: Millis,
+    pub(super) ended: Option<Millis>,
     pub(super) life: LifeRecord,
 }
 
@@ -121,6 +122,7 @@ pub struct JobRecord {
     pub(super) started: Millis,
     pub(super) ended: Option<Millis>,
     pub(super) exit_code: Option<u8>,
+    pub(super) failure: Option<JobFailure>,
     /// Only of one that is over: before, it says why the job waits, which is found out again.
     pub(super) message: String,
     pub(super) since: u64,
@@ -219,6 +221,7 @@ impl Scheduler {
             labels: node.labels.clone(),
             total: node.total.clone(),
             joined: node.joined,
+            ended: node.died,
             life: life_record(&node.life),
         });
         Some(Record::Node(NodeRecord { id, died, about }))
@@ -238,6 +241,7 @@ impl Scheduler {
             started: job.started,
             ended: job.ended,
             exit_code: job.exit_code,
+            failure: job.failure,
             message: if job.ended.is_some() { job.message.clone() } else { String::new() },
             since: job.since,
         })

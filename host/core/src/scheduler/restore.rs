@@ -91,6 +91,7 @@ impl Scheduler {
                 has_grown: false,
                 total: about.total,
                 joined: about.joined,
+                died: about.ended,
                 life: life.clone(),
                 store_bytes: 0,
                 store_bytes_max: 0,
@@ -138,7 +139,8 @@ impl Scheduler {
     }
 
     fn restore_job(&mut self, record: JobRecord, indices: &IdMap<NodeId, usize>, waiting: &mut Vec<(u64, DemandKind)>) {
-        let JobRecord { spec, state, place, node, is_stopping, started, ended, exit_code, message, since } = record;
+        let JobRecord { spec, state, place, node, is_stopping, started, ended, exit_code, failure, message, since } =
+            record;
         let id = spec.id;
         let spot = self.spot_of(place, indices);
         if let Some(spot) = spot {
@@ -149,8 +151,20 @@ impl Scheduler {
         }
         let is_unseen = ended.is_none() && node.is_some();
         self.moves = self.moves.max(since);
-        let job =
-            Job { spec, state, spot: None, node, is_stopping, started, ended, exit_code, message, since, is_unseen };
+        let job = Job {
+            spec,
+            state,
+            spot: None,
+            node,
+            is_stopping,
+            started,
+            ended,
+            exit_code,
+            failure,
+            message,
+            since,
+            is_unseen,
+        };
         self.jobs.insert(id, job);
         self.set_driver_spot(id, spot);
     }

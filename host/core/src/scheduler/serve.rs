@@ -11,7 +11,7 @@ use super::rooms::Room;
 use super::spot::{Refusal, Wish};
 use super::{DemandKind, Outbox, Scheduler};
 use crate::message::FromHead;
-use crate::{Error, ErrorKind, GroupId, JobId, JobState, Millis, NodeId, Resources, Strategy, limits};
+use crate::{Error, ErrorKind, GroupId, JobFailure, JobId, Millis, NodeId, Resources, Strategy, limits};
 
 /// How far one walk along the line has come.
 struct Walk {
@@ -307,7 +307,7 @@ impl Scheduler {
             DemandKind::Actor(actor) => self.actor_unschedulable(actor, &error, out),
             DemandKind::Driver(job) => {
                 let message = format!("the driver cannot be placed: {error}");
-                self.job_ended(job, JobState::Failed, None, message, now, out);
+                self.fail_job(job, JobFailure::Unschedulable, message, now, out);
             }
             DemandKind::Group(group) => self.group_remove(group, &error.message, out),
         }
