@@ -6,6 +6,7 @@
 //! job     submitted jobs: names, stops, logs
 //! death   nodes that are killed
 //! group   placement groups, strategies, labels
+//! restart the head that is killed, and started again from its journal
 //! life    heads and nodes in the background: started, found, looked at, stopped
 //! submission  jobs as people submit them: many at once, with folders, interrupted, broken
 //! ```
@@ -14,6 +15,7 @@ mod death;
 mod group;
 mod job;
 mod life;
+mod restart;
 mod submission;
 mod support;
 mod work;

@@ -121,6 +121,11 @@ fn life(
     join_timeout: Option<Duration>,
     ready: &mut impl FnMut(&Ready) -> Result<(), Error>,
 ) -> Result<End, Error> {
+    // Before anything else in the folder is touched: another head may be using it.
+    let head = match &settings.role {
+        Role::Head => Some(Head::open(&settings.dir.join("head"))?),
+        Role::Node(_) => None,
+    };
     let parts = machine::Parts::new(&settings.offer, settings.cache_dir.clone(), &settings.dir)?;
     let control = parts.control.handle().clone();
     let shutdown = CancellationToken::new();
@@ -143,17 +148,12 @@ fn life(
     });
     endpoint.serve_node(id, inbox.clone(), inbox.clone());
 
-    let head = match &settings.role {
-        Role::Head => {
-            let head = Head::open(&settings.dir.join("head"))?;
-            let timing = HealthTiming { period: settings.heartbeat_period, timeout: settings.node_timeout };
-            let end = HeadEnd { head: Arc::clone(&head), runtime: control.clone() };
-            endpoint.serve_head(parts.seed.max(1), Arc::new(end), timing);
-            clocks.spawn_on(Arc::clone(&head).keep_time(shutdown.clone()), &control);
-            Some(head)
-        }
-        Role::Node(_) => None,
-    };
+    if let Some(head) = &head {
+        let timing = HealthTiming { period: settings.heartbeat_period, timeout: settings.node_timeout };
+        let end = HeadEnd { head: Arc::clone(head), runtime: control.clone() };
+        endpoint.serve_head(parts.seed.max(1), Arc::new(end), timing);
+        clocks.spawn_on(Arc::clone(head).keep_time(shutdown.clone()), &control);
+    }
     let mut far_head = None;
     let (link, head_address): (Arc<dyn HeadLink>, String) = match (&settings.role, &head) {
         (Role::Node(address), _) => {
@@ -205,6 +205,12 @@ fn life(
     endpoint
         .start(rayw_proto::routes(state, head.clone().map(|head| head as Arc<dyn ControlSource>)), shutdown.clone());
     node.join();
+    let broken = async {
+        match &head {
+            Some(head) => head.broken().await,
+            None => std::future::pending().await,
+        }
+    };
     let over = || async {
         tokio::select! {
             () = stop.cancelled() => {}
@@ -220,8 +226,10 @@ fn life(
             }
         }
         ready(&Ready { address: endpoint.address().to_owned(), node: id })?;
-        over().await;
-        Ok(())
+        tokio::select! {
+            () = over() => Ok(()),
+            error = broken => Err(error),
+        }
     });
     let why = fenced.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let (Some(head), None, true) = (far_head, &why, inbox.heard.is_cancelled()) {
@@ -304,10 +312,9 @@ impl NodeInbox for NodeEnd {
         }
     }
 
-    fn head_is_new(&self) {
-        tracing::info!("the head was started again: this node tells it all that it has");
+    fn head_is_new(&self, unheard: Vec<ToHead>) {
         if let Some(node) = self.node() {
-            node.join();
+            node.join_again(unheard);
         }
     }
 
@@ -337,6 +344,11 @@ impl HeadInbox for HeadEnd {
 
     fn flush(&self) {
         HeadLink::flush(self.head.as_ref());
+    }
+
+    fn settled(&self) -> BoxFuture<bool> {
+        let settled = self.head.settle();
+        Box::pin(async move { settled.await.is_ok() })
     }
 
     fn joined(&self, node: NodeId, at: NodeAddress, link: Arc<dyn NodeLink>) {

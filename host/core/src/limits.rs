@@ -215,6 +215,14 @@ pub const REMOVED_GROUPS_KEPT: usize = 1_000;
 /// are. Reports of some ten thousand actors and leases fit many times.
 pub const EARLY_REPORTS_MAX: usize = 1_000_000;
 
+/// How often a component or working directory is asked for at a head that is there: one that was killed in
+/// the middle of its answer is there again soon.
+pub const BLOB_TRIES_MAX: u32 = 3;
+
+/// How long a command waits for a head that went away while it followed a job; as long as Ray's nodes do
+/// (`gcs_rpc_server_reconnect_timeout_s`).
+pub const HEAD_RECONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Label selectors whose nodes the head keeps an index of, those used last: about 300 bytes for each
 /// node that one chooses. Programs use a few; one more costs a walk over the nodes to make its index again.
 pub const SELECTORS_INDEXED_MAX: usize = 32;

@@ -13,6 +13,9 @@
 //! A decision costs about the same with ten nodes and with ten thousand, and with one shape that
 //! waits or a thousand: `places` and `rooms` find a node without looking at all, `line` knows whom
 //! something that became free could help, `holdings` finds leases by owner, node and size.
+//!
+//! What must outlive the head is a set of [`Record`]s: [`Scheduler::take_changes`] says which of them
+//! changed, and [`Scheduler::restore`] makes the machine again from them.
 
 mod actors;
 mod audit;
@@ -20,6 +23,7 @@ mod bundles;
 #[cfg(test)]
 mod cluster_tests;
 mod drain;
+mod durable;
 mod fair;
 #[cfg(test)]
 mod group_laws;
@@ -37,8 +41,13 @@ mod nodes;
 mod placement;
 mod places;
 mod reclaim;
+mod record;
+mod rejoin;
+#[cfg(test)]
+mod rejoin_tests;
 mod report;
 mod reserve;
+mod restore;
 mod resume;
 mod rooms;
 #[cfg(test)]
@@ -53,6 +62,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::message::{FromHead, NodeAddress, Shape, ToHead};
 use crate::{
     ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobFailure, JobId, JobSpec,
@@ -60,10 +71,12 @@ use crate::{
 };
 
 pub use bundles::{BundleNode, plan};
+use durable::Durable;
 use holdings::Leases;
 use line::Line;
 pub use placement::{NodeLoad, place};
 use places::Places;
+pub use record::{Change, Key, Record};
 use resume::Resumes;
 use spot::Spot;
 
@@ -74,8 +87,8 @@ pub type Outbox = Vec<(NodeId, FromHead)>;
 #[derive(Debug, Default)]
 pub struct Scheduler {
     nodes: Places,
-    /// Ids of nodes that died, in the order of their death: none of them lives again.
-    dead_nodes: VecDeque<NodeId>,
+    /// Ids of nodes that died, in the order of their death, by its move: none of them lives again.
+    dead_nodes: VecDeque<(NodeId, u64)>,
     dead_node_ids: IdSet<NodeId>,
     leases: Leases,
     leases_made: u64,
@@ -86,7 +99,7 @@ pub struct Scheduler {
     granted: IdMap<LeaseId, usize>,
     /// The state of the nodes when the line was served last; see [`Places::generation`].
     served_generation: u64,
-    actors: IdMap<ActorId, Actor>,
+    actors: Durable<ActorId, Actor>,
     /// Actors that have a place, by its node.
     actors_on: BTreeMap<usize, BTreeSet<ActorId>>,
     /// The cpu of each job's actors and driver, in ten-thousandths.
@@ -96,10 +109,12 @@ pub struct Scheduler {
     /// Dead actors in the order of their death, to forget the oldest.
     dead_actors: VecDeque<ActorId>,
     names: HashMap<(Arc<str>, Arc<str>), ActorId>,
-    jobs: IdMap<JobId, Job>,
+    jobs: Durable<JobId, Job>,
+    /// Numbers given to jobs so far.
+    jobs_numbered: u32,
     /// Jobs that are over in the order of their ends, to forget the oldest.
     ended_jobs: VecDeque<JobId>,
-    groups: IdMap<GroupId, Group>,
+    groups: Durable<GroupId, Group>,
     group_names: HashMap<(Arc<str>, Arc<str>), GroupId>,
     /// Removed groups in the order of their ends, to forget the oldest.
     removed_groups: VecDeque<GroupId>,
@@ -109,6 +124,22 @@ pub struct Scheduler {
     grace_until: Option<Millis>,
     /// Messages that speak of it, in order.
     early: Vec<ToHead>,
+    /// Whether what was missing at its end was given up.
+    is_grace_over: bool,
+    /// Nodes that the journal knows and that have yet to report.
+    away: usize,
+    /// Nodes that others speak to and that this head has never seen.
+    rumoured: BTreeSet<NodeId>,
+    /// Whether it was made again from the journal of an earlier life.
+    has_memory: bool,
+    /// Whether somebody takes what changes.
+    is_journalled: bool,
+    /// Nodes whose records changed.
+    nodes_touched: BTreeSet<NodeId>,
+    /// Whether the record of the head itself changed.
+    is_touched: bool,
+    /// Counts what is to be told apart by its order after a restart: who waits for how long, who ended first.
+    moves: u64,
     /// The leases whose reports are among them.
     early_leases: IdSet<LeaseId>,
     /// What is free where there is nothing.
@@ -137,10 +168,19 @@ struct Node {
 
 /// ```text
 /// Alive → Draining → Dead
+///   ↑ ↗                ↑
+/// Away ────────────────┘
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum NodeLife {
     Alive,
+    /// The head's journal knows it, and it has yet to say what it holds.
+    Away {
+        /// Whether it speaks already.
+        has_joined: bool,
+        /// Why it drains and until when, if it does.
+        draining: Option<(String, Option<Millis>)>,
+    },
     /// It takes no new work.
     Draining {
         why: String,
@@ -199,8 +239,22 @@ struct Actor {
     /// Its constructor's arguments, for a detached one.
     inputs: Option<Vec<Value>>,
     /// It must not be restarted any more.
-    doomed: Option<Error>,
+    doomed: Option<Doom>,
     cause: Option<Error>,
+    /// The move by which it came into its state.
+    since: u64,
+    /// The journal says where it lives, and that node has yet to say so.
+    is_unseen: bool,
+    /// The journal says who owns it, and that node has yet to say so.
+    is_unclaimed: bool,
+}
+
+/// Why an actor has to end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Doom {
+    reason: Error,
+    /// Whether the calls that it has run first.
+    is_graceful: bool,
 }
 
 #[derive(Debug)]
@@ -219,6 +273,10 @@ struct Job {
     /// What failed, once it did.
     failure: Option<JobFailure>,
     message: String,
+    /// The move by which it came into its state.
+    since: u64,
+    /// The journal says where its driver is, and that node has yet to say so.
+    is_unseen: bool,
 }
 
 #[derive(Debug)]
@@ -230,6 +288,8 @@ struct Group {
     watchers: Vec<NodeId>,
     /// Why it is not created.
     why: String,
+    /// The move by which it came into its state.
+    since: u64,
     /// Whether the nodes could hold it if nothing else ran there, for a state of the nodes.
     is_feasible: Option<(u64, bool)>,
 }
@@ -245,11 +305,13 @@ impl Scheduler {
     /// Takes what a node said.
     pub fn handle(&mut self, message: ToHead, now: Millis, out: &mut Outbox) {
         self.begin_grace(now);
+        self.end_grace(now, out);
         if self.is_early(&message, now) {
             self.keep_early(message);
             return;
         }
-        let explains = matches!(message, ToHead::NodeJoined { .. } | ToHead::ActorRegister { .. });
+        let explains =
+            matches!(message, ToHead::NodeJoined { .. } | ToHead::ActorRegister { .. } | ToHead::ReportEnded { .. });
         self.apply(message, now, out);
         if explains && !self.early.is_empty() {
             self.take_early(now, out);
@@ -304,14 +366,17 @@ impl Scheduler {
             ToHead::ActorLives { actor, incarnation, node, is_ready } => {
                 self.actor_lives(actor, incarnation, node, is_ready, out);
             }
-            // This machine knows nothing of a node but what the node said, so nothing is beyond a
-            // report. What guests print goes past it.
-            ToHead::ReportEnded { .. } | ToHead::Printed { .. } => {}
+            ToHead::PeersKnown { node, peers } => self.peers_known(node, peers, now, out),
+            ToHead::JobsKnown { node, jobs } => self.jobs_known(node, &jobs, out),
+            ToHead::ReportEnded { node } => self.report_ended(node, now, out),
+            // What guests print goes past this machine.
+            ToHead::Printed { .. } => {}
         }
     }
 
     /// Looks again at what waits. To be called every [`LEASE_QUANTUM`](crate::limits::LEASE_QUANTUM) while [`Self::is_waiting`].
     pub fn tick(&mut self, now: Millis, out: &mut Outbox) {
+        self.end_grace(now, out);
         if !self.early.is_empty() {
             self.take_early(now, out);
         }
@@ -324,6 +389,10 @@ impl Scheduler {
     /// Whether something waits that time can change.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        !self.demands.is_empty() || !self.resumes.is_empty() || !self.early.is_empty() || self.awaits_deadline()
+        !self.demands.is_empty()
+            || !self.resumes.is_empty()
+            || !self.early.is_empty()
+            || self.awaits_nodes()
+            || self.awaits_deadline()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rayw_core::control::{JobSubmission, Submitted};
 use rayw_core::message::{HeadLink as _, ToHead};
+use rayw_core::scheduler::Scheduler;
 use rayw_core::view::JobRow;
 use rayw_core::{ComponentDigest, Error, ErrorKind, JobId, JobSpec, LabelSelector, Placement, Strategy};
 use rayw_proto::{BoxFuture, ControlSource, LogStream};
@@ -23,6 +24,24 @@ fn answer<T: Send + 'static>(result: Result<T, Error>) -> BoxFuture<Result<T, Er
 }
 
 impl Head {
+    /// An answer that leaves when what it tells of is in the journal.
+    fn when_safe<T: Send + 'static>(&self, result: Result<T, Error>) -> BoxFuture<Result<T, Error>> {
+        let safe = self.safe();
+        Box::pin(async move {
+            let answer = result?;
+            safe.await.map(|()| answer)
+        })
+    }
+
+    /// The same for what was asked by a message, which somebody else may be handling.
+    fn when_settled<T: Send + 'static>(&self, result: Result<T, Error>) -> BoxFuture<Result<T, Error>> {
+        let settled = self.settle();
+        Box::pin(async move {
+            let answer = result?;
+            settled.await.map(|()| answer)
+        })
+    }
+
     fn blobs(&self) -> Result<&Blobs, Error> {
         self.blobs.as_ref().ok_or_else(|| Error::new(ErrorKind::System, "this head keeps nothing on disk"))
     }
@@ -32,7 +51,7 @@ impl Head {
     }
 
     fn known_job(&self, id: &str) -> Result<JobId, Error> {
-        self.machine().job_id(id).ok_or_else(|| {
+        self.look(|machine| machine.job_id(id)).ok_or_else(|| {
             let message = format!("there is no job `{id}`; `rayw job list` shows all");
             Error::new(ErrorKind::InvalidArgument, message)
         })
@@ -49,38 +68,23 @@ impl Head {
         }
         let pairs = submission.label_selector.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let selector = LabelSelector::parse(pairs)?;
-        let id = self.next_job();
-        let submission_id = if submission.submission_id.is_empty() { drawn(id) } else { submission.submission_id };
-        let namespace = submission.namespace.unwrap_or_else(|| format!("job-{id}"));
-        let spec = JobSpec {
-            submission_id: Arc::from(submission_id.as_str()),
-            name: Arc::from(submission.name),
-            args: submission.args,
-            env: submission.env,
-            dirs: submission.dirs,
-            working_dir: submission.working_dir,
-            resources: Arc::new(submission.resources),
-            placement: Arc::new(Placement { strategy: Strategy::Default, selector }),
-            fail_if_infeasible: submission.fail_if_infeasible,
-            weight: submission.weight.max(1),
-            ..JobSpec::new(id, component, &submission.entrypoint, &namespace)
-        };
-        {
-            // Looked up and taken under one lock: of two with one name the second is refused.
-            let mut names = self.submissions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if self.machine().job_id(&submission_id).is_some() || !names.insert(submission_id.clone()) {
-                let message = format!("a job was submitted as `{submission_id}` already: take another name");
+        // Looked up and taken under one lock: of two with one name the second is refused.
+        self.decide(|machine, out| {
+            let name = &submission.submission_id;
+            if machine.job_id(name).is_some() {
+                let message = format!("a job was submitted as `{name}` already: take another name");
                 return Err(Error::new(ErrorKind::InvalidArgument, message));
             }
-        }
-        self.send(ToHead::JobSubmitted { spec: Arc::new(spec) });
-        self.flush();
-        Ok(Submitted { job: id, submission_id })
+            let spec = spec_of(machine.next_job(), component, selector, submission);
+            let submitted = Submitted { job: spec.id, submission_id: spec.submission_id.to_string() };
+            machine.handle(ToHead::JobSubmitted { spec: Arc::new(spec) }, now(), out);
+            Ok(submitted)
+        })
     }
 
     fn try_stop(&self, id: &str) -> Result<bool, Error> {
         let job = self.known_job(id)?;
-        let is_over = self.machine().job_row(id).is_none_or(|row| is_final(&row.status));
+        let is_over = self.look(|machine| machine.job_row(id)).is_none_or(|row| is_final(&row.status));
         if !is_over {
             self.send(ToHead::JobStop { job });
             self.flush();
@@ -90,17 +94,12 @@ impl Head {
 
     fn try_delete(&self, id: &str) -> Result<(), Error> {
         let job = self.known_job(id)?;
-        let name = self.machine().job_row(id).map(|row| row.submission_id);
-        self.machine().forget_job(job)?;
-        if let Some(name) = name {
-            self.submissions.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&name);
-        }
-        self.logs()?.delete(job);
-        Ok(())
+        // Its log goes with its record.
+        self.decide(|machine, _| machine.forget_job(job))
     }
 
     fn try_drain(&self, name: &str, why: String, deadline_ms: Option<u64>) -> Result<(), Error> {
-        let rows = self.machine().node_rows();
+        let rows = self.look(Scheduler::node_rows);
         let named: Vec<_> = rows
             .iter()
             .filter(|row| row.state != "DEAD" && (row.node_id.starts_with(name) || row.node_name == name))
@@ -114,6 +113,25 @@ impl Head {
         self.send(ToHead::NodeDrain { node, why, deadline_ms });
         self.flush();
         Ok(())
+    }
+}
+
+/// The job as it was submitted, what was left open settled.
+fn spec_of(id: JobId, component: ComponentDigest, selector: LabelSelector, submission: JobSubmission) -> JobSpec {
+    let submission_id = if submission.submission_id.is_empty() { drawn(id) } else { submission.submission_id };
+    let namespace = submission.namespace.unwrap_or_else(|| format!("job-{id}"));
+    JobSpec {
+        submission_id: Arc::from(submission_id),
+        name: Arc::from(submission.name),
+        args: submission.args,
+        env: submission.env,
+        dirs: submission.dirs,
+        working_dir: submission.working_dir,
+        resources: Arc::new(submission.resources),
+        placement: Arc::new(Placement { strategy: Strategy::Default, selector }),
+        fail_if_infeasible: submission.fail_if_infeasible,
+        weight: submission.weight.max(1),
+        ..JobSpec::new(id, component, &submission.entrypoint, &namespace)
     }
 }
 
@@ -144,19 +162,20 @@ impl ControlSource for Head {
     }
 
     fn submit(&self, submission: JobSubmission) -> BoxFuture<Result<Submitted, Error>> {
-        answer(self.try_submit(submission))
+        self.when_safe(self.try_submit(submission))
     }
 
     fn job(&self, id: String) -> BoxFuture<Result<Option<JobRow>, Error>> {
-        answer(Ok(self.machine().job_row(&id)))
+        // Nobody is to act on the end of a job which a head that is started again would not know.
+        self.when_safe(Ok(self.look(|machine| machine.job_row(&id))))
     }
 
     fn stop_job(&self, id: String) -> BoxFuture<Result<bool, Error>> {
-        answer(self.try_stop(&id))
+        self.when_settled(self.try_stop(&id))
     }
 
     fn delete_job(&self, id: String) -> BoxFuture<Result<(), Error>> {
-        answer(self.try_delete(&id))
+        self.when_safe(self.try_delete(&id))
     }
 
     fn job_logs(&self, id: String, follow: bool) -> BoxFuture<Result<LogStream, Error>> {
@@ -164,7 +183,7 @@ impl ControlSource for Head {
     }
 
     fn drain(&self, node: String, why: String, deadline_ms: Option<u64>) -> BoxFuture<Result<(), Error>> {
-        answer(self.try_drain(&node, why, deadline_ms))
+        self.when_settled(self.try_drain(&node, why, deadline_ms))
     }
 }
 

@@ -1,19 +1,22 @@
 //! The head: an inbox, the machine, and links to the nodes.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
+use std::future::ready;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeLink, ToHead};
-use rayw_core::scheduler::{Outbox, Scheduler};
-use rayw_core::{Error, IdMap, JobId, Millis, NodeId, limits};
-use rayw_proto::StateSource;
+use rayw_core::scheduler::{Key, Outbox, Scheduler};
+use rayw_core::{Error, ErrorKind, IdMap, JobId, Millis, NodeId, limits};
+use rayw_proto::{BoxFuture, StateSource};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::blobs::Blobs;
+use crate::journal::{Journal, Opened};
 use crate::logs::Logs;
+use crate::promises::Promises;
 
 /// The head of a cluster.
 ///
@@ -22,16 +25,27 @@ use crate::logs::Logs;
 /// carries its wish through the machine and back without changing threads.
 #[derive(Default)]
 pub struct Head {
-    inbox: Mutex<VecDeque<ToHead>>,
+    inbox: Mutex<Inbox>,
     machine: Mutex<Scheduler>,
     nodes: RwLock<IdMap<NodeId, Attached>>,
-    jobs: AtomicU32,
+    /// What outlives the head; none in an embedded cluster.
+    journal: Option<Journal>,
+    /// Messages that wait for the journal. Only touched under the machine's lock.
+    promises: Mutex<Promises>,
+    /// How many of the messages that came in are handled, and what they changed is safe.
+    settled: watch::Sender<u64>,
     /// Components and working directories; none in an embedded cluster.
     pub(crate) blobs: Option<Blobs>,
     /// What jobs printed; none in an embedded cluster, whose jobs print to its terminal.
     pub(crate) logs: Option<Arc<Logs>>,
-    /// Names that jobs were submitted under.
-    pub(crate) submissions: Mutex<HashSet<String>>,
+}
+
+/// Messages that came in and wait to be handled.
+#[derive(Default)]
+struct Inbox {
+    messages: VecDeque<ToHead>,
+    /// How many came in so far.
+    count: u64,
 }
 
 /// A node as the head reaches it.
@@ -54,20 +68,48 @@ impl Head {
         Arc::default()
     }
 
-    /// A head that keeps components and logs in `folder`.
+    /// A head that keeps its journal, components and logs in `folder`, and goes on with what an earlier
+    /// one left there.
     ///
     /// # Errors
-    /// `OutOfDisk` when the folder cannot be used.
+    /// When the folder cannot be used, another head uses it, or its journal cannot be read.
     pub fn open(folder: &Path) -> Result<Arc<Self>, Error> {
-        let blobs = Some(Blobs::open(folder.join("blobs"))?);
-        let logs = Some(Arc::new(Logs::open(folder.join("logs"))?));
-        Ok(Arc::new(Self { blobs, logs, ..Self::default() }))
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let message = format!("failed to make the head's folder `{}`", folder.display());
+            Error::new(ErrorKind::OutOfDisk, message).caused_by(error)
+        })?;
+        let (opened, records) = Opened::open(folder.join("journal.redb"))?;
+        let mut machine = Scheduler::restore(records);
+        // Nobody is there to be told; nodes ask when they report.
+        machine.begin(now(), &mut Outbox::new());
+        // Before anything leaves: no lease of this life has the number of an earlier one's.
+        opened.write(machine.take_changes().into_iter().map(|change| (change.key, change.record)))?;
+        let logs = Arc::new(Logs::open(folder.join("logs"))?);
+        machine.ended_jobs().for_each(|job| logs.end(job));
+        let blobs = Blobs::open(folder.join("blobs"))?;
+        let mut started = Ok(());
+        let head = Arc::new_cyclic(|head: &Weak<Self>| {
+            let head = Weak::clone(head);
+            let made_safe = move || head.upgrade().iter().for_each(|head| head.keep_promises());
+            let journal = opened.start(made_safe).map_err(|error| started = Err(error)).ok();
+            Self { journal, blobs: Some(blobs), logs: Some(logs), machine: Mutex::new(machine), ..Self::default() }
+        });
+        started.map(|()| head)
+    }
+
+    /// Waits until the journal cannot be written any more, and says why: the head can promise nothing and
+    /// has to end.
+    pub async fn broken(&self) -> Error {
+        match &self.journal {
+            Some(journal) => journal.broken().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Whether a node was declared dead: nothing of it is heard any more.
     #[must_use]
     pub fn is_dead(&self, node: NodeId) -> bool {
-        self.machine().is_dead(node)
+        self.look(|machine| machine.is_dead(node))
     }
 
     /// Takes a node in.
@@ -84,7 +126,29 @@ impl Head {
 
     /// A number for a new job.
     pub fn next_job(&self) -> JobId {
-        JobId::numbered(self.jobs.fetch_add(1, Ordering::Relaxed) + 1)
+        self.decide(|machine, _| machine.next_job())
+    }
+
+    /// Answers when all that came in so far is handled and what it changed is safe; at once where nothing
+    /// is kept.
+    pub fn settle(&self) -> BoxFuture<Result<(), Error>> {
+        let Some(journal) = &self.journal else { return Box::pin(ready(Ok(()))) };
+        let count = self.inbox().count;
+        let (mut settled, broken) = (self.settled.subscribe(), journal.broken());
+        Box::pin(async move {
+            tokio::select! {
+                _ = settled.wait_for(|settled| *settled >= count) => Ok(()),
+                error = broken => Err(error),
+            }
+        })
+    }
+
+    /// Answers when all that was decided so far is safe.
+    pub(crate) fn safe(&self) -> BoxFuture<Result<(), Error>> {
+        match &self.journal {
+            Some(journal) => Box::pin(journal.reached(journal.last())),
+            None => Box::pin(ready(Ok(()))),
+        }
     }
 
     /// Looks every [`limits::LEASE_QUANTUM`] whether time has changed something for those who wait.
@@ -92,19 +156,39 @@ impl Head {
         let mut ticks = tokio::time::interval(limits::LEASE_QUANTUM);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            let mut machine = self.machine();
-            if machine.is_waiting() {
-                let mut out = Outbox::new();
-                machine.tick(now(), &mut out);
-                self.deliver(out);
-                drop(machine);
-                self.flush();
-            }
+            self.decide(|machine, out| {
+                if machine.is_waiting() {
+                    machine.tick(now(), out);
+                }
+            });
         }
     }
 
-    pub(crate) fn machine(&self) -> MutexGuard<'_, Scheduler> {
+    fn machine(&self) -> MutexGuard<'_, Scheduler> {
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the machine.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Scheduler) -> T) -> T {
+        let answer = look(&self.machine());
+        // Whoever wanted to have a message handled meanwhile found the machine taken.
+        self.flush();
+        answer
+    }
+
+    /// Lets the machine decide something that no message asks for.
+    pub(crate) fn decide<T>(&self, decide: impl FnOnce(&mut Scheduler, &mut Outbox) -> T) -> T {
+        let mut machine = self.machine();
+        let mut out = Outbox::new();
+        let answer = decide(&mut machine, &mut out);
+        self.carry_out(&mut machine, out);
+        drop(machine);
+        self.flush();
+        answer
     }
 
     pub(crate) fn states(&self) -> Vec<Arc<dyn StateSource>> {
@@ -112,21 +196,70 @@ impl Head {
         nodes.values().map(|node| Arc::clone(&node.state)).collect()
     }
 
-    fn take_inbox(&self) -> VecDeque<ToHead> {
-        std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Takes what came in, and says how many messages came in so far.
+    fn take_inbox(&self) -> (VecDeque<ToHead>, u64) {
+        let mut inbox = self.inbox();
+        (std::mem::take(&mut inbox.messages), inbox.count)
     }
 
-    /// Delivers under the machine's lock, so that no message overtakes another.
-    fn deliver(&self, out: Outbox) {
+    /// Does what the machine said. Under its lock, so that no message overtakes another.
+    fn carry_out(&self, machine: &mut Scheduler, out: Outbox) {
+        let mut last = 0;
+        if let Some(journal) = &self.journal {
+            let changes = machine.take_changes();
+            let forgotten = changes.iter().filter(|change| change.record.is_none());
+            for change in forgotten {
+                if let (Key::Job(job), Some(logs)) = (change.key, &self.logs) {
+                    logs.delete(job);
+                }
+            }
+            journal.push(changes);
+            last = journal.last();
+        }
+        let safe = self.journal.as_ref().map_or(last, Journal::safe);
+        let mut promises = self.promises.lock().unwrap_or_else(PoisonError::into_inner);
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         for (to, message) in out {
             // A job whose driver's node died ends here, not by a word of its node.
             if let (FromHead::JobEnded { job }, Some(logs)) = (&message, &self.logs) {
                 logs.end(*job);
             }
-            if let Some(node) = nodes.get(&to) {
+            let Some(node) = nodes.get(&to) else { continue };
+            if let Some(message) = promises.unless_held(to, message, last, safe) {
                 node.link.deliver(message);
             }
+        }
+    }
+
+    /// More of the journal is safe: what waited for it goes out.
+    fn keep_promises(&self) {
+        let machine = self.machine();
+        if let Some(journal) = &self.journal {
+            let mut promises = self.promises.lock().unwrap_or_else(PoisonError::into_inner);
+            let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+            for (to, message) in promises.release(journal.safe()) {
+                if let Some(node) = nodes.get(&to) {
+                    node.link.deliver(message);
+                }
+            }
+            self.settle_up_to(&mut promises, journal.safe());
+        }
+        drop(machine);
+        self.flush();
+    }
+
+    /// So many messages are handled. Under the machine's lock.
+    fn handled(&self, count: u64) {
+        if let Some(journal) = &self.journal {
+            let mut promises = self.promises.lock().unwrap_or_else(PoisonError::into_inner);
+            promises.handled(count, journal.last());
+            self.settle_up_to(&mut promises, journal.safe());
+        }
+    }
+
+    fn settle_up_to(&self, promises: &mut Promises, safe: u64) {
+        if let Some(count) = promises.settled(safe) {
+            self.settled.send_replace(count);
         }
     }
 }
@@ -139,7 +272,9 @@ impl HeadLink for Head {
             }
             return;
         }
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).push_back(message);
+        let mut inbox = self.inbox();
+        inbox.messages.push_back(message);
+        inbox.count += 1;
     }
 
     fn flush(&self) {
@@ -149,7 +284,7 @@ impl HeadLink for Head {
         loop {
             let Ok(mut machine) = self.machine.try_lock() else { return };
             loop {
-                let messages = self.take_inbox();
+                let (messages, count) = self.take_inbox();
                 if messages.is_empty() {
                     break;
                 }
@@ -164,7 +299,7 @@ impl HeadLink for Head {
                     };
                     let mut out = Outbox::new();
                     machine.handle(message, now(), &mut out);
-                    self.deliver(out);
+                    self.carry_out(&mut machine, out);
                     if let Some(node) = lost {
                         self.nodes.write().unwrap_or_else(PoisonError::into_inner).remove(&node);
                     }
@@ -172,9 +307,10 @@ impl HeadLink for Head {
                         logs.end(job);
                     }
                 }
+                self.handled(count);
             }
             drop(machine);
-            if self.inbox.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            if self.inbox().messages.is_empty() {
                 return;
             }
         }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -44,13 +44,31 @@ fn failed(what: &str, path: &std::path::Path, error: std::io::Error) -> Error {
     Error::new(ErrorKind::OutOfDisk, format!("failed to {what} `{}`", path.display())).caused_by(error)
 }
 
-impl Logs {
-    /// Makes the folder empty: a head that starts numbers its jobs from 1 again, and what an earlier one
-    /// wrote under these numbers belongs to other jobs.
-    pub(crate) fn open(folder: PathBuf) -> Result<Self, Error> {
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder).map_err(|error| failed("empty the folder", &folder, error))?;
+/// Cuts off a line that a head which was killed did not write to its end. Says how long the file is then.
+fn mend(mut file: &File) -> std::io::Result<u64> {
+    const STEP: u64 = 64 << 10;
+    let bytes = file.metadata()?.len();
+    let mut end = bytes;
+    while end > 0 {
+        let start = end.saturating_sub(STEP);
+        let mut piece = Vec::new();
+        file.seek(SeekFrom::Start(start))?;
+        file.take(end - start).read_to_end(&mut piece)?;
+        if let Some(newline) = piece.iter().rposition(|byte| *byte == b'\n') {
+            end = start + newline as u64 + 1;
+            break;
         }
+        end = start;
+    }
+    if end < bytes {
+        file.set_len(end)?;
+    }
+    Ok(end)
+}
+
+impl Logs {
+    /// Makes the folder, or goes on with what an earlier head wrote there.
+    pub(crate) fn open(folder: PathBuf) -> Result<Self, Error> {
         std::fs::create_dir_all(&folder).map_err(|error| failed("make the folder", &folder, error))?;
         Ok(Self { folder, files: Mutex::default(), written: watch::Sender::new(0), over: Mutex::default() })
     }
@@ -73,9 +91,9 @@ impl Logs {
         let log = match files.entry(job) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => {
-                let file = OpenOptions::new().create(true).append(true).open(&path);
+                let file = OpenOptions::new().create(true).read(true).append(true).open(&path);
                 let file = file.map_err(|error| failed("open", &path, error))?;
-                let bytes = file.metadata().map_or(0, |about| about.len());
+                let bytes = mend(&file).map_err(|error| failed("read", &path, error))?;
                 entry.insert(Log { file, bytes, is_full: false })
             }
         };
@@ -212,12 +230,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_head_shows_nothing_of_an_earlier_ones_jobs() {
+    async fn a_new_head_goes_on_with_the_logs_of_the_former_one() {
         let folder = tempfile::tempdir().unwrap();
         let job = JobId::numbered(1);
         let open = || Arc::new(Logs::open(folder.path().join("logs")).unwrap());
-        open().append(job, &[line("one")]);
-        assert!(open().read(job, false).next().await.is_none());
+        let former = open();
+        former.append(job, &[line("one")]);
+        // Killed in the middle of a line.
+        let mut file = OpenOptions::new().append(true).open(former.path(job)).unwrap();
+        file.write_all(br#"{"stderr":fal"#).unwrap();
+        let new = open();
+        new.append(job, &[line("two")]);
+        assert_eq!(new.read(job, false).next().await.unwrap().unwrap(), [line("one"), line("two")]);
     }
 
     #[tokio::test]

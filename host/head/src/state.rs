@@ -5,6 +5,7 @@ use std::future::ready;
 use std::sync::Arc;
 
 use rayw_core::control::ClusterStatus;
+use rayw_core::scheduler::Scheduler;
 use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummaryRow};
 use rayw_core::{Error, limits};
 use rayw_proto::{BoxFuture, StateSource};
@@ -17,18 +18,18 @@ impl Head {
     /// Rows of the head's own; `None` for what the nodes know.
     fn own_rows(&self, resource: Resource) -> Option<Rows> {
         match resource {
-            Resource::Actors => Some(Rows::Actors(self.machine().actor_rows())),
-            Resource::Nodes => Some(Rows::Nodes(self.machine().node_rows())),
-            Resource::Jobs => Some(Rows::Jobs(self.machine().job_rows())),
-            Resource::Leases => Some(Rows::Leases(self.machine().lease_rows())),
-            Resource::PlacementGroups => Some(Rows::PlacementGroups(self.machine().group_rows())),
+            Resource::Actors => Some(Rows::Actors(self.look(Scheduler::actor_rows))),
+            Resource::Nodes => Some(Rows::Nodes(self.look(Scheduler::node_rows))),
+            Resource::Jobs => Some(Rows::Jobs(self.look(Scheduler::job_rows))),
+            Resource::Leases => Some(Rows::Leases(self.look(Scheduler::lease_rows))),
+            Resource::PlacementGroups => Some(Rows::PlacementGroups(self.look(Scheduler::group_rows))),
             Resource::Tasks | Resource::Objects => None,
         }
     }
 
     /// The number of a job that may be named by its submission id.
     fn number_of(&self, id: String) -> String {
-        self.machine().job_id(&id).map_or(id, |job| job.to_string())
+        self.look(|machine| machine.job_id(&id)).map_or(id, |job| job.to_string())
     }
 
     fn answer(&self, query: Query) -> BoxFuture<Result<Answer, Error>> {
@@ -103,7 +104,7 @@ impl StateSource for Head {
     }
 
     fn status(&self) -> BoxFuture<Result<ClusterStatus, Error>> {
-        Box::pin(ready(Ok(self.machine().status(now()))))
+        Box::pin(ready(Ok(self.look(|machine| machine.status(now())))))
     }
 
     fn summary(&self) -> BoxFuture<Result<Vec<TaskSummaryRow>, Error>> {

@@ -40,6 +40,16 @@ pub(crate) struct Mailbox {
     current: Option<Arc<Caller>>,
 }
 
+impl Mailbox {
+    pub(crate) fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_ready
+    }
+}
+
 enum Letter {
     Call(Order),
     /// End here.
@@ -146,18 +156,6 @@ impl Node {
         }
     }
 
-    /// The actors that live here, as the head is told after it was away.
-    pub(crate) fn actor_lives(&self) -> Vec<ToHead> {
-        let state = self.lock();
-        let lives = state.mailboxes.iter().map(|(actor, mailbox)| ToHead::ActorLives {
-            actor: *actor,
-            incarnation: mailbox.incarnation,
-            node: self.id,
-            is_ready: mailbox.is_ready,
-        });
-        lives.collect()
-    }
-
     pub(crate) fn has_actor_of(&self, job: JobId) -> bool {
         self.lock().mailboxes.values().any(|mailbox| mailbox.job == job)
     }
@@ -184,7 +182,13 @@ impl Life {
         let returned = self.close();
         self.node.handle(Event::CallsReturned { actor: self.spec.id, tasks: returned });
         let (actor, incarnation) = (self.spec.id, self.incarnation);
-        self.node.tell_head(ToHead::ActorEnded { actor, incarnation, end });
+        {
+            // A report speaks of the life until its end is told, and never after.
+            let mut state = self.node.lock();
+            state.ending.remove(&actor);
+            self.node.head.send(ToHead::ActorEnded { actor, incarnation, end });
+        }
+        self.node.head.flush();
     }
 
     /// The constructor's arguments: from the head for a detached actor, otherwise from its owner.
@@ -360,6 +364,7 @@ impl Life {
             return Vec::new();
         }
         let mailbox = state.mailboxes.remove(&self.spec.id);
+        state.ending.insert(self.spec.id, self.incarnation);
         let letters = mailbox.into_iter().flat_map(|mailbox| mailbox.letters);
         let calls = letters.filter_map(|letter| match letter {
             Letter::Call(order) => Some(order.spec.id),

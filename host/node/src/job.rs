@@ -2,7 +2,7 @@
 
 mod arrival;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use rayw_core::message::ToHead;
@@ -24,6 +24,8 @@ pub(crate) struct JobRun {
     pub(crate) program: Arc<Program>,
     pub(crate) catalog: Catalog,
     pub(crate) grants: Arc<Grants>,
+    /// The head has said that it is over; detached actors of it may live on.
+    pub(crate) is_over: AtomicBool,
     /// What its guests are given. It holds the node, which holds its jobs: `drain` lets them go.
     pub(crate) services: Arc<dyn Services>,
 }
@@ -161,8 +163,9 @@ impl Node {
                 Err(error) => Err(error),
             };
             let end = if stopper.is_stopped() { JobEnd::stopped() } else { JobEnd::of(&result) };
+            drop(JobGuard { node: Arc::clone(&node), job, stopper, end });
+            // Only now: a head that is new meanwhile hears of the driver or of its end.
             node.drivers.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
-            drop(JobGuard { node, job, stopper, end });
         };
         self.tracker.spawn_on(driving, &self.control);
     }
@@ -261,6 +264,7 @@ impl Node {
             program,
             catalog,
             grants: Arc::new(grants),
+            is_over: AtomicBool::new(false),
             services: Arc::new(NodeServices(Arc::clone(self))),
         });
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&job));
@@ -270,6 +274,9 @@ impl Node {
     /// Lets a job go that is over, unless a detached actor of it lives here.
     pub(crate) fn forget_job(&self, id: JobId) {
         self.reuse.drop_job(id);
+        if let Ok(job) = self.job(id) {
+            job.is_over.store(true, Ordering::Relaxed);
+        }
         if !self.has_actor_of(id) {
             self.jobs.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
         }

@@ -68,7 +68,7 @@ pub struct Node {
     pub(crate) reuse: ReusePool,
     pub(crate) requests: AtomicU64,
     /// Whether the head was told all but how full the store is.
-    is_new_to_head: AtomicBool,
+    pub(crate) is_new_to_head: AtomicBool,
     pub(crate) at: NodeAddress,
     pub(crate) labels: Labels,
     pub(crate) network: Arc<dyn Network>,
@@ -76,6 +76,8 @@ pub struct Node {
     pub(crate) arrivals: JobArrivals,
     /// Drivers that run here.
     pub(crate) drivers: Mutex<IdMap<JobId, Driver>>,
+    /// The other nodes, as far as the head has told of them.
+    pub(crate) peers: Mutex<IdSet<NodeId>>,
     /// Nodes that will never be heard again.
     pub(crate) dead: RwLock<IdSet<NodeId>>,
     /// The head lets it go when nobody would miss what it keeps.
@@ -94,6 +96,8 @@ pub(crate) struct State {
     /// Tasks that a worker has.
     pub(crate) running: IdMap<TaskId, Run>,
     pub(crate) mailboxes: IdMap<ActorId, Mailbox>,
+    /// Lives that are over and whose end the head was not told yet.
+    pub(crate) ending: IdMap<ActorId, u32>,
     /// Questions to the head that are open; said again to a head that is new.
     pub(crate) asked: Questions,
     /// Constructors that another node was asked for.
@@ -150,6 +154,7 @@ impl Node {
                 next_waiter: 0,
                 running: IdMap::default(),
                 mailboxes: IdMap::default(),
+                ending: IdMap::default(),
                 asked: Questions::default(),
                 constructors: HashMap::new(),
                 further: Vec::new(),
@@ -164,6 +169,7 @@ impl Node {
             fetches: Fetches::default(),
             arrivals: JobArrivals::default(),
             drivers: Mutex::default(),
+            peers: Mutex::default(),
             dead: RwLock::default(),
             is_leaving: AtomicBool::new(false),
             tracker: TaskTracker::new(),
@@ -358,8 +364,12 @@ impl Node {
             FromHead::ActorStart { spec, owner, incarnation, inputs } => {
                 self.start_actor(spec, owner, incarnation, inputs);
             }
-            FromHead::NodeFound { node, at } => self.network.found(node, &at),
+            FromHead::NodeFound { node, at } => {
+                self.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(node);
+                self.network.found(node, &at);
+            }
             FromHead::NodeDied { node, why } => {
+                self.peers.lock().unwrap_or_else(PoisonError::into_inner).remove(&node);
                 self.dead.write().unwrap_or_else(PoisonError::into_inner).insert(node);
                 self.network.died(node);
                 self.handle(Event::FromHead(Box::new(FromHead::NodeDied { node, why })));
@@ -392,37 +402,6 @@ impl Node {
     /// Takes what the head said.
     pub fn head_said(self: &Arc<Self>, message: FromHead) {
         self.deliver_message(message);
-    }
-
-    /// Tells the head that the node is there, and all that it holds: at the start, and whenever the head
-    /// is a new one.
-    pub fn join(self: &Arc<Self>) {
-        let lives = self.actor_lives();
-        {
-            let mut state = self.lock();
-            self.head.send(ToHead::NodeJoined {
-                node: self.id,
-                at: self.at.clone(),
-                total: self.total.clone(),
-                labels: self.labels.clone(),
-            });
-            let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
-            for (spec, _) in drivers.values() {
-                self.head.send(ToHead::JobStarted { spec: Arc::clone(spec), node: self.id });
-            }
-            for message in state.ownership.report().into_iter().chain(lives) {
-                self.head.send(message);
-            }
-            for question in self.jobs_asked() {
-                self.head.send(question);
-            }
-            for question in state.asked.open() {
-                self.head.send(question.clone());
-            }
-            self.head.send(ToHead::ReportEnded { node: self.id });
-        }
-        self.is_new_to_head.store(true, Ordering::Relaxed);
-        self.head.flush();
     }
 
     pub(crate) fn is_dead(&self, node: NodeId) -> bool {

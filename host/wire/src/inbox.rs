@@ -20,9 +20,10 @@ pub trait NodeInbox: Send + Sync {
     /// Another node says something.
     fn from_peer(&self, from: NodeId, message: ToPeer);
 
-    /// The head was started again and knows nothing of this node. What was queued for the former one is
-    /// dropped, what is sent from within this call goes first.
-    fn head_is_new(&self);
+    /// The head was started again and knows nothing of what this node holds. What was queued for the former
+    /// one is dropped, what is sent from within this call goes first. `unheard` is what the former one did
+    /// not confirm of what is said only once.
+    fn head_is_new(&self, unheard: Vec<ToHead>);
 
     /// The head took this node for dead, or the link to it is broken for good: its work runs elsewhere by
     /// now, and the node is to end. Nothing is sent to the head any more.
@@ -36,6 +37,12 @@ pub trait HeadInbox: Send + Sync {
 
     /// Some messages were given; they can be acted on together now.
     fn flush(&self);
+
+    /// Ends when what was given so far is safe: only then is it confirmed to its sender. Answers `false`
+    /// when it never will be.
+    fn settled(&self) -> BoxFuture<bool> {
+        Box::pin(std::future::ready(true))
+    }
 
     /// A node has connected for the first time. Comes before its first message.
     fn joined(&self, node: NodeId, at: NodeAddress, link: Arc<dyn NodeLink>);

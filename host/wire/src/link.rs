@@ -61,6 +61,11 @@ impl<T: Clone> Outbound<T> {
         self.kept.push_back((payload, bytes));
     }
 
+    /// What is not confirmed, in order.
+    pub(crate) fn into_unconfirmed(self) -> Vec<T> {
+        self.kept.into_iter().map(|(payload, _)| payload).collect()
+    }
+
     /// Bytes that are not confirmed.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -85,7 +85,12 @@ impl Queue {
 
     /// Drops what waits and counts from 1 again.
     pub(crate) fn discard(&self) {
-        self.state().outbound = Outbound::default();
+        drop(self.take_unconfirmed());
+    }
+
+    /// Takes out all that is not confirmed and counts from 1 again.
+    pub(crate) fn take_unconfirmed(&self) -> Vec<Bytes> {
+        std::mem::take(&mut self.state().outbound).into_unconfirmed()
     }
 
     /// Something was put in.

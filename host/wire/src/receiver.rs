@@ -1,5 +1,6 @@
 //! The receiving end of links: checks who greets, gives on what is new, confirms it.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::ends::{Ends, LocalHead, LocalNode, VERSION};
 use crate::health;
+use crate::inbox::BoxFuture;
 use crate::source::{Connection, Source};
 
 /// The service.
@@ -158,13 +160,26 @@ impl Accepted {
         acks: &watch::Sender<Result<wire::Ack, Status>>,
         heard: &mut Instant,
     ) -> Result<(), Status> {
+        // What was taken and is not safe yet, in order.
+        let mut settling: VecDeque<(u64, BoxFuture<bool>)> = VecDeque::new();
         loop {
-            let message = packets.message();
-            let packet = match &self.sink {
-                Sink::AtHead { head, .. } => timeout_at(*heard + head.timing.timeout, message)
-                    .await
-                    .map_err(|_| Status::deadline_exceeded("the node said nothing for too long"))?,
-                Sink::FromHead(_) | Sink::FromPeer(..) => message.await,
+            let next = async {
+                let message = packets.message();
+                match &self.sink {
+                    Sink::AtHead { head, .. } => timeout_at(*heard + head.timing.timeout, message)
+                        .await
+                        .map_err(|_| Status::deadline_exceeded("the node said nothing for too long")),
+                    Sink::FromHead(_) | Sink::FromPeer(..) => Ok(message.await),
+                }
+            };
+            let packet = tokio::select! {
+                packet = next => packet?,
+                is_safe = first_settled(&mut settling) => {
+                    if let (true, Some((last, _))) = (is_safe, settling.pop_front()) {
+                        drop(acks.send_replace(Ok(self.ack(last))));
+                    }
+                    continue;
+                }
             };
             // An error of the connection is its end; what it means is seen when the sender dials again.
             let Ok(Some(packet)) = packet else { return Ok(()) };
@@ -172,8 +187,13 @@ impl Accepted {
             let is_news = !packet.payloads.is_empty();
             let last = self.source.take(self.connection, packet, |payload| self.sink.give(&payload))?;
             if is_news {
-                self.sink.flush();
-                drop(acks.send_replace(Ok(self.ack(last))));
+                match &self.sink {
+                    Sink::AtHead { head, .. } => {
+                        head.inbox.flush();
+                        settling.push_back((last, head.inbox.settled()));
+                    }
+                    Sink::FromHead(_) | Sink::FromPeer(..) => drop(acks.send_replace(Ok(self.ack(last)))),
+                }
             }
         }
     }
@@ -188,10 +208,12 @@ impl Sink {
         }
         Ok(())
     }
+}
 
-    fn flush(&self) {
-        if let Self::AtHead { head, .. } = self {
-            head.inbox.flush();
-        }
+/// Waits until the first of those is safe; for ever when there is none.
+async fn first_settled(settling: &mut VecDeque<(u64, BoxFuture<bool>)>) -> bool {
+    match settling.front_mut() {
+        Some((_, settled)) => settled.await,
+        None => std::future::pending().await,
     }
 }

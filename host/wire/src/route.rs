@@ -119,8 +119,10 @@ impl Route for ToHeadRoute {
         let before = self.session.lock().unwrap_or_else(PoisonError::into_inner).replace(session);
         let Some(local) = self.ends.node().filter(|local| local.id == self.node) else { return };
         if before.is_some_and(|before| before != session) {
-            queue.discard();
-            local.inbox.head_is_new();
+            tracing::info!("the head is there again, as a new one: this node reports to it");
+            let unheard = queue.take_unconfirmed();
+            let unheard = unheard.iter().filter_map(|payload| postcard::from_bytes::<ToHead>(payload).ok());
+            local.inbox.head_is_new(unheard.filter(ToHead::is_said_once).collect());
         }
         // Only now: what the new head says must not come before the word that it is new.
         local.set_head_session(session);

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 /// A head without cpus for tasks, and nodes with two each unless they say otherwise.
 pub(super) struct Processes {
-    /// Held for their drop, which kills.
-    _head: Running,
+    /// None while it is killed.
+    head: Option<Running>,
     pub(super) nodes: Vec<(String, Running)>,
     pub(super) address: String,
     folder: tempfile::TempDir,
@@ -23,10 +23,9 @@ impl Processes {
     /// A cluster of nodes that are started with these flags, such as `--num-cpus 4 --labels zone=a`.
     pub(super) fn start_with(nodes: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let head = command(["start", "--head", "--block", "--port", "0", "--num-cpus", "0"]);
-        let head = head.flag("--dir", folder.path().join("head")).start();
+        let head = start_head(folder.path(), "0");
         let address = word_after(&head, "ready at ");
-        let mut processes = Self { nodes: Vec::new(), address, _head: head, folder, started: 0 };
+        let mut processes = Self { nodes: Vec::new(), address, head: Some(head), folder, started: 0 };
         for flags in nodes {
             processes.spawn(flags);
         }
@@ -53,6 +52,31 @@ impl Processes {
     pub(super) fn join(&mut self, flags: &str) {
         self.spawn(flags);
         self.all_are_there();
+    }
+
+    /// Kills the head as `kill -9` does.
+    pub(super) fn kill_head(&mut self) {
+        drop(self.head.take());
+    }
+
+    /// Starts the head again where it was: the same port, the same folder.
+    pub(super) fn start_head_again(&mut self) {
+        let port = self.address.rsplit_once(':').expect("an address has a port").1;
+        let head = start_head(self.folder.path(), port);
+        word_after(&head, "ready at ");
+        self.head = Some(head);
+    }
+
+    /// Kills the head, starts it again and waits until the nodes are back.
+    pub(super) fn restart_head(&mut self) {
+        self.kill_head();
+        self.start_head_again();
+        self.all_are_there();
+    }
+
+    /// The folder of the head.
+    pub(super) fn head_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("head")
     }
 
     /// What `rayw WORDS… --address …` says.
@@ -92,6 +116,11 @@ impl Processes {
     pub(super) fn kill(&mut self, index: usize) -> String {
         self.nodes.remove(index).0
     }
+}
+
+fn start_head(folder: &std::path::Path, port: &str) -> Running {
+    let head = command(["start", "--head", "--block", "--port", port, "--num-cpus", "0"]);
+    head.flag("--dir", folder.join("head")).start()
 }
 
 /// The word behind these, once the process has said it.

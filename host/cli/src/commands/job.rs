@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rayw_core::view::JobRow;
+use rayw_core::{Error, ErrorKind, limits};
 use rayw_proto::ControlClient;
 use tokio_stream::StreamExt as _;
 
@@ -24,17 +25,57 @@ pub(super) fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> R
     runtime.map_err(|error| Failure::system("failed to start a runtime").caused_by(error))?.block_on(work)
 }
 
-/// Shows what a job prints until it ends, and ends as it did.
-pub(super) async fn follow(client: &ControlClient, id: &str, printer: &PrinterHandle) -> Result<ExitStatus, Failure> {
-    show(client, id, true, printer).await?;
+/// Shows what a job prints until it ends, and ends as it did. A head that goes away meanwhile is waited for:
+/// the job goes on.
+pub(super) async fn follow(
+    mut client: ControlClient,
+    address: &str,
+    id: &str,
+    printer: &PrinterHandle,
+) -> Result<ExitStatus, Failure> {
+    let mut shown = 0;
     loop {
-        let row = client.job(id).await?.ok_or_else(|| gone(id))?;
-        match row.status.as_str() {
-            "SUCCEEDED" => return Ok(ExitStatus::Done),
-            "FAILED" | "STOPPED" => return failed(id, row),
-            _ => tokio::time::sleep(END_POLL).await,
+        match follow_on(&client, id, &mut shown, printer).await {
+            Ok(row) if row.status == "SUCCEEDED" => return Ok(ExitStatus::Done),
+            Ok(row) => return failed(id, row),
+            Err(error) if error.kind == ErrorKind::System => client = reconnect(address, error, printer).await?,
+            Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// The same as long as one head is there: how the job ended.
+async fn follow_on(
+    client: &ControlClient,
+    id: &str,
+    shown: &mut u64,
+    printer: &PrinterHandle,
+) -> Result<JobRow, Error> {
+    show(client, id, true, shown, printer).await?;
+    loop {
+        let row = client.job(id).await?.ok_or_else(|| gone(id))?;
+        if matches!(row.status.as_str(), "SUCCEEDED" | "FAILED" | "STOPPED") {
+            return Ok(row);
+        }
+        tokio::time::sleep(END_POLL).await;
+    }
+}
+
+/// Waits for a head that went away.
+async fn reconnect(address: &str, lost: Error, printer: &PrinterHandle) -> Result<ControlClient, Failure> {
+    let patience = limits::HEAD_RECONNECT_TIMEOUT;
+    printer
+        .err(format!("the head at {address} went away; waiting up to {patience:?} for it, the job goes on without it"));
+    let again = async {
+        loop {
+            // A head that is about to end may accept once more: what it says next shows it.
+            tokio::time::sleep(limits::LINK_RETRY_MAX).await;
+            if let Ok(client) = ControlClient::connect(address).await {
+                return client;
+            }
+        }
+    };
+    tokio::time::timeout(patience, again).await.map_err(|_| Failure::from(lost))
 }
 
 /// Waits until a job that was told to stop has ended, and says how.
@@ -77,14 +118,27 @@ fn failed(id: &str, row: JobRow) -> Result<ExitStatus, Failure> {
     Err(Failure::work(format!("job `{id}` {words}")).caused_by(row.message))
 }
 
-fn gone(id: &str) -> Failure {
-    Failure::system(format!("there is no job `{id}`")).hint("`rayw list jobs` shows all")
+fn gone(id: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("there is no job `{id}`; `rayw list jobs` shows all"))
 }
 
-async fn show(client: &ControlClient, id: &str, follow: bool, printer: &PrinterHandle) -> Result<(), Failure> {
+/// Shows a job's lines but for the first few, and counts them.
+async fn show(
+    client: &ControlClient,
+    id: &str,
+    follow: bool,
+    shown: &mut u64,
+    printer: &PrinterHandle,
+) -> Result<(), Error> {
     let mut lines = client.job_logs(id, follow).await?;
+    let mut seen = 0;
     while let Some(batch) = lines.next().await {
         for line in batch? {
+            seen += 1;
+            if seen <= *shown {
+                continue;
+            }
+            *shown = seen;
             // A driver's output is data and goes where it went; what tasks print is news.
             let to_stdout = line.driver && !line.stderr;
             let mut text = if line.prefix.is_empty() { line.text } else { format!("{} {}", line.prefix, line.text) };
@@ -105,7 +159,7 @@ pub(super) fn job(settings: &JobSettings, printer: &PrinterHandle) -> Result<Exi
                 let row = client.job(id).await?.ok_or_else(|| gone(id))?;
                 printer.out(status_of(id, &row));
             }
-            JobCommand::Logs { id, follow } => show(&client, id, *follow, printer).await?,
+            JobCommand::Logs { id, follow } => show(&client, id, *follow, &mut 0, printer).await?,
             JobCommand::Stop { id, no_wait } => {
                 let words = match (client.stop_job(id).await?, *no_wait) {
                     (false, _) => format!("Job '{id}' was over already"),

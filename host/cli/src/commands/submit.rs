@@ -58,7 +58,7 @@ pub(super) fn submit(settings: &SubmitSettings, printer: &PrinterHandle) -> Resu
                 printer.err(format!("job `{id}` goes on: `rayw job logs -f {id}` follows it, `rayw job stop {id}` stops it"));
                 Ok(ExitStatus::Signal(signal))
             }
-            status = follow(&client, &id, printer) => status,
+            status = follow(client, &settings.address, &id, printer) => status,
         }
     })
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use rayw_core::message::{NodeAddress, PeerLink as _, ToPeer};
-use rayw_core::{ComponentDigest, Error, IdMap, NodeId, ObjectId, Value};
+use rayw_core::{ComponentDigest, Error, IdMap, NodeId, ObjectId, Value, limits};
 use rayw_node::{FetchError, Network};
 use rayw_proto::{BoxFuture, ControlSource};
 use rayw_wire::Endpoint;
@@ -58,7 +58,23 @@ impl Network for ClusterNetwork {
             return head.get_blob(digest);
         }
         let (head, kept) = (self.head.clone(), Arc::clone(&self.kept));
-        Box::pin(kept.get(digest, async move { head_at(&head).await?.get_blob(digest).await }))
+        let fetching = async move {
+            let mut tries = 0;
+            loop {
+                // A head that is away is waited for, as everywhere; one that is there and does not answer is
+                // asked a few times more.
+                let Ok(client) = head_at(&head).await else {
+                    tokio::time::sleep(limits::LINK_RETRY_MAX).await;
+                    continue;
+                };
+                tries += 1;
+                match client.get_blob(digest).await {
+                    Err(_) if tries < limits::BLOB_TRIES_MAX => tokio::time::sleep(limits::LINK_RETRY_MAX).await,
+                    result => return result,
+                }
+            }
+        };
+        Box::pin(kept.get(digest, fetching))
     }
 
     fn found(&self, node: NodeId, at: &NodeAddress) {

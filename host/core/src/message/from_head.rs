@@ -163,6 +163,38 @@ pub enum FromHead {
     },
 }
 
+impl FromHead {
+    /// Whether a node may rely on it after the head was started again: it leaves the head when what it
+    /// tells of is in the journal, and what follows to the same node waits behind it.
+    #[must_use]
+    pub fn is_promise(&self) -> bool {
+        match self {
+            Self::NodeFound { .. }
+            | Self::NodeDied { .. }
+            | Self::ActorFound { .. }
+            | Self::ActorStart { .. }
+            | Self::ActorChanged { change: ActorChange::Restarting { .. } | ActorChange::Dead { .. }, .. }
+            | Self::GroupFound { .. }
+            | Self::GroupChanged { state: GroupState::Created | GroupState::Removed, .. }
+            | Self::DriverStart { .. }
+            | Self::JobEnded { .. }
+            | Self::JobFound { .. } => true,
+            Self::NodeDraining { .. }
+            | Self::NodeLeave { .. }
+            | Self::SlotsGranted { .. }
+            | Self::SlotsResumed { .. }
+            | Self::SlotsReclaimed { .. }
+            | Self::LeaseRevoked { .. }
+            | Self::LeasePending { .. }
+            | Self::ShapeFailed { .. }
+            | Self::ActorStop { .. }
+            | Self::ActorChanged { change: ActorChange::Pending { .. } | ActorChange::Alive { .. }, .. }
+            | Self::GroupChanged { state: GroupState::Pending | GroupState::Rescheduling, .. }
+            | Self::DriverStop { .. } => false,
+        }
+    }
+}
+
 /// What became of an actor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ActorChange {

@@ -62,6 +62,20 @@ pub enum ToHead {
         /// Whether its constructor has run.
         is_ready: bool,
     },
+    /// Part of a report: the node speaks to these others. It is told which of them died.
+    PeersKnown {
+        /// The node.
+        node: NodeId,
+        /// Nodes that it knows, those left out that it knows to be dead.
+        peers: Vec<NodeId>,
+    },
+    /// Part of a report: the node has something of these jobs. It is told which of them are over.
+    JobsKnown {
+        /// The node.
+        node: NodeId,
+        /// Jobs of which it has not heard the end.
+        jobs: Vec<JobId>,
+    },
     /// The node has said all that it holds. What the head's journal says of it beyond that is over.
     ReportEnded {
         /// The node.
@@ -282,6 +296,49 @@ pub enum ToHead {
         /// The lines.
         lines: Vec<LogLine>,
     },
+}
+
+impl ToHead {
+    /// Whether it tells of something that no report contains. A node says it again, between the beginning
+    /// and the end of its report, to a head that is new, unless the former one had it safe.
+    #[must_use]
+    pub fn is_said_once(&self) -> bool {
+        match self {
+            Self::ActorEnded { .. }
+            | Self::ActorReleased { .. }
+            | Self::ActorKill { .. }
+            | Self::ActorDependenciesReady { failed: Some(_), .. }
+            | Self::JobEnded { .. }
+            | Self::GroupRemove { .. }
+            | Self::NodeDrained { .. }
+            | Self::Printed { .. } => true,
+            Self::NodeJoined { .. }
+            | Self::LeaseHeld { .. }
+            | Self::ActorLives { .. }
+            | Self::PeersKnown { .. }
+            | Self::JobsKnown { .. }
+            | Self::ReportEnded { .. }
+            | Self::NodeLost { .. }
+            | Self::NodeDrain { .. }
+            | Self::NodeUsage { .. }
+            | Self::LeaseWanted { .. }
+            | Self::SlotsReturned { .. }
+            | Self::SlotsResumeWanted { .. }
+            | Self::ParkedEnded { .. }
+            | Self::ActorRegister { .. }
+            | Self::ActorDependenciesReady { failed: None, .. }
+            | Self::ActorWatch { .. }
+            | Self::ActorLookup { .. }
+            | Self::ActorReady { .. }
+            | Self::GroupCreate { .. }
+            | Self::GroupLookup { .. }
+            | Self::GroupWatch { .. }
+            | Self::JobSubmitted { .. }
+            | Self::JobStarted { .. }
+            | Self::JobStop { .. }
+            | Self::JobWanted { .. } => false,
+        }
+    }
 }
 
 /// A line that a guest printed, or a piece of one.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::line::Who;
+use super::rejoin::HAS_YET_TO_REPORT;
 use super::spot::{Refusal, Wish};
-use super::{Actor, DemandKind, Outbox, Scheduler};
+use super::{Actor, DemandKind, Doom, NodeLife, Outbox, Scheduler};
 use crate::message::{ActorChange, ActorEnd, FromHead, RequestId};
 use crate::{ActorId, ActorSpec, ActorState, Error, ErrorKind, JobId, NodeId, Value, limits};
 
@@ -16,6 +17,9 @@ impl Actor {
         match (self.state, self.spot) {
             (ActorState::Dead, _) => ActorChange::Dead { cause: cause() },
             (ActorState::Restarting, _) => ActorChange::Restarting { incarnation: self.incarnation, cause: cause() },
+            (ActorState::Alive, Some(spot)) if matches!(head.nodes[spot.node].life, NodeLife::Away { .. }) => {
+                ActorChange::Pending { why: format!("node {} {HAS_YET_TO_REPORT}", head.nodes[spot.node].id) }
+            }
             (ActorState::Alive, Some(spot)) => {
                 ActorChange::Alive { node: head.nodes[spot.node].id, incarnation: self.incarnation }
             }
@@ -49,13 +53,12 @@ impl Scheduler {
         if self.is_dead(owner) {
             return;
         }
-        if let Some(known) = self.actors.get(&spec.id) {
+        if let Some(known) = self.actors.passing(&spec.id) {
             // Said again: the owner has joined again, and may have missed what became of it.
+            known.is_unclaimed = false;
             answer(Ok((Arc::clone(&known.spec), known.owner)), out);
-            if known.state == ActorState::Dead {
-                out.push((owner, FromHead::ActorChanged { actor: spec.id, change: known.change(self) }));
-            }
-            return;
+            let change = self.actors[&spec.id].change(self);
+            return out.push((owner, FromHead::ActorChanged { actor: spec.id, change }));
         }
         if let Some(name) = &spec.name {
             let key = (Arc::clone(&spec.namespace), Arc::clone(name));
@@ -88,6 +91,9 @@ impl Scheduler {
             inputs: None,
             doomed: None,
             cause: None,
+            since: self.next_move(),
+            is_unseen: false,
+            is_unclaimed: false,
         };
         let (id, job, is_detached) = (spec.id, spec.creation.job, spec.detached);
         self.actors.insert(id, actor);
@@ -120,7 +126,11 @@ impl Scheduler {
         self.demand_actor(id);
     }
 
-    fn demand_actor(&mut self, id: ActorId) {
+    pub(super) fn demand_actor(&mut self, id: ActorId) {
+        let since = self.next_move();
+        if let Some(actor) = self.actors.get_mut(&id) {
+            (actor.since, actor.is_unseen) = (since, false);
+        }
         self.demand(DemandKind::Actor(id), false);
     }
 
@@ -173,7 +183,7 @@ impl Scheduler {
             }
             return;
         }
-        let change = match self.actors.get_mut(&id) {
+        let change = match self.actors.passing(&id) {
             Some(actor) => {
                 let is_told = actor.owner == node || actor.watchers.contains(&node);
                 if !is_told && actor.state != ActorState::Dead {
@@ -210,7 +220,7 @@ impl Scheduler {
     }
 
     /// Tells all who refer to an actor.
-    fn tell_change(&self, id: ActorId, change: &ActorChange, out: &mut Outbox) {
+    pub(super) fn tell_change(&self, id: ActorId, change: &ActorChange, out: &mut Outbox) {
         let Some(actor) = self.actors.get(&id) else { return };
         let owner = Some(actor.owner).filter(|owner| !self.is_dead(*owner));
         for node in owner.into_iter().chain(actor.watchers.iter().copied()) {
@@ -264,7 +274,8 @@ impl Scheduler {
             self.give(spot, &spec.lifetime, 1);
         }
         match (end, doomed) {
-            (_, Some(cause)) | (ActorEnd::Intended(cause) | ActorEnd::ConstructorFailed(cause), None) => {
+            (_, Some(Doom { reason: cause, .. }))
+            | (ActorEnd::Intended(cause) | ActorEnd::ConstructorFailed(cause), None) => {
                 self.bury(id, cause, out);
             }
             (ActorEnd::Crashed(cause), None) => {
@@ -295,7 +306,8 @@ impl Scheduler {
             return;
         }
         if !restart {
-            actor.doomed.get_or_insert_with(|| reason.clone());
+            let doom = actor.doomed.get_or_insert_with(|| Doom { reason: reason.clone(), is_graceful: graceful });
+            doom.is_graceful &= graceful;
         }
         let incarnation = actor.incarnation;
         match actor.spot {
@@ -322,11 +334,14 @@ impl Scheduler {
         }
     }
 
-    fn bury(&mut self, id: ActorId, cause: Error, out: &mut Outbox) {
+    pub(super) fn bury(&mut self, id: ActorId, cause: Error, out: &mut Outbox) {
         self.free_name(id);
+        let since = self.next_move();
         let Some(actor) = self.actors.get_mut(&id) else { return };
+        (actor.since, actor.is_unseen) = (since, false);
         actor.state = ActorState::Dead;
         actor.cause = Some(cause.clone());
+        actor.doomed = None;
         self.tell_change(id, &ActorChange::Dead { cause }, out);
         let mut is_detached = false;
         if let Some(actor) = self.actors.get_mut(&id) {

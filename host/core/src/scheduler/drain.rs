@@ -15,7 +15,15 @@ impl Scheduler {
     ) {
         let Some(index) = self.node_index(id) else { return };
         let deadline = deadline_ms.map(|millis| now.saturating_add(millis));
-        let is_new = self.nodes[index].life == NodeLife::Alive;
+        let is_new = !self.nodes[index].is_draining();
+        self.touch_node(id);
+        if let NodeLife::Away { has_joined, .. } = self.nodes[index].life {
+            self.nodes.set_life(index, NodeLife::Away { has_joined, draining: Some((why, deadline)) });
+            if is_new {
+                self.broadcast(&FromHead::NodeDraining { node: id }, out);
+            }
+            return;
+        }
         let may_leave = matches!(self.nodes[index].life, NodeLife::Draining { may_leave: true, .. });
         let life = NodeLife::Draining { why, deadline, may_leave, must_leave: false };
         self.nodes.set_life(index, life);

@@ -194,7 +194,7 @@ impl Scheduler {
     }
 
     pub(super) fn bundle_mut(&mut self, (group, index): (GroupId, u32)) -> Option<&mut Bundle> {
-        self.groups.get_mut(&group)?.bundles.get_mut(index as usize)?.as_mut()
+        self.groups.passing(&group)?.bundles.get_mut(index as usize)?.as_mut()
     }
 }
 

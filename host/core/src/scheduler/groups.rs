@@ -55,6 +55,7 @@ impl Scheduler {
             bundles,
             watchers: Vec::new(),
             why: String::new(),
+            since: self.next_move(),
             is_feasible: None,
         };
         let status = group.status(self);
@@ -89,7 +90,7 @@ impl Scheduler {
         if self.is_dead(node) {
             return;
         }
-        let message = match self.groups.get_mut(&id) {
+        let message = match self.groups.passing(&id) {
             Some(group) => {
                 if group.state != GroupState::Removed && !group.watchers.contains(&node) {
                     group.watchers.push(node);
@@ -118,7 +119,7 @@ impl Scheduler {
     }
 
     pub(super) fn tell_group_why(&mut self, id: GroupId, why: String, out: &mut Outbox) {
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.groups.passing(&id) {
             group.why = why;
             self.tell_group(id, out);
         }
@@ -131,7 +132,9 @@ impl Scheduler {
             self.group_names.remove(&(Arc::clone(&group.spec.namespace), Arc::clone(name)));
         }
         let nodes: BTreeSet<usize> = group.bundles.iter().flatten().map(|bundle| bundle.node).collect();
+        let since = self.next_move();
         if let Some(group) = self.groups.get_mut(&id) {
+            group.since = since;
             group.state = GroupState::Removed;
             group.why = why.to_owned();
         }
@@ -161,7 +164,7 @@ impl Scheduler {
         self.tell_group(id, out);
         // Demands that name the group are refused when the line is served next.
         self.wake_group(id);
-        if let Some(group) = self.groups.get_mut(&id) {
+        if let Some(group) = self.groups.passing(&id) {
             group.watchers.clear();
         }
         self.removed_groups.push_back(id);
@@ -212,7 +215,8 @@ impl Scheduler {
     /// The bundles on a dead node want another one; the others stay.
     pub(super) fn lose_bundles(&mut self, node: usize, out: &mut Outbox) {
         let mut hit = Vec::new();
-        for (id, group) in &mut self.groups {
+        let since = self.next_move();
+        for (id, group) in self.groups.passing_all() {
             let mut has_lost = false;
             for bundle in &mut group.bundles {
                 if bundle.as_ref().is_some_and(|bundle| bundle.node == node) {
@@ -223,11 +227,13 @@ impl Scheduler {
             if has_lost {
                 group.state = GroupState::Rescheduling;
                 group.why = "a node of it died".to_owned();
+                group.since = since;
                 hit.push(*id);
             }
         }
         hit.sort_unstable();
         for id in hit {
+            self.groups.touch(id);
             self.tell_group(id, out);
             match self.demands.lane_of(&Who::Group(id)) {
                 Some(lane) => {

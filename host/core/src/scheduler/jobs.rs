@@ -9,7 +9,7 @@ use crate::message::FromHead;
 use crate::{Error, ErrorKind, JobFailure, JobId, JobSpec, JobState, Millis, NodeId, limits};
 
 impl Job {
-    fn new(spec: Arc<JobSpec>, now: Millis) -> Self {
+    fn new(spec: Arc<JobSpec>, now: Millis, since: u64) -> Self {
         Self {
             spec,
             state: JobState::Pending,
@@ -21,11 +21,20 @@ impl Job {
             exit_code: None,
             failure: None,
             message: String::new(),
+            since,
+            is_unseen: false,
         }
     }
 }
 
 impl Scheduler {
+    /// A number that no job had before.
+    pub fn next_job(&mut self) -> JobId {
+        self.jobs_numbered += 1;
+        self.is_touched = true;
+        JobId::numbered(self.jobs_numbered)
+    }
+
     /// The job of that id or submission id.
     #[must_use]
     pub fn job_id(&self, id: &str) -> Option<JobId> {
@@ -34,6 +43,11 @@ impl Scheduler {
             let mut named = self.jobs.values().filter(|job| !id.is_empty() && *job.spec.submission_id == *id);
             named.next().map(|job| job.spec.id)
         })
+    }
+
+    /// Jobs that are over.
+    pub fn ended_jobs(&self) -> impl Iterator<Item = JobId> {
+        self.ended_jobs.iter().copied()
     }
 
     /// Forgets a job that is over.
@@ -56,7 +70,8 @@ impl Scheduler {
         if self.jobs.contains_key(&id) {
             return;
         }
-        self.jobs.insert(id, Job::new(spec, now));
+        let since = self.next_move();
+        self.jobs.insert(id, Job::new(spec, now, since));
         self.demand(DemandKind::Driver(id), false);
     }
 
@@ -94,7 +109,11 @@ impl Scheduler {
             return;
         }
         let id = spec.id;
-        let job = self.jobs.entry(id).or_insert_with(|| Job::new(Arc::clone(&spec), now));
+        if !self.jobs.contains_key(&id) {
+            let since = self.next_move();
+            self.jobs.insert(id, Job::new(Arc::clone(&spec), now, since));
+        }
+        let Some(job) = self.jobs.get_mut(&id) else { return };
         if job.ended.is_some() {
             // It was given up before its driver could say that it runs.
             return out.push((node, FromHead::DriverStop { job: id }));
@@ -104,7 +123,16 @@ impl Scheduler {
         }
         job.state = JobState::Running;
         job.node = Some(node);
-        let holds_nothing = job.spot.is_none();
+        job.is_unseen = false;
+        if job.is_stopping {
+            out.push((node, FromHead::DriverStop { job: id }));
+        }
+        let elsewhere = job.spot.filter(|spot| self.nodes[spot.node].id != node);
+        if let Some(spot) = elsewhere {
+            self.set_driver_spot(id, None);
+            self.give(spot, &spec.resources, 1);
+        }
+        let holds_nothing = self.jobs.get(&id).is_some_and(|job| job.spot.is_none());
         self.demands.remove(&Who::Driver(id));
         self.settle_share(id);
         // It may not want its work to wait for ever.
@@ -136,10 +164,12 @@ impl Scheduler {
         now: Millis,
         out: &mut Outbox,
     ) {
+        let since = self.next_move();
         if let Some(job) = self.jobs.get_mut(&id) {
             if job.ended.is_some() {
                 return;
             }
+            (job.since, job.is_unseen) = (since, false);
             // A job that failed before its driver ran could not be set up.
             let failure = if job.state == JobState::Pending { JobFailure::SetUp } else { JobFailure::Driver };
             job.state = if job.is_stopping { JobState::Stopped } else { state };

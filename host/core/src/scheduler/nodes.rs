@@ -8,10 +8,15 @@ use crate::{
 };
 
 impl Node {
+    pub(super) fn is_draining(&self) -> bool {
+        matches!(self.life, NodeLife::Draining { .. } | NodeLife::Away { draining: Some(_), .. })
+    }
+
     /// Why it is draining or dead; empty while it is neither.
     pub(super) fn why(&self) -> String {
         match &self.life {
             NodeLife::Alive => String::new(),
+            NodeLife::Away { .. } => "the head was started again and it has yet to report".to_owned(),
             NodeLife::Draining { why, .. } | NodeLife::Dead { why } => why.clone(),
         }
     }
@@ -20,6 +25,7 @@ impl Node {
     pub(super) fn state(&self) -> &'static str {
         match self.life {
             NodeLife::Alive => "ALIVE",
+            NodeLife::Away { .. } => "REJOINING",
             NodeLife::Draining { .. } => "DRAINING",
             NodeLife::Dead { .. } => "DEAD",
         }
@@ -53,21 +59,19 @@ impl Scheduler {
             return;
         }
         if let Some(index) = self.node_index(id) {
+            if matches!(self.nodes[index].life, NodeLife::Away { .. }) {
+                return self.node_returned(index, at, labels, out);
+            }
             let has_moved = self.nodes[index].at != at;
             self.nodes.set_address(index, at.clone());
             self.nodes.set_labels(index, labels);
+            self.touch_node(id);
             if has_moved {
                 self.broadcast_except(id, &FromHead::NodeFound { node: id, at }, out);
             }
             return;
         }
-        for other in self.nodes.iter().filter(|node| !node.is_dead()) {
-            out.push((id, FromHead::NodeFound { node: other.id, at: other.at.clone() }));
-            if matches!(other.life, NodeLife::Draining { .. }) {
-                out.push((id, FromHead::NodeDraining { node: other.id }));
-            }
-        }
-        self.broadcast_except(id, &FromHead::NodeFound { node: id, at: at.clone() }, out);
+        self.introduce(id, &at, out);
         let node = Node {
             id,
             at,
@@ -82,7 +86,21 @@ impl Scheduler {
             store_bytes: 0,
             store_bytes_max: 0,
         };
-        self.nodes.insert(node);
+        self.touch_node(id);
+        if let Some(forgotten) = self.nodes.insert(node) {
+            self.touch_node(forgotten);
+        }
+    }
+
+    /// A node and the others learn of each other.
+    pub(super) fn introduce(&self, id: NodeId, at: &NodeAddress, out: &mut Outbox) {
+        for other in self.nodes.iter().filter(|node| !node.is_dead() && node.id != id) {
+            out.push((id, FromHead::NodeFound { node: other.id, at: other.at.clone() }));
+            if other.is_draining() {
+                out.push((id, FromHead::NodeDraining { node: other.id }));
+            }
+        }
+        self.broadcast_except(id, &FromHead::NodeFound { node: id, at: at.clone() }, out);
     }
 
     pub(super) fn broadcast(&self, message: &FromHead, out: &mut Outbox) {
@@ -104,17 +122,24 @@ impl Scheduler {
         if !self.dead_node_ids.insert(id) {
             return;
         }
-        self.dead_nodes.push_back(id);
+        let since = self.next_move();
+        self.dead_nodes.push_back((id, since));
         if self.dead_nodes.len() > limits::DEAD_NODES_KEPT
-            && let Some(oldest) = self.dead_nodes.pop_front()
+            && let Some((oldest, _)) = self.dead_nodes.pop_front()
         {
             self.dead_node_ids.remove(&oldest);
+            self.touch_node(oldest);
         }
+        self.touch_node(id);
+        self.rumoured.remove(&id);
         // A node that this head never saw can be dead too: others may have known it before the head
         // was started again.
         let index = self.node_index(id);
         let was_draining = index.is_some_and(|index| matches!(self.nodes[index].life, NodeLife::Draining { .. }));
         if let Some(index) = index {
+            if matches!(self.nodes[index].life, NodeLife::Away { .. }) {
+                self.away -= 1;
+            }
             self.nodes.set_life(index, NodeLife::Dead { why: why.to_owned() });
             self.nodes.set_died(index, now);
         }
@@ -123,10 +148,10 @@ impl Scheduler {
         over.extend(index.into_iter().flat_map(|index| self.leases.on_node(index)));
         over.iter().for_each(|lease| drop(self.drop_lease(*lease)));
         self.demands.remove_all(|demand| matches!(demand, DemandKind::Slots { owner, .. } if *owner == id));
-        for actor in self.actors.values_mut() {
+        for (_, actor) in self.actors.passing_all() {
             actor.watchers.retain(|watcher| *watcher != id);
         }
-        for group in self.groups.values_mut() {
+        for (_, group) in self.groups.passing_all() {
             group.watchers.retain(|watcher| *watcher != id);
         }
         let lost = self.displace_actors(index, was_draining);

@@ -87,12 +87,13 @@ impl Places {
     }
 
     /// Takes a new node in: at the index of the one that died first, once more of them are listed than
-    /// need be. Nothing refers to a dead node's index.
-    pub(super) fn insert(&mut self, node: Node) {
+    /// need be, whose id is the answer. Nothing refers to a dead node's index.
+    pub(super) fn insert(&mut self, node: Node) -> Option<NodeId> {
         self.generation += 1;
         self.free_sum.give(&node.available, 1);
         let is_new_kind = self.kinds.learn(&node.total);
         let oldest = if self.dead.len() < limits::DEAD_NODES_LISTED { None } else { self.dead.pop_front() };
+        let forgotten = oldest.map(|index| self.list[index].id);
         let index = match oldest {
             Some(index) => {
                 self.selected.retain(|pool| pool.members.binary_search(&index).is_err());
@@ -114,6 +115,7 @@ impl Places {
         } else {
             self.refresh(index);
         }
+        forgotten
     }
 
     pub(super) fn set_address(&mut self, index: usize, at: NodeAddress) {
@@ -156,7 +158,7 @@ impl Places {
                 node.available = Resources::default();
                 node.coming = Resources::default();
             }
-            NodeLife::Alive | NodeLife::Draining { .. } => {}
+            NodeLife::Alive | NodeLife::Away { .. } | NodeLife::Draining { .. } => {}
         }
         if was_open != self.list[index].is_open() {
             self.generation += 1;

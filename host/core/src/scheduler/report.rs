@@ -43,10 +43,16 @@ impl Scheduler {
         if self.grace_until.is_none_or(|end| now >= end) || self.early.len() >= limits::EARLY_REPORTS_MAX {
             return false;
         }
+        // With a journal, nothing more can be said once all nodes have reported.
+        if self.has_memory && !self.awaits_nodes() {
+            return false;
+        }
         match message {
+            ToHead::JobsKnown { jobs, .. } => jobs.iter().any(|job| !self.jobs.contains_key(job)),
             ToHead::LeaseHeld { node, .. } => self.node_index(*node).is_none() && !self.is_dead(*node),
             ToHead::ActorLives { actor, .. } | ToHead::ActorWatch { actor, .. } => !self.actors.contains_key(actor),
-            // It may live already, on a node that has yet to say so.
+            // Without a journal it may live already, on a node that has yet to say so.
+            ToHead::ActorDependenciesReady { .. } if self.has_memory => false,
             ToHead::ActorDependenciesReady { actor, .. } => self
                 .actors
                 .get(actor)
@@ -147,7 +153,7 @@ impl Scheduler {
             let reason = Error::new(ErrorKind::ActorDied, format!("actor ({id}) ended on node {node}: {why}"));
             (node, FromHead::ActorStop { actor: id, incarnation, graceful: false, reason, restart })
         };
-        let Some(actor) = self.actors.get_mut(&id) else {
+        let Some(actor) = self.actors.passing(&id) else {
             return out.push(stop("nobody owns it any more", false));
         };
         if actor.state == ActorState::Dead {
@@ -156,9 +162,13 @@ impl Scheduler {
         if let Some(spot) = actor.spot {
             if spot.node != index || actor.incarnation != incarnation {
                 out.push(stop("another life of it has begun", false));
+            } else if actor.is_unseen {
+                self.actor_seen(id, is_ready, out);
             }
             return;
         }
+        self.actors.touch(id);
+        let Some(actor) = self.actors.passing(&id) else { return };
         actor.incarnation = incarnation;
         actor.state = if is_ready { ActorState::Alive } else { ActorState::PendingCreation };
         let (spec, owner) = (Arc::clone(&actor.spec), actor.owner);

@@ -88,6 +88,9 @@ impl Scheduler {
     /// Gives what is free to those who wait: first to blocked tasks, then along the line.
     pub(super) fn serve(&mut self, now: Millis, out: &mut Outbox) {
         self.granted.clear();
+        if self.away > 0 {
+            return self.tell_all_wait(now, out);
+        }
         self.serve_resumes(now, out);
         self.serve_draining(now, out);
         if std::mem::replace(&mut self.served_generation, self.nodes.generation()) != self.nodes.generation() {
@@ -344,7 +347,7 @@ impl Scheduler {
         }
     }
 
-    fn tell_why(&mut self, kind: &DemandKind, why: String, out: &mut Outbox) {
+    pub(super) fn tell_why(&mut self, kind: &DemandKind, why: String, out: &mut Outbox) {
         match kind {
             DemandKind::Slots { owner, shape, .. } => {
                 out.push((*owner, FromHead::LeasePending { shape: shape.clone(), why }));
@@ -352,7 +355,7 @@ impl Scheduler {
             DemandKind::Actor(actor) => self.tell_actor_why(*actor, why, out),
             DemandKind::Group(group) => self.tell_group_why(*group, why, out),
             DemandKind::Driver(job) => {
-                if let Some(job) = self.jobs.get_mut(job) {
+                if let Some(job) = self.jobs.passing(job) {
                     job.message = why;
                 }
             }

@@ -234,6 +234,7 @@ impl Scheduler {
             Some(node) => match &node.life {
                 NodeLife::Dead { why } => format!("it died ({why})"),
                 NodeLife::Draining { why, .. } => format!("it takes no new work ({why})"),
+                NodeLife::Away { .. } => "it has yet to report to the head, which was started again".to_owned(),
                 NodeLife::Alive if !wish.placement.selector.matches(&node.labels) => {
                     format!("it has not the labels {}", wish.placement.selector)
                 }

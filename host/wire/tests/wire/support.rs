@@ -91,7 +91,7 @@ impl NodeInbox for Notes {
     fn from_peer(&self, from: NodeId, message: ToPeer) {
         self.put(News::FromPeer(from, message));
     }
-    fn head_is_new(&self) {
+    fn head_is_new(&self, _unheard: Vec<ToHead>) {
         self.put(News::HeadIsNew);
     }
     fn fenced(&self, why: &str) {
