@@ -5,9 +5,17 @@
 //! work    tasks, actors and objects on nodes other than their driver's
 //! job     submitted jobs: names, stops, logs
 //! death   nodes that are killed
+//! lost    what becomes of tasks, actors and objects of killed nodes
+//! objects objects on their way between nodes
+//! network networks of the tests' own: slow ones, and one that is cut and heals
+//! namespaces the networks themselves, which take root
 //! ```
 
 mod death;
 mod job;
+mod lost;
+mod namespaces;
+mod network;
+mod objects;
 mod support;
 mod work;

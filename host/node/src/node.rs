@@ -53,6 +53,9 @@ pub struct NodeSettings {
     pub lineage_bytes_max: u64,
 }
 
+/// Stands for a number of bytes that the head was not told.
+const NOT_TOLD: u64 = u64::MAX;
+
 /// A running node.
 pub struct Node {
     pub(crate) id: NodeId,
@@ -77,6 +80,8 @@ pub struct Node {
     pub(crate) drivers: Mutex<IdMap<JobId, Driver>>,
     /// Nodes that will never be heard again.
     pub(crate) dead: RwLock<IdSet<NodeId>>,
+    /// Bytes in the store as the head knows them; [`NOT_TOLD`] where it was told nothing.
+    usage_told: AtomicU64,
     /// The head lets it go when nobody would miss what it keeps.
     is_leaving: AtomicBool,
     /// Everything that runs guests; nothing outlives it.
@@ -166,6 +171,7 @@ impl Node {
             arrivals: JobArrivals::default(),
             drivers: Mutex::default(),
             dead: RwLock::default(),
+            usage_told: AtomicU64::new(NOT_TOLD),
             is_leaving: AtomicBool::new(false),
             tracker: TaskTracker::new(),
         })
@@ -212,22 +218,20 @@ impl Node {
     pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut told = None;
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
-            self.tell_usage(&mut told);
+            self.tell_usage();
             self.reuse.drop_idle();
             self.leave_if_unmissed();
         }
     }
 
     /// Tells the head how full the store is, when that is something new.
-    fn tell_usage(&self, told: &mut Option<rayw_store::Usage>) {
+    fn tell_usage(&self) {
         let usage = self.store.usage();
-        if told.is_some_and(|told| told.memory_bytes == usage.memory_bytes) {
+        if self.usage_told.swap(usage.memory_bytes, Ordering::Relaxed) == usage.memory_bytes {
             return;
         }
-        *told = Some(usage);
         let (store_bytes, store_bytes_max) = (usage.memory_bytes, usage.bytes_max);
         self.head.send(ToHead::NodeUsage { node: self.id, store_bytes, store_bytes_max });
         self.head.flush();
@@ -402,6 +406,7 @@ impl Node {
     /// is a new one.
     pub fn join(self: &Arc<Self>) {
         let lives = self.actor_lives();
+        self.usage_told.store(NOT_TOLD, Ordering::Relaxed);
         {
             let mut state = self.lock();
             self.head.send(ToHead::NodeJoined {

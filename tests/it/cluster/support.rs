@@ -5,8 +5,8 @@ use serde_json::Value;
 
 /// A head without cpus for tasks, and nodes with two each unless they say otherwise.
 pub(super) struct Processes {
-    /// Held for their drop, which kills.
-    _head: Running,
+    /// Dropped, they are killed.
+    head: Running,
     pub(super) nodes: Vec<(String, Running)>,
     pub(super) address: String,
     folder: tempfile::TempDir,
@@ -22,14 +22,31 @@ impl Processes {
 
     /// A cluster of nodes that are started with these flags, such as `--num-cpus 4 --labels zone=a`.
     pub(super) fn start_with(nodes: &[&str]) -> Self {
+        Self::start_where(nodes, &[])
+    }
+
+    /// The same, where all processes have these variables.
+    pub(super) fn start_where(nodes: &[&str], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let head = command(["start", "--head", "--port", "0", "--num-cpus", "0"]);
+        let mut head = command(["start", "--head", "--port", "0", "--num-cpus", "0"]);
+        for (name, value) in environment {
+            head = head.environment(name, value);
+        }
         let head = head.flag("--dir", folder.path().join("head")).start();
         let address = word_after(&head, "ready at ");
-        let mut processes = Self { nodes: Vec::new(), address, _head: head, folder, started: 0 };
+        let mut processes = Self { nodes: Vec::new(), address, head, folder, started: 0 };
         for flags in nodes {
             processes.spawn(flags);
         }
+        processes.all_are_there();
+        processes
+    }
+
+    /// Processes that were started somehow, once all are there.
+    pub(super) fn of(head: Running, address: String, nodes: Vec<(String, Running)>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let started = nodes.len();
+        let processes = Self { nodes, address, head, folder, started };
         processes.all_are_there();
         processes
     }
@@ -80,6 +97,23 @@ impl Processes {
         let rows = self.rows("nodes");
         let row = rows.iter().find(|row| row["node_name"] == name);
         row.and_then(|row| row["node_id"].as_str()).expect("the node is listed").to_owned()
+    }
+
+    /// Waits until that many nodes are known to be dead.
+    pub(super) fn nodes_become_dead(&self, number: usize) {
+        self.rows_become("nodes", |rows| rows.iter().filter(|row| row["state"] == "DEAD").count() == number);
+    }
+
+    /// Waits until a node's process has ended by itself.
+    pub(super) fn ends(&mut self, index: usize) {
+        let (name, node) = self.nodes.remove(index);
+        let output = node.output();
+        assert_eq!(output.code, Some(0), "{name}: {output}");
+    }
+
+    /// Whether the head's process has logged these words.
+    pub(super) fn head_logged(&self, words: &str) -> bool {
+        self.head.so_far().stderr.contains(words)
     }
 
     /// Kills a node as `kill -9` does.

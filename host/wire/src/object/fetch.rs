@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::{AT_ONCE, BUSY, HEADER, HEADER_BYTES_MAX, Header, MAGIC, NOT_HERE, WAITS, hash, joined};
+use super::{AT_ONCE, BUSY, HEADER, HEADER_BYTES_MAX, Header, MAGIC, NOT_HERE, PIECE_BYTES, WAITS};
 
 /// Why an object could not be fetched from any of its sources.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +68,7 @@ impl From<tokio::time::error::Elapsed> for Failure {
 
 impl Default for Fetching {
     fn default() -> Self {
-        let room = Arc::new(Semaphore::new(usize::try_from(limits::FETCH_BYTES_MAX >> 10).unwrap_or(usize::MAX >> 4)));
+        let room = Arc::new(Semaphore::new(kib(limits::FETCH_BYTES_MAX) as usize));
         let turn = RandomState::new().build_hasher().finish() as u32;
         Self { room, turn: AtomicUsize::new(turn as usize) }
     }
@@ -172,40 +172,25 @@ async fn header(stream: &mut TcpStream) -> Result<Header, Failure> {
     if fits { Ok(header) } else { Err(Failure::Corrupt) }
 }
 
-/// Reads the chunks into one buffer; each is checked while the next one comes.
+/// Reads the chunks into one buffer and checks each.
 async fn receive(stream: &mut TcpStream, total: u64) -> Result<BytesMut, Failure> {
-    let mut left = usize::try_from(total).map_err(|_| Failure::Corrupt)?;
-    let mut buffer = BytesMut::with_capacity(left);
-    let mut whole = BytesMut::new();
-    let mut unchecked = None;
-    while left > 0 || unchecked.is_some() {
-        let size = left.min(limits::CHUNK_BYTES);
-        let read = async {
-            if size == 0 {
-                return Ok(None);
-            }
-            let mut digest = [0; 32];
-            timeout(limits::FETCH_STALL_TIMEOUT, stream.read_exact(&mut digest)).await??;
-            fill(stream, &mut buffer, size).await?;
-            Ok::<_, Failure>(Some((blake3::Hash::from_bytes(digest), buffer.split())))
-        };
-        let check = async {
-            match unchecked.take() {
-                Some((digest, chunk)) => checked(digest, chunk).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let (came, chunk) = tokio::try_join!(read, check)?;
-        whole = joined(whole, chunk.unwrap_or_default());
-        unchecked = came;
-        left -= size;
+    let total = usize::try_from(total).map_err(|_| Failure::Corrupt)?;
+    let mut buffer = BytesMut::with_capacity(total);
+    while buffer.len() < total {
+        let end = total.min(buffer.len() + limits::CHUNK_BYTES);
+        let mut hasher = blake3::Hasher::new();
+        while buffer.len() < end {
+            let start = buffer.len();
+            fill(stream, &mut buffer, PIECE_BYTES.min(end - start)).await?;
+            hasher.update(&buffer[start..]);
+        }
+        let mut digest = [0; 32];
+        timeout(limits::FETCH_STALL_TIMEOUT, stream.read_exact(&mut digest)).await??;
+        if hasher.finalize() != digest {
+            return Err(Failure::Corrupt);
+        }
     }
-    Ok(whole)
-}
-
-async fn checked(digest: blake3::Hash, chunk: BytesMut) -> Result<BytesMut, Failure> {
-    let (found, chunk) = hash(chunk).await?;
-    if found == digest { Ok(chunk) } else { Err(Failure::Corrupt) }
+    Ok(buffer)
 }
 
 /// Reads `size` bytes into the buffer, which has room for them, as long as there is progress.

@@ -7,6 +7,7 @@ mod actors;
 mod cancel;
 mod failures;
 mod hostile;
+mod nodes;
 mod objects;
 mod resources;
 mod stage;
@@ -34,6 +35,7 @@ fn main() -> rayw::Result<()> {
         objects::SCENARIOS,
         resources::SCENARIOS,
         hostile::SCENARIOS,
+        nodes::SCENARIOS,
     ]
     .concat();
     match scenarios.iter().find(|(name, _)| *name == wanted) {
