@@ -213,7 +213,7 @@ pub const EXPLAIN_PERIOD: Duration = Duration::from_secs(1);
 
 /// Leases that are looked at to make room for one demand, the largest first; the next look goes on
 /// behind them.
-pub const RECLAIM_LOOKS_MAX: usize = 256;
+pub const RECLAIM_LOOKS_MAX: usize = 64;
 
 /// Demands of one kind that ask for room at once. They want the same, so room for one is room for the
 /// first of them; the others are asked about because their owners may hold less.

@@ -34,6 +34,7 @@ mod placement;
 mod places;
 mod reclaim;
 mod report;
+mod reserve;
 mod resume;
 mod rooms;
 mod rows;

@@ -14,13 +14,7 @@ pub struct BundleNode {
 /// The node of each bundle, as indices into `nodes`, or `None` when not all of them fit.
 #[must_use]
 pub fn plan(strategy: GroupStrategy, bundles: &[&Resources], nodes: &[BundleNode]) -> Option<Vec<usize>> {
-    // The largest first, as in Ray's `bundle_scheduling_policy.cc`: small ones fill the gaps.
-    let mut order: Vec<usize> = (0..bundles.len()).collect();
-    let size = |bundle: &Resources| {
-        let custom = bundle.custom().fold(0_u64, |sum, (_, amount)| sum.saturating_add(amount.0));
-        std::cmp::Reverse((custom, bundle.memory, bundle.cpu))
-    };
-    order.sort_by_key(|index| size(bundles[*index]));
+    let order = largest_first(bundles);
     let mut plan = vec![0; bundles.len()];
     match strategy {
         GroupStrategy::Pack => pack(&order, bundles, nodes, false, &mut plan)?,
@@ -29,6 +23,17 @@ pub fn plan(strategy: GroupStrategy, bundles: &[&Resources], nodes: &[BundleNode
         GroupStrategy::StrictSpread => match_nodes(&order, bundles, nodes, &mut plan)?,
     }
     Some(plan)
+}
+
+/// The largest first, as in Ray's `bundle_scheduling_policy.cc`: small ones fill the gaps.
+pub(super) fn largest_first(bundles: &[&Resources]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..bundles.len()).collect();
+    let size = |bundle: &Resources| {
+        let custom = bundle.custom().fold(0_u64, |sum, (_, amount)| sum.saturating_add(amount.0));
+        std::cmp::Reverse((custom, bundle.memory, bundle.cpu))
+    };
+    order.sort_by_key(|index| size(bundles[*index]));
+    order
 }
 
 /// The node that can take most of what is left takes it, and so on.
@@ -52,7 +57,7 @@ fn pack(order: &[usize], bundles: &[&Resources], nodes: &[BundleNode], on_one: b
 }
 
 /// Those of the bundles that fit into the room together, taken in order.
-fn fill(order: &[usize], bundles: &[&Resources], room: &Resources) -> Vec<usize> {
+pub(super) fn fill(order: &[usize], bundles: &[&Resources], room: &Resources) -> Vec<usize> {
     let mut room = room.clone();
     let mut taken = Vec::new();
     for bundle in order {

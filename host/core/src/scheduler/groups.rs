@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::bundles::{BundleNode, plan};
 use super::line::Who;
+use super::reserve::Reserve;
+use super::rooms::Room;
 use super::spot::{Refusal, Spot, Wish};
 use super::{Bundle, DemandKind, Group, NodeLife, Outbox, Scheduler};
 use crate::message::{FromHead, RequestId};
@@ -117,13 +118,10 @@ impl Scheduler {
         };
         let spec = Arc::clone(&group.spec);
         let missing: Vec<usize> = (0..spec.bundles.len()).filter(|index| group.bundles[*index].is_none()).collect();
-        let wanted: Vec<&Resources> = missing.iter().map(|index| &spec.bundles[*index]).collect();
-        let (indices, nodes) = self.bundle_nodes(group, |node| node.available.clone());
-        let Some(plan) = plan(spec.strategy, &wanted, &nodes) else {
+        let Some(plan) = self.plan_group(id, Room::Free) else {
             return Err(if self.is_group_feasible(id) { Refusal::Busy } else { Refusal::Infeasible });
         };
         for (bundle, node) in missing.into_iter().zip(plan) {
-            let node = indices[node];
             let reserved = &spec.bundles[bundle];
             self.nodes.take(node, reserved, 1);
             if let Some(group) = self.groups.get_mut(&id) {
@@ -138,18 +136,14 @@ impl Scheduler {
         Ok(true)
     }
 
-    /// Nodes that may take bundles of a group: their indices, and what `room` says that they have.
-    fn bundle_nodes(&self, group: &Group, room: impl Fn(&super::Node) -> Resources) -> (Vec<usize>, Vec<BundleNode>) {
-        let open = self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.life == NodeLife::Alive && group.spec.selector.matches(&node.labels));
-        open.map(|(index, node)| {
-            let is_used = group.bundles.iter().flatten().any(|bundle| bundle.node == index);
-            (index, BundleNode { room: room(node), is_used })
-        })
-        .unzip()
+    /// A node for each bundle of a group that has none.
+    fn plan_group(&mut self, id: GroupId, room: Room) -> Option<Vec<usize>> {
+        let group = self.groups.get(&id)?;
+        let missing = group.spec.bundles.iter().zip(&group.bundles).filter(|(_, place)| place.is_none());
+        let bundles: Vec<&Resources> = missing.map(|(bundle, _)| bundle).collect();
+        let used = group.bundles.iter().flatten().map(|bundle| bundle.node).collect();
+        let (strategy, selector) = (group.spec.strategy, &group.spec.selector);
+        Reserve { strategy, bundles: &bundles, selector, used, room }.find(&mut self.nodes)
     }
 
     /// Whether the nodes could hold what a group lacks if nothing else ran there.
@@ -161,10 +155,7 @@ impl Scheduler {
         {
             return is_feasible;
         }
-        let missing = group.spec.bundles.iter().zip(&group.bundles).filter(|(_, place)| place.is_none());
-        let wanted: Vec<&Resources> = missing.map(|(bundle, _)| bundle).collect();
-        let (_, nodes) = self.bundle_nodes(group, |node| node.total.clone());
-        let is_feasible = plan(group.spec.strategy, &wanted, &nodes).is_some();
+        let is_feasible = self.plan_group(id, Room::Total).is_some();
         if let Some(group) = self.groups.get_mut(&id) {
             group.is_feasible = Some((generation, is_feasible));
         }

@@ -1,6 +1,6 @@
 //! The indexes against the plain truth: random clusters, random events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -8,10 +8,11 @@ use proptest::prelude::*;
 use super::cluster_tests::on;
 use super::line::{Rest, Want};
 use super::places::Look;
+use super::reserve::Reserve;
 use super::rooms::Room;
 use super::spot::{Refusal, Wish};
 use super::tests::cpus;
-use super::{NodeLife, NodeLoad, Outbox, Scheduler, place};
+use super::{BundleNode, NodeLife, NodeLoad, Outbox, Scheduler, place, plan};
 use crate::message::{ActorEnd, FromHead, NodeAddress, RequestId, Shape, ToHead};
 use crate::{
     Amount, Error, ErrorKind, GroupId, GroupSpec, GroupStrategy, JobId, LabelSelector, Labels, LeaseId, NodeId,
@@ -262,6 +263,60 @@ proptest! {
                 (Err(Refusal::Busy), Err(true)) | (Err(Refusal::Infeasible), Err(false)) => {}
                 (Err(Refusal::Never(_)), _) if placement_is_hard(&placement) => {}
                 (found, expected) => prop_assert!(false, "{:?} instead of {:?}", found, expected),
+            }
+        }
+    }
+
+    /// The plan for a group that the indexes find is the one of the plain rule over all nodes, or, where
+    /// each bundle has a node of its own, one as good.
+    #[test]
+    fn groups_are_planned_as_by_the_plain_rule(
+        nodes in proptest::collection::vec((any::<u8>(), any::<u8>()), 1..12),
+        bundles in proptest::collection::vec(any::<u8>(), 1..6),
+        is_used in proptest::collection::vec(any::<bool>(), 12),
+        which in 0..16_u8,
+    ) {
+        let mut head = Scheduler::default();
+        let mut out = Outbox::new();
+        for (number, (size, used)) in nodes.iter().enumerate() {
+            head.handle(join(u8::try_from(number).unwrap(), *size), 0, &mut out);
+            let used = amounts(*used);
+            if head.nodes[number].available.fits(&used) > 0 {
+                head.nodes.take(number, &used, 1);
+            }
+        }
+        let strategies =
+            [GroupStrategy::Pack, GroupStrategy::Spread, GroupStrategy::StrictPack, GroupStrategy::StrictSpread];
+        let (strategy, selector) = (strategies[usize::from(which % 4)], placement(which).selector.clone());
+        let mut bundles: Vec<Resources> = bundles.into_iter().map(amounts).collect();
+        bundles.retain(|bundle| !bundle.is_empty());
+        let bundles: Vec<&Resources> = bundles.iter().collect();
+        let used: BTreeSet<usize> = (0..nodes.len()).filter(|index| which > 7 && is_used[*index]).collect();
+        for room in [Room::Free, Room::Total] {
+            let indices: Vec<usize> = head.nodes.chosen(&selector).collect();
+            let rooms: Vec<BundleNode> = indices
+                .iter()
+                .map(|index| {
+                    let node = &head.nodes[*index];
+                    let amount = if room == Room::Total { &node.total } else { &node.available };
+                    BundleNode { room: amount.clone(), is_used: used.contains(index) }
+                })
+                .collect();
+            let plain = plan(strategy, &bundles, &rooms);
+            let expected: Option<Vec<usize>> = plain.map(|plan| plan.into_iter().map(|node| indices[node]).collect());
+            let reserve = Reserve { strategy, bundles: &bundles, selector: &selector, used: used.clone(), room };
+            let found = reserve.find(&mut head.nodes);
+            if strategy != GroupStrategy::StrictSpread {
+                prop_assert_eq!(found, expected);
+                continue;
+            }
+            prop_assert_eq!(found.is_some(), expected.is_some());
+            let found = found.unwrap_or_default();
+            let different: BTreeSet<usize> = found.iter().copied().collect();
+            prop_assert!(different.len() == found.len() && different.is_disjoint(&used));
+            for (bundle, node) in bundles.iter().zip(&found) {
+                let at = indices.binary_search(node).unwrap();
+                prop_assert!(rooms[at].room.fits(bundle) > 0);
             }
         }
     }

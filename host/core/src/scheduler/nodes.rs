@@ -72,18 +72,7 @@ impl Scheduler {
             store_bytes: 0,
             store_bytes_max: 0,
         };
-        self.nodes.insert(self.free_index(), node);
-    }
-
-    /// The index of the node that died first, once more of them are listed than need be. Nothing
-    /// refers to a dead node's index.
-    fn free_index(&self) -> Option<usize> {
-        let dead = self.nodes.len() - self.nodes.alive();
-        if dead < limits::DEAD_NODES_LISTED {
-            return None;
-        }
-        let oldest = self.dead_nodes.iter().find_map(|id| self.nodes.iter().position(|node| node.id == *id));
-        oldest.or_else(|| self.nodes.iter().position(Node::is_dead))
+        self.nodes.insert(node);
     }
 
     pub(super) fn broadcast(&self, message: &FromHead, out: &mut Outbox) {

@@ -2,7 +2,7 @@
 //!
 //! Everything that a node has free changes through here, so the indexes are true at any moment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Deref;
 
 use super::rooms::{Ask, Kinds, Room, Rooms};
@@ -25,6 +25,11 @@ pub(super) struct Places {
     draining: BTreeSet<usize>,
     /// Nodes that have more room than when the line was served last.
     grown: Vec<usize>,
+    /// What all open nodes have free, and what is asked back there.
+    free_sum: Resources,
+    coming_sum: Resources,
+    /// The indices of dead nodes, in the order of their deaths.
+    dead: VecDeque<usize>,
     /// Counts changes of who is there and open, and of labels.
     generation: u64,
 }
@@ -71,18 +76,26 @@ impl Places {
         self.draining.iter().copied()
     }
 
-    /// Those that are not dead.
-    pub(super) fn alive(&self) -> usize {
-        self.by_id.len()
+    /// What all open nodes have free.
+    pub(super) fn free_sum(&self) -> &Resources {
+        &self.free_sum
     }
 
-    /// Takes a new node in, at the index of a dead one where that is given.
-    pub(super) fn insert(&mut self, index: Option<usize>, node: Node) {
+    /// What is asked back on all open nodes.
+    pub(super) fn coming_sum(&self) -> &Resources {
+        &self.coming_sum
+    }
+
+    /// Takes a new node in: at the index of the one that died first, once more of them are listed than
+    /// need be. Nothing refers to a dead node's index.
+    pub(super) fn insert(&mut self, node: Node) {
         self.generation += 1;
+        self.free_sum.give(&node.available, 1);
         let is_new_kind = self.kinds.learn(&node.total);
-        let index = match index {
+        let oldest = if self.dead.len() < limits::DEAD_NODES_LISTED { None } else { self.dead.pop_front() };
+        let index = match oldest {
             Some(index) => {
-                self.by_id.remove(&self.list[index].id);
+                self.selected.retain(|pool| pool.members.binary_search(&index).is_err());
                 self.list[index] = node;
                 index
             }
@@ -124,6 +137,10 @@ impl Places {
         let node = &mut self.list[index];
         let was_open = node.is_open();
         node.life = life;
+        if was_open && !node.is_open() {
+            self.free_sum.take(&node.available, 1);
+            self.coming_sum.take(&node.coming, 1);
+        }
         self.draining.remove(&index);
         match node.life {
             NodeLife::Draining { must_leave: false, .. } => {
@@ -131,6 +148,7 @@ impl Places {
             }
             NodeLife::Dead { .. } => {
                 self.by_id.remove(&node.id);
+                self.dead.push_back(index);
                 node.available = Resources::default();
                 node.coming = Resources::default();
             }
@@ -144,7 +162,11 @@ impl Places {
 
     pub(super) fn take(&mut self, index: usize, need: &Resources, times: u32) {
         if times > 0 && !need.is_empty() {
-            self.list[index].available.take(need, times);
+            let node = &mut self.list[index];
+            node.available.take(need, times);
+            if node.is_open() {
+                self.free_sum.take(need, times);
+            }
             self.refresh(index);
         }
     }
@@ -156,6 +178,9 @@ impl Places {
             return;
         }
         node.available.give(need, times);
+        if node.is_open() {
+            self.free_sum.give(need, times);
+        }
         if !node.has_grown {
             node.has_grown = true;
             self.grown.push(index);
@@ -169,10 +194,12 @@ impl Places {
         if before == after || node.is_dead() {
             return;
         }
-        if after > before {
-            node.coming.give(need, after - before);
-        } else {
-            node.coming.take(need, before - after);
+        let change = |sum: &mut Resources| {
+            if after > before { sum.give(need, after - before) } else { sum.take(need, before - after) }
+        };
+        change(&mut node.coming);
+        if node.is_open() {
+            change(&mut self.coming_sum);
         }
         self.refresh(index);
     }
@@ -272,7 +299,14 @@ impl Places {
     /// Whether the indexes say what the nodes say.
     #[cfg(test)]
     pub(super) fn check(&self) {
+        let (mut free, mut coming) = (Resources::default(), Resources::default());
+        for node in self.list.iter().filter(|node| node.is_open()) {
+            free.give(&node.available, 1);
+            coming.give(&node.coming, 1);
+        }
+        assert_eq!((&self.free_sum, &self.coming_sum), (&free, &coming), "the sums of all open nodes");
         let live = self.list.iter().filter(|node| !node.is_dead()).count();
+        assert_eq!(live + self.dead.len(), self.list.len(), "who is dead is listed so");
         assert_eq!(self.by_id.len(), live, "an id for each node that is not dead");
         for (id, index) in &self.by_id {
             assert!(self.list[*index].id == *id && !self.list[*index].is_dead(), "the index of {id}");

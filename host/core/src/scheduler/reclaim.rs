@@ -124,9 +124,14 @@ impl Scheduler {
     /// Asks for room for a group, wherever it is.
     fn reclaim_in_all(&mut self, need: &Resources, selector: &LabelSelector, now: Millis, out: &mut Outbox) {
         let mut coming = Resources::default();
-        for index in self.nodes.chosen(selector) {
-            coming.give(&self.nodes[index].available, 1);
-            coming.give(&self.nodes[index].coming, 1);
+        if selector.is_empty() {
+            coming.give(self.nodes.free_sum(), 1);
+            coming.give(self.nodes.coming_sum(), 1);
+        } else {
+            for index in self.nodes.chosen(selector) {
+                coming.give(&self.nodes[index].available, 1);
+                coming.give(&self.nodes[index].coming, 1);
+            }
         }
         let mut victims: Vec<(LeaseId, u32)> = Vec::new();
         for (_, Reverse(id)) in self.leases.givers(None) {
