@@ -128,6 +128,8 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
         }
         Role::Node(_) => None,
     };
+    // What comes must find room in the store.
+    endpoint.limit_fetches(parts.store.usage().bytes_max);
     let mut far_head = None;
     let (link, head_address): (Arc<dyn HeadLink>, String) = match (&settings.role, &head) {
         (Role::Node(address), _) => {

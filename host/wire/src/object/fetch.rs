@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use bytes::{BufMut as _, BytesMut};
 use rayw_core::{NodeId, ObjectId, Value, limits};
@@ -42,6 +42,8 @@ pub enum FetchError {
 pub(crate) struct Fetching {
     /// One permit for each KiB that may come at once.
     room: Arc<Semaphore>,
+    /// All of them: an object that is larger comes alone.
+    room_max: AtomicU32,
     /// Rotates the sources, so that they share the load. Every process begins somewhere else.
     turn: AtomicUsize,
 }
@@ -68,13 +70,27 @@ impl From<tokio::time::error::Elapsed> for Failure {
 
 impl Default for Fetching {
     fn default() -> Self {
-        let room = Arc::new(Semaphore::new(kib(limits::FETCH_BYTES_MAX) as usize));
+        let room_max = kib(limits::FETCH_BYTES_MAX);
+        let room = Arc::new(Semaphore::new(room_max as usize));
         let turn = RandomState::new().build_hasher().finish() as u32;
-        Self { room, turn: AtomicUsize::new(turn as usize) }
+        Self { room, room_max: room_max.into(), turn: AtomicUsize::new(turn as usize) }
     }
 }
 
 impl Fetching {
+    /// No more than this may come at once. To be said before anything comes.
+    pub(crate) fn limit(&self, bytes: u64) {
+        let wanted = kib(bytes).max(1);
+        let surplus = self.room_max.load(Ordering::Relaxed).saturating_sub(wanted);
+        let taken = self.room.forget_permits(surplus as usize);
+        self.room_max.fetch_sub(u32::try_from(taken).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// What an object takes of the room.
+    fn share(&self, total: u64) -> u32 {
+        kib(total).min(self.room_max.load(Ordering::Relaxed))
+    }
+
     /// Tries the sources one after another.
     pub(crate) async fn fetch(
         &self,
@@ -113,7 +129,7 @@ impl Fetching {
 
     async fn fetch_from(&self, node: NodeId, address: &str, object: ObjectId, patience: u8) -> Result<Value, Failure> {
         let (mut stream, mut header) = ask(node, address, object, patience).await?;
-        let room = match self.room.clone().try_acquire_many_owned(kib(header.total)) {
+        let room = match self.room.clone().try_acquire_many_owned(self.share(header.total)) {
             Ok(room) => room,
             Err(_) => {
                 // Whoever waits holds no connection: the source could serve others meanwhile.
@@ -133,7 +149,7 @@ impl Fetching {
     }
 
     async fn room_for(&self, total: u64) -> Result<OwnedSemaphorePermit, Failure> {
-        let room = self.room.clone().acquire_many_owned(kib(total)).await;
+        let room = self.room.clone().acquire_many_owned(self.share(total)).await;
         room.map_err(|_| Failure::Unreachable("this process ends".to_owned()))
     }
 }

@@ -9,6 +9,7 @@ use rayw_wire::{BoxFuture, Endpoint, FetchError, ObjectSource};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
 
 use crate::support::{ANY, End, bind, id, node, node_with};
@@ -143,6 +144,75 @@ async fn a_source_serves_a_few_at_once() {
     while let Some(fetched) = fetches.join_next().await {
         assert!(fetched.unwrap().unwrap() == value(200_000));
     }
+}
+
+#[tokio::test]
+async fn no_more_comes_at_once_than_is_allowed() {
+    let size = 200_000;
+    let (_end, source) = source(1, Shelf::of([value(size), value(size), value(size)]));
+    let (slow, mut proxy) = held_proxy(source.1).await;
+    let fetcher = bind(ANY, None);
+    fetcher.limit_fetches(2 * size as u64 + 5_000);
+    let mut fetches = JoinSet::new();
+    for number in 0..3 {
+        let (fetcher, sources) = (fetcher.clone(), vec![(source.0, slow.clone())]);
+        fetches.spawn(async move { fetcher.fetch(sources, object(number)).await.unwrap() });
+    }
+    // Two have room and hold their connections; the third lets go of its own, and asks again later.
+    for _ in 0..3 {
+        proxy.asked.recv().await.unwrap();
+    }
+    proxy.go.add_permits(1);
+    assert!(fetches.join_next().await.unwrap().unwrap() == value(size));
+    proxy.asked.recv().await.unwrap();
+    proxy.go.add_permits(3);
+    while let Some(fetched) = fetches.join_next().await {
+        assert!(fetched.unwrap() == value(size));
+    }
+    // One that is larger than all of the room comes alone.
+    fetcher.limit_fetches(1_000);
+    proxy.go.add_permits(1);
+    assert!(fetcher.fetch(vec![(source.0, slow)], object(0)).await.unwrap() == value(size));
+}
+
+/// A proxy that gives the header of an answer at once and the rest when it may.
+struct Held {
+    asked: Receiver<()>,
+    go: Arc<Semaphore>,
+    _tasks: JoinSet<()>,
+}
+
+async fn held_proxy(target: String) -> (String, Held) {
+    let listener = TcpListener::bind(ANY).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sender, asked) = channel(100);
+    let go = Arc::new(Semaphore::new(0));
+    let (mut tasks, permits) = (JoinSet::new(), go.clone());
+    tasks.spawn(async move {
+        let mut answers = JoinSet::new();
+        loop {
+            let (mut from, _) = listener.accept().await.unwrap();
+            let mut to = TcpStream::connect(&target).await.unwrap();
+            let (sender, permits) = (sender.clone(), permits.clone());
+            answers.spawn(async move {
+                let mut request = [0; 45];
+                from.read_exact(&mut request).await.unwrap();
+                to.write_all(&request).await.unwrap();
+                // More than the header, and less than the first chunk.
+                let mut answer = vec![0; 1_000];
+                to.read_exact(&mut answer).await.unwrap();
+                from.write_all(&answer).await.unwrap();
+                sender.send(()).await.unwrap();
+                tokio::select! {
+                    permit = permits.acquire() => permit.unwrap().forget(),
+                    // Whoever asked has no room, and has let go.
+                    _ = from.read_u8() => return,
+                }
+                let _ = tokio::io::copy(&mut to, &mut from).await;
+            });
+        }
+    });
+    (address, Held { asked, go, _tasks: tasks })
 }
 
 #[tokio::test]
