@@ -17,6 +17,7 @@ fn printed(output: &rayw_tests::Output) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn a_wait_brings_an_object_here_unless_it_is_told_not_to() {
     let cluster = Processes::start_where(&[SAFE, DOOMED], LOGGING);
     let mut job = cluster.submit("behave", &["ready_wherever_it_is"]);
@@ -30,6 +31,7 @@ fn a_wait_brings_an_object_here_unless_it_is_told_not_to() {
 }
 
 #[test]
+#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn a_task_runs_where_its_large_argument_is() {
     let cluster = Processes::start_with(&[SAFE, DOOMED]);
     let output = cluster.submit("behave", &["an_argument_draws_its_task"]).output();
@@ -37,6 +39,7 @@ fn a_task_runs_where_its_large_argument_is() {
 }
 
 #[test]
+#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn a_draining_node_leaves_when_nobody_would_miss_its_objects() {
     let mut cluster = Processes::start_where(&[SAFE, DOOMED], LOGGING);
     let mut job = cluster.submit("behave", &["what_a_draining_node_keeps"]);
@@ -55,6 +58,7 @@ fn a_draining_node_leaves_when_nobody_would_miss_its_objects() {
 }
 
 #[test]
+#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn an_actor_that_leaves_with_its_node_spends_no_restart() {
     let mut cluster = Processes::start_with(&[SAFE, DOOMED, DOOMED]);
     let mut job = cluster.submit("behave", &["an_actor_that_is_preempted"]);
@@ -73,6 +77,7 @@ fn an_actor_that_leaves_with_its_node_spends_no_restart() {
 }
 
 #[test]
+#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn one_large_object_comes_to_every_node() {
     let flags: Vec<String> = (0..4).map(|node| format!(r#"--num-cpus 1 --resources {{"node{node}":1}}"#)).collect();
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();

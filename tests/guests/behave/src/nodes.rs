@@ -38,7 +38,7 @@ fn safe_log() -> rayw::Result<LogHandle> {
 }
 
 #[rayw::task]
-fn make(log: LogHandle) -> Bytes {
+fn produce(log: LogHandle) -> Bytes {
     log.tell("make");
     vec![1; LARGE].into()
 }
@@ -55,7 +55,7 @@ fn first(bytes: rayw::Result<Bytes>) -> String {
 
 fn lost_results_are_made_again() -> rayw::Result<()> {
     let log = safe_log()?;
-    let made = make::options().resource("doomed", LITTLE).remote(&log);
+    let made = produce::options().resource("doomed", LITTLE).remote(&log);
     let more = increase::options().resource("doomed", LITTLE).remote(&made, &log);
     let most = increase::options().resource("doomed", LITTLE).remote(&more, &log);
     rayw::wait_with(&[most.clone()], 1, None, WaitOptions::default().fetch_local(false))?;
@@ -69,12 +69,12 @@ fn lost_results_are_made_again() -> rayw::Result<()> {
 
 fn a_result_that_is_lost_too_often() -> rayw::Result<()> {
     let log = safe_log()?;
-    let made = make::options().max_retries(1).resource("doomed", LITTLE).remote(&log);
+    let made = produce::options().max_retries(1).resource("doomed", LITTLE).remote(&log);
     let somewhere = WaitOptions::default().fetch_local(false);
     rayw::wait_with(&[made.clone()], 1, None, somewhere)?;
     pause("made");
     // Read where it is made, so that no copy of it comes here.
-    println!("{}", measure::options().resource("doomed", LITTLE).remote(&made).get()?);
+    println!("{}", weigh::options().resource("doomed", LITTLE).remote(&made).get()?);
     pause("made again");
     println!("{}", first(made.get()));
     println!("{}", log.times("make"));
@@ -82,13 +82,13 @@ fn a_result_that_is_lost_too_often() -> rayw::Result<()> {
 }
 
 #[rayw::task]
-fn measure(bytes: Bytes) -> usize {
+fn weigh(bytes: Bytes) -> usize {
     bytes.len()
 }
 
 fn a_result_that_may_not_be_made_again() -> rayw::Result<()> {
     let log = safe_log()?;
-    let made = make::options().max_retries(0).resource("doomed", LITTLE).remote(&log);
+    let made = produce::options().max_retries(0).resource("doomed", LITTLE).remote(&log);
     rayw::wait_with(&[made.clone()], 1, None, WaitOptions::default().fetch_local(false))?;
     pause("made");
     println!("{}", first(made.get()));
@@ -99,7 +99,7 @@ fn a_result_that_may_not_be_made_again() -> rayw::Result<()> {
 /// Run where only 4 KiB may be remembered of finished tasks.
 fn a_result_whose_lineage_was_too_large() -> rayw::Result<()> {
     let log = safe_log()?;
-    let make = || make::options().resource("doomed", LITTLE).remote(&log);
+    let make = || produce::options().resource("doomed", LITTLE).remote(&log);
     let early = make();
     let somewhere = WaitOptions::default().fetch_local(false);
     rayw::wait_with(&[early.clone()], 1, None, somewhere)?;
@@ -119,22 +119,22 @@ fn put_inside() -> rayw::Result<Vec<ObjectRef<Bytes>>> {
 fn an_object_whose_owner_dies() -> rayw::Result<()> {
     let outer = put_inside::options().resource("doomed", LITTLE).remote();
     let inner = outer.get()?.remove(0);
-    let waiting = measure::options().resource("safe", LITTLE).remote(rayw::put_bytes(vec![7; LARGE])?);
+    let waiting = weigh::options().resource("safe", LITTLE).remote(rayw::put_bytes(vec![7; LARGE])?);
     println!("{}", waiting.get()?);
     pause("put");
     println!("{}", told(inner.get().map(|bytes| bytes.len())));
     // Whoever takes it as an argument fails with the same error.
-    println!("{}", kind(measure::options().resource("safe", LITTLE).remote(&inner).get()));
+    println!("{}", kind(weigh::options().resource("safe", LITTLE).remote(&inner).get()));
     Ok(())
 }
 
 /// Keeps references, and gives them away again.
-struct Keeper {
+struct Lender {
     kept: Vec<ObjectRef<Bytes>>,
 }
 
 #[rayw::actor]
-impl Keeper {
+impl Lender {
     fn new() -> Self {
         Self { kept: Vec::new() }
     }
@@ -150,7 +150,7 @@ impl Keeper {
 }
 
 fn a_borrower_whose_node_dies() -> rayw::Result<()> {
-    let keeper = Keeper::options().num_cpus(0.0).resource("doomed", LITTLE).remote()?;
+    let keeper = Lender::options().num_cpus(0.0).resource("doomed", LITTLE).remote()?;
     let object = rayw::put_bytes(vec![7; LARGE])?;
     println!("{}", keeper.keep(vec![object.clone()]).get()?);
     println!("id {}", object.id());
@@ -162,8 +162,8 @@ fn a_borrower_whose_node_dies() -> rayw::Result<()> {
 }
 
 fn a_reference_that_outlives_its_lender() -> rayw::Result<()> {
-    let keeper = Keeper::options().num_cpus(0.0).resource("doomed", LITTLE).remote()?;
-    let object = make::options().resource("safe", LITTLE).remote(&safe_log()?);
+    let keeper = Lender::options().num_cpus(0.0).resource("doomed", LITTLE).remote()?;
+    let object = produce::options().resource("safe", LITTLE).remote(&safe_log()?);
     keeper.keep(vec![object.clone()]).get()?;
     drop(object);
     let given = keeper.give();
@@ -177,12 +177,12 @@ fn a_reference_that_outlives_its_lender() -> rayw::Result<()> {
 
 /// Counts, and says in which of its lives.
 #[derive(Default)]
-struct Life {
+struct Phoenix {
     count: u32,
 }
 
 #[rayw::actor]
-impl Life {
+impl Phoenix {
     fn next(&mut self) -> (u32, u32) {
         self.count += 1;
         (rayw::context().restarts, self.count)
@@ -205,7 +205,7 @@ impl Life {
 }
 
 /// Asks until the actor is in this life: while its node is not known to be dead, calls end with it.
-fn next_in(life: &LifeHandle, restarts: u32) -> String {
+fn next_in(life: &PhoenixHandle, restarts: u32) -> String {
     let mut told_last = String::new();
     until("the next life", || {
         let result = life.next().get();
@@ -216,7 +216,7 @@ fn next_in(life: &LifeHandle, restarts: u32) -> String {
 }
 
 fn an_actor_on_nodes_that_die() -> rayw::Result<()> {
-    let life = Life::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(1).remote()?;
+    let life = Phoenix::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(1).remote()?;
     println!("{} {}", told(life.next().get()), told(life.next().get()));
     let before = life.node().get()?;
     pause("lives");
@@ -229,7 +229,7 @@ fn an_actor_on_nodes_that_die() -> rayw::Result<()> {
 
 fn calls_of_an_actor_that_dies() -> rayw::Result<()> {
     let log = safe_log()?;
-    let options = || Life::options().num_cpus(0.0).resource("doomed", LITTLE);
+    let options = || Phoenix::options().num_cpus(0.0).resource("doomed", LITTLE);
     let mortal = options().remote()?;
     let restarted = options().max_restarts(-1).remote()?;
     let patient = options().max_restarts(-1).max_task_retries(-1).remote()?;
@@ -249,7 +249,7 @@ fn calls_of_an_actor_that_dies() -> rayw::Result<()> {
 
 fn results_of_an_actor_that_dies() -> rayw::Result<()> {
     let life =
-        Life::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(-1).max_task_retries(-1).remote()?;
+        Phoenix::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(-1).max_task_retries(-1).remote()?;
     for round in 0..3 {
         let large = life.large();
         rayw::wait_with(&[large.clone()], 1, None, WaitOptions::default().fetch_local(false))?;
@@ -260,7 +260,7 @@ fn results_of_an_actor_that_dies() -> rayw::Result<()> {
 }
 
 fn results_of_an_actor_that_are_not_made_again() -> rayw::Result<()> {
-    let life = Life::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(-1).remote()?;
+    let life = Phoenix::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(-1).remote()?;
     let large = life.large();
     rayw::wait_with(&[large.clone()], 1, None, WaitOptions::default().fetch_local(false))?;
     pause("made");
@@ -270,7 +270,7 @@ fn results_of_an_actor_that_are_not_made_again() -> rayw::Result<()> {
 }
 
 #[rayw::task]
-fn hold(log: LogHandle) -> u32 {
+fn hold_on(log: LogHandle) -> u32 {
     log.tell("held");
     log.pass("let go");
     rayw::context().attempt
@@ -278,8 +278,8 @@ fn hold(log: LogHandle) -> u32 {
 
 fn a_task_whose_node_dies() -> rayw::Result<()> {
     let log = safe_log()?;
-    let tried_again = hold::options().resource("doomed", LITTLE).remote(&log);
-    let tried_once = hold::options().max_retries(0).resource("doomed", LITTLE).remote(&log);
+    let tried_again = hold_on::options().resource("doomed", LITTLE).remote(&log);
+    let tried_once = hold_on::options().max_retries(0).resource("doomed", LITTLE).remote(&log);
     until("both", || log.times("held") == 2);
     pause("held");
     println!("{}", told(tried_once.get()).split(':').next().unwrap_or_default());
@@ -289,7 +289,7 @@ fn a_task_whose_node_dies() -> rayw::Result<()> {
 }
 
 fn ready_wherever_it_is() -> rayw::Result<()> {
-    let made = make::options().resource("doomed", LITTLE).remote(&safe_log()?);
+    let made = produce::options().resource("doomed", LITTLE).remote(&safe_log()?);
     let refs = [made];
     let (ready, _) = rayw::wait_with(&refs, 1, None, WaitOptions::default().fetch_local(false))?;
     println!("{}", ready.len());
@@ -301,25 +301,25 @@ fn ready_wherever_it_is() -> rayw::Result<()> {
 }
 
 #[rayw::task]
-fn where_am_i(bytes: Bytes) -> (usize, String) {
+fn read_here(bytes: Bytes) -> (usize, String) {
     (bytes.len(), rayw::context().node_id)
 }
 
 #[rayw::task]
 fn near_a_borrowed(refs: Vec<ObjectRef<Bytes>>) -> rayw::Result<(usize, String)> {
-    where_am_i::remote(&refs[0]).get()
+    read_here::remote(&refs[0]).get()
 }
 
 #[rayw::task]
-fn here() -> String {
+fn node_here() -> String {
     rayw::context().node_id
 }
 
 fn an_argument_draws_its_task() -> rayw::Result<()> {
-    let doomed = here::options().resource("doomed", LITTLE).remote().get()?;
-    let made = make::options().resource("doomed", LITTLE).remote(&safe_log()?);
+    let doomed = node_here::options().resource("doomed", LITTLE).remote().get()?;
+    let made = produce::options().resource("doomed", LITTLE).remote(&safe_log()?);
     rayw::wait_with(&[made.clone()], 1, None, WaitOptions::default().fetch_local(false))?;
-    let (_, node) = where_am_i::remote(&made).get()?;
+    let (_, node) = read_here::remote(&made).get()?;
     println!("{}", node == doomed);
     let (_, node) = near_a_borrowed::options().resource("safe", LITTLE).remote(vec![made]).get()?;
     println!("{}", node == doomed);
@@ -329,7 +329,7 @@ fn an_argument_draws_its_task() -> rayw::Result<()> {
 fn what_a_draining_node_keeps() -> rayw::Result<()> {
     let log = safe_log()?;
     // May not be made again, so it must not be lost.
-    let made = make::options().max_retries(0).resource("doomed", LITTLE).remote(&log);
+    let made = produce::options().max_retries(0).resource("doomed", LITTLE).remote(&log);
     let inner = put_inside::options().resource("doomed", LITTLE).remote();
     rayw::wait_with(&[made.clone()], 1, None, WaitOptions::default().fetch_local(false))?;
     let inner = inner.get()?.remove(0);
@@ -344,7 +344,7 @@ fn what_a_draining_node_keeps() -> rayw::Result<()> {
 }
 
 fn an_actor_that_is_preempted() -> rayw::Result<()> {
-    let life = Life::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(1).remote()?;
+    let life = Phoenix::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(1).remote()?;
     println!("{}", told(life.next().get()));
     pause("lives");
     println!("{}", next_in(&life, 1));
@@ -355,7 +355,7 @@ fn an_actor_that_is_preempted() -> rayw::Result<()> {
 }
 
 #[rayw::task]
-fn sum(bytes: Bytes) -> u64 {
+fn add_up(bytes: Bytes) -> u64 {
     bytes.iter().map(|byte| u64::from(*byte)).sum()
 }
 
@@ -365,7 +365,7 @@ fn one_object_for_all() -> rayw::Result<()> {
     let object = rayw::put_bytes(vec![3; size])?;
     let count: usize = std::env::args().nth(2).and_then(|count| count.parse().ok()).unwrap_or(1);
     let sums: Vec<_> =
-        (0..count).map(|node| sum::options().resource(format!("node{node}"), LITTLE).remote(&object)).collect();
+        (0..count).map(|node| add_up::options().resource(format!("node{node}"), LITTLE).remote(&object)).collect();
     let right = rayw::get_all(&sums)?.into_iter().filter(|sum| *sum == 3 * size as u64).count();
     println!("{right} of {count}");
     Ok(())
@@ -374,9 +374,9 @@ fn one_object_for_all() -> rayw::Result<()> {
 /// Tasks and an actor on a node that is cut off, not dead.
 fn a_partition() -> rayw::Result<()> {
     let log = safe_log()?;
-    let life = Life::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(-1).remote()?;
+    let life = Phoenix::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(-1).remote()?;
     println!("{}", told(life.next().get()));
-    let held: Vec<_> = (0..2).map(|_| hold::options().resource("doomed", LITTLE).remote(&log)).collect();
+    let held: Vec<_> = (0..2).map(|_| hold_on::options().resource("doomed", LITTLE).remote(&log)).collect();
     until("both", || log.times("held") == 2);
     pause("held");
     // Each runs once more, on another node; what the cut node goes on with is heard by nobody.
