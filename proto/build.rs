@@ -5,7 +5,13 @@ use std::error::Error;
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=rayw");
     let files = protox::compile(
-        ["rayw/v1/control.proto", "rayw/v1/error.proto", "rayw/v1/link.proto", "rayw/v1/state.proto"],
+        [
+            "rayw/v1/control.proto",
+            "rayw/v1/error.proto",
+            "rayw/v1/link.proto",
+            "rayw/v1/resources.proto",
+            "rayw/v1/state.proto",
+        ],
         ["."],
     )?;
     // Payloads of links are cut out of what was received, not copied.

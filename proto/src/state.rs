@@ -5,8 +5,9 @@ mod server;
 
 use std::pin::Pin;
 
-use rayw_core::Error;
+use rayw_core::control::ClusterStatus;
 use rayw_core::view::{Answer, Query, Resource, Rows, TaskSummaryRow};
+use rayw_core::{Error, ErrorKind};
 
 pub use client::StateClient;
 pub use server::serve_state;
@@ -25,6 +26,12 @@ pub trait StateSource: Send + Sync + 'static {
 
     /// Tasks counted by function and state.
     fn summary(&self) -> BoxFuture<Result<Vec<TaskSummaryRow>, Error>>;
+
+    /// Nodes with what they use, and what waits with its reason. Only a head knows.
+    fn status(&self) -> BoxFuture<Result<ClusterStatus, Error>> {
+        let message = "a node does not know the cluster's status: ask the head, by its address";
+        Box::pin(std::future::ready(Err(Error::new(ErrorKind::InvalidArgument, message))))
+    }
 }
 
 #[cfg(test)]

@@ -9,13 +9,17 @@
 //! objects objects on their way between nodes
 //! network networks of the tests' own: slow ones, and one that is cut and heals
 //! namespaces the networks themselves, which take root
+//! life    heads and nodes in the background: started, found, looked at, stopped
+//! submission  jobs as people submit them: many at once, with folders, interrupted, broken
 //! ```
 
 mod death;
 mod job;
+mod life;
 mod lost;
 mod namespaces;
 mod network;
 mod objects;
+mod submission;
 mod support;
 mod work;

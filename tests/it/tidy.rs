@@ -18,7 +18,7 @@ enum May {
 }
 
 /// One line per member of the workspace. Tests of a crate (`dev-dependencies`) are free.
-const ARROWS: [(&str, May); 12] = [
+const ARROWS: [(&str, May); 13] = [
     ("rayw-core", May::Use(&[])),
     ("rayw-proto", May::Use(&["rayw-core"])),
     ("rayw-store", May::Use(&["rayw-core"])),
@@ -30,6 +30,7 @@ const ARROWS: [(&str, May); 12] = [
     ("rayw", May::Use(&["rayw-macros"])),
     ("rayw-macros", May::Use(&[])),
     ("rayw-tests", May::UseAll),
+    ("rayw-sim", May::Use(&["rayw-core", "rayw-wire"])),
     ("xtask", May::UseAll),
 ];
 

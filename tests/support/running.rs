@@ -178,6 +178,15 @@ impl Running {
     }
 }
 
+/// Ends a process as `kill -9` does.
+///
+/// # Panics
+/// When there is none of that id.
+pub fn kill(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("it is the id of a process");
+    kill_process(pid, Signal::KILL).expect("the process runs");
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // It has ended already in most cases.

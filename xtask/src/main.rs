@@ -5,6 +5,7 @@
 //! cargo xtask demo               run the three programs of the memo
 //! cargo xtask test [-- ARGS]     every test there is
 //! cargo xtask bench [ARGS]       the benchmarks
+//! cargo xtask sim [--seeds N]     simulated clusters from seeds
 //! cargo xtask check              formatting, lints, documentation, licences
 //! ```
 //!
@@ -16,6 +17,7 @@ mod command;
 mod demo;
 mod guests;
 mod printer;
+mod sim;
 mod test;
 mod toolchain;
 mod tree;
@@ -53,6 +55,12 @@ enum Action {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Run simulated clusters from seeds: `--seeds N`, `--from S`, `--trace` to tell what happens under one.
+    Sim {
+        /// Passed on to the simulation.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Check formatting, lints, documentation and dependencies.
     Check,
 }
@@ -64,6 +72,7 @@ fn main() -> ExitCode {
         Action::Demo => demo::run(),
         Action::Test { args } => test::run(&args),
         Action::Bench { args } => bench::run(&args),
+        Action::Sim { args } => sim::run(&args),
         Action::Check => check::run(),
     };
     match done {

@@ -9,6 +9,10 @@ use rayw_core::view::{Filter, Resource};
 
 use crate::parse::{self, DirGrant};
 
+mod cluster;
+
+pub use cluster::{DrainArgs, JobArgs, JobCommandArgs, OneJobArgs, StartArgs, StatusArgs, StopArgs, SubmitArgs};
+
 /// Run tasks and actors as WebAssembly components.
 #[derive(Debug, Parser)]
 #[command(name = "rayw", version, max_term_width = 100)]
@@ -27,17 +31,21 @@ pub enum Command {
     Build(BuildArgs),
     /// Run a program: its driver, or one function of it
     Run(Box<RunArgs>),
-    /// Make this process part of a cluster: its head, or a node
+    /// Start a head or a node of a cluster, in the background unless `--block`
     Start(Box<StartArgs>),
+    /// Stop the heads and nodes that were started here
+    Stop(StopArgs),
+    /// Show a cluster: its nodes, what is used, what waits and why
+    Status(StatusArgs),
     /// Run a program on a cluster and show what it prints
     Submit(Box<SubmitArgs>),
-    /// Look at, stop or delete a job of a cluster
+    /// List, look at, stop or delete jobs of a cluster
     Job(JobArgs),
     /// Have a node of a cluster leave when its work is done
     Drain(DrainArgs),
-    /// List tasks, actors, objects, nodes or jobs of a running session
+    /// List tasks, actors, objects, nodes, jobs, leases or placement groups
     List(ListArgs),
-    /// Show everything about one task, actor, object, node or job
+    /// Show everything about one task, actor, object, node, job, lease or placement group
     Get(GetArgs),
     /// Count tasks, actors or objects of a running session by state
     Summary(SummaryArgs),
@@ -103,163 +111,6 @@ pub struct RunArgs {
     pub args: Vec<String>,
 }
 
-/// Arguments of `rayw start`.
-#[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("role").required(true).args(["head", "address"]))]
-pub struct StartArgs {
-    /// Be the head, with a node beside it
-    #[arg(long)]
-    pub head: bool,
-    /// Be a node of the cluster whose head is there
-    #[arg(long, value_name = "HOST:PORT")]
-    pub address: Option<String>,
-    /// Port to listen on; 6379 for a head, any for a node
-    #[arg(long, value_name = "PORT")]
-    pub port: Option<u16>,
-    /// Address to listen on; nobody on other machines reaches 127.0.0.1
-    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
-    pub host: std::net::IpAddr,
-    /// What others dial, where that is not what this process listens on
-    #[arg(long, value_name = "HOST:PORT")]
-    pub advertise: Option<String>,
-    /// Logical cpus to offer; all of the machine unless said [env: RAYW_NUM_CPUS]
-    #[arg(long, value_name = "N", value_parser = parse::cpus)]
-    pub num_cpus: Option<f64>,
-    /// Memory that tasks may reserve, such as 4GiB [env: RAYW_MEMORY]
-    #[arg(long, value_name = "BYTES", value_parser = parse::bytes)]
-    pub memory: Option<u64>,
-    /// Memory of the object store, such as 2GiB [env: RAYW_OBJECT_STORE_MEMORY]
-    #[arg(long, value_name = "BYTES", value_parser = parse::bytes)]
-    pub object_store_memory: Option<u64>,
-    /// Custom resources to offer, such as '{"slot": 2}'
-    #[arg(long, value_name = "JSON", value_parser = parse_resources)]
-    pub resources: Option<CustomResources>,
-    /// A label of the node; repeatable
-    #[arg(long = "labels", value_name = "KEY=VALUE", value_parser = parse::variable, value_delimiter = ',')]
-    pub labels: Vec<(String, String)>,
-    /// Name of the node, for people
-    #[arg(long, value_name = "NAME")]
-    pub node_name: Option<String>,
-    /// Folder for components, logs and spilled objects; one of its own unless said
-    #[arg(long, value_name = "PATH")]
-    pub dir: Option<PathBuf>,
-    /// How often nodes tell the head that they are there
-    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = parse::duration)]
-    pub heartbeat_period: Duration,
-    /// After how long without a word the head takes a node for dead
-    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = parse::duration)]
-    pub node_timeout: Duration,
-    /// Stay in the foreground, which it always does
-    #[arg(long)]
-    pub block: bool,
-}
-
-/// Arguments of `rayw submit`.
-#[derive(Debug, clap::Args)]
-pub struct SubmitArgs {
-    /// A .wasm or .wat file
-    pub app: PathBuf,
-    /// The head of the cluster [env: RAYW_ADDRESS]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub address: Option<String>,
-    /// Print the job's id and do not wait for its end
-    #[arg(long)]
-    pub no_wait: bool,
-    /// The name to know it by; drawn by the head unless said
-    #[arg(long, value_name = "ID")]
-    pub submission_id: Option<String>,
-    /// A name for people
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
-    /// Logical cpus that the driver holds
-    #[arg(long, value_name = "N", value_parser = parse::cpus)]
-    pub num_cpus: Option<f64>,
-    /// Memory that the driver holds, such as 1GiB
-    #[arg(long, value_name = "BYTES", value_parser = parse::bytes)]
-    pub memory: Option<u64>,
-    /// Custom resources that the driver holds, such as '{"slot": 1}'
-    #[arg(long, value_name = "JSON", value_parser = parse_resources)]
-    pub resources: Option<CustomResources>,
-    /// A label that the driver's node must have, such as zone=a or zone='in(a,b)'; repeatable
-    #[arg(long = "label-selector", value_name = "KEY=VALUE", value_parser = parse::variable)]
-    pub label_selector: Vec<(String, String)>,
-    /// Let the program use a folder of the nodes, `:ro` for reading only; repeatable
-    #[arg(long = "dir", value_name = "HOST::GUEST[:ro]", value_parser = parse::dir)]
-    pub dirs: Vec<DirGrant>,
-    /// Send a folder with the job, which its guests see as `.`, for reading
-    #[arg(long, value_name = "PATH")]
-    pub working_dir: Option<PathBuf>,
-    /// Set an environment variable of the program; repeatable
-    #[arg(long = "env", value_name = "KEY=VALUE", value_parser = parse::variable)]
-    pub env: Vec<(String, String)>,
-    /// The namespace of its named actors; one of its own unless said
-    #[arg(long, value_name = "NAME")]
-    pub namespace: Option<String>,
-    /// Its share of the cluster while others want it too
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub weight: u32,
-    /// Fail at once where no node will ever be able to run something
-    #[arg(long)]
-    pub fail_if_infeasible: bool,
-    /// Arguments of the driver
-    #[arg(last = true)]
-    pub args: Vec<String>,
-}
-
-/// Arguments of `rayw job`.
-#[derive(Debug, clap::Args)]
-pub struct JobArgs {
-    /// What is to be done.
-    #[command(subcommand)]
-    pub command: JobCommandArgs,
-}
-
-/// What is to be done with a job.
-#[derive(Debug, Subcommand)]
-pub enum JobCommandArgs {
-    /// Show the state of a job
-    Status(OneJobArgs),
-    /// Show what a job printed
-    Logs {
-        /// Which job, and where.
-        #[command(flatten)]
-        job: OneJobArgs,
-        /// Until it ends
-        #[arg(short, long)]
-        follow: bool,
-    },
-    /// Stop a job: its driver, tasks and actors
-    Stop(OneJobArgs),
-    /// Forget a job that is over, and its logs
-    Delete(OneJobArgs),
-}
-
-/// Which job.
-#[derive(Debug, clap::Args)]
-pub struct OneJobArgs {
-    /// Its id, or the name that it was submitted under
-    pub id: String,
-    /// The head of the cluster [env: RAYW_ADDRESS]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub address: Option<String>,
-}
-
-/// Arguments of `rayw drain`.
-#[derive(Debug, clap::Args)]
-pub struct DrainArgs {
-    /// Its id, the beginning of it, or its name
-    pub node: String,
-    /// Why, for people
-    #[arg(long, value_name = "TEXT", default_value = "somebody drained it")]
-    pub reason: String,
-    /// When it leaves even if it has work
-    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
-    pub deadline: Option<Duration>,
-    /// The head of the cluster [env: RAYW_ADDRESS]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub address: Option<String>,
-}
-
 /// Custom resources by name. A type of its own, because clap would take a bare list for a repeatable option.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CustomResources(pub Vec<(String, f64)>);
@@ -284,6 +135,14 @@ pub struct SessionArgs {
 pub struct ListArgs {
     /// What to list
     pub resource: ResourceArg,
+    /// Which rows, and how.
+    #[command(flatten)]
+    pub options: ListOptions,
+}
+
+/// Which rows are listed, and how.
+#[derive(Debug, clap::Args)]
+pub struct ListOptions {
     /// Only rows with this value in this column, 'KEY=VALUE' or 'KEY!=VALUE'; repeatable, all must hold
     #[arg(short, long = "filter", value_name = "FILTER")]
     pub filters: Vec<Filter>,
@@ -342,6 +201,10 @@ pub enum ResourceArg {
     Nodes,
     /// Jobs
     Jobs,
+    /// Leases: what owners may use on which node
+    Leases,
+    /// Placement groups
+    PlacementGroups,
 }
 
 impl From<ResourceArg> for Resource {
@@ -352,6 +215,8 @@ impl From<ResourceArg> for Resource {
             ResourceArg::Objects => Self::Objects,
             ResourceArg::Nodes => Self::Nodes,
             ResourceArg::Jobs => Self::Jobs,
+            ResourceArg::Leases => Self::Leases,
+            ResourceArg::PlacementGroups => Self::PlacementGroups,
         }
     }
 }

@@ -76,14 +76,34 @@ pub fn of(resource: Resource) -> Columns {
                 "is_head_node",
                 "state",
                 "node_name",
+                "state_message",
                 "resources_total",
                 "resources_available",
+                "labels",
             ],
-            detail: &["start_time_ms"],
+            detail: &["start_time_ms", "end_time_ms"],
         },
         Resource::Jobs => Columns {
-            base: &["job_id", "submission_id", "status", "entrypoint", "start_time_ms", "end_time_ms"],
-            detail: &["name", "message", "driver_node_id", "exit_code"],
+            base: &[
+                "job_id",
+                "submission_id",
+                "type",
+                "status",
+                "entrypoint",
+                "message",
+                "error_type",
+                "start_time_ms",
+                "end_time_ms",
+            ],
+            detail: &["name", "driver_node_id", "exit_code"],
+        },
+        Resource::Leases => Columns {
+            base: &["lease_id", "job_id", "node_id", "owner_node_id", "required_resources", "slots", "parked"],
+            detail: &["reclaiming", "placement_group_id", "bundle_index", "grant_time_ms"],
+        },
+        Resource::PlacementGroups => Columns {
+            base: &["placement_group_id", "name", "creator_job_id", "state"],
+            detail: &["strategy", "bundles", "is_detached", "ray_namespace", "pending_reason"],
         },
     }
 }
@@ -97,6 +117,8 @@ pub fn resource_of(rows: &Rows) -> Resource {
         Rows::Objects(_) => Resource::Objects,
         Rows::Nodes(_) => Resource::Nodes,
         Rows::Jobs(_) => Resource::Jobs,
+        Rows::Leases(_) => Resource::Leases,
+        Rows::PlacementGroups(_) => Resource::PlacementGroups,
     }
 }
 
@@ -124,6 +146,8 @@ pub fn records(rows: &Rows, detail: bool) -> Vec<Record> {
         Rows::Objects(rows) => pick(rows, &names),
         Rows::Nodes(rows) => pick(rows, &names),
         Rows::Jobs(rows) => pick(rows, &names),
+        Rows::Leases(rows) => pick(rows, &names),
+        Rows::PlacementGroups(rows) => pick(rows, &names),
     }
 }
 
@@ -147,7 +171,7 @@ fn fields<R: Serialize>(row: &R) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rayw_core::view::{ActorRow, JobRow, NodeRow, ObjectRow, TaskRow};
+    use rayw_core::view::{ActorRow, GroupRow, JobRow, LeaseRow, NodeRow, ObjectRow, TaskRow};
 
     #[test]
     fn every_field_of_a_row_is_a_column_and_the_other_way_round() {
@@ -162,6 +186,8 @@ mod tests {
         check(Resource::Objects, fields(&ObjectRow::default()));
         check(Resource::Nodes, fields(&NodeRow::default()));
         check(Resource::Jobs, fields(&JobRow::default()));
+        check(Resource::Leases, fields(&LeaseRow::default()));
+        check(Resource::PlacementGroups, fields(&GroupRow::default()));
     }
 
     #[test]
@@ -170,7 +196,7 @@ mod tests {
         let json = serde_json::to_string(&records(&rows, false)).unwrap();
         assert_eq!(
             json,
-            r#"[{"job_id":"01","submission_id":"","status":"","entrypoint":"","start_time_ms":5,"end_time_ms":null}]"#
+            r#"[{"job_id":"01","submission_id":"","type":"","status":"","entrypoint":"","message":"","error_type":null,"start_time_ms":5,"end_time_ms":null}]"#
         );
     }
 }

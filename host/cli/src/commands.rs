@@ -8,6 +8,9 @@ mod list;
 mod new;
 mod run;
 mod start;
+mod status;
+mod stop;
+mod submit;
 mod summary;
 
 use crate::exit::ExitStatus;
@@ -26,7 +29,9 @@ pub fn dispatch(settings: Settings, printer: &PrinterHandle) -> Result<ExitStatu
         Settings::Build(settings) => build::build(&settings, printer),
         Settings::Run(settings) => run::run(*settings, printer),
         Settings::Start(settings) => start::start(&settings, printer),
-        Settings::Submit(settings) => job::submit(&settings, printer),
+        Settings::Stop(settings) => stop::stop(&settings, printer),
+        Settings::Status(settings) => status::status(&settings, printer, &Clock::system()),
+        Settings::Submit(settings) => submit::submit(&settings, printer),
         Settings::Job(settings) => job::job(&settings, printer),
         Settings::Drain(settings) => job::drain(&settings, printer),
         Settings::List(settings) => list::list(settings, printer, &Clock::system()),

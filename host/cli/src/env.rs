@@ -2,15 +2,15 @@
 //!
 //! | variable | what it does | flag that beats it |
 //! |---|---|---|
-//! | `RAYW_ADDRESS` | the session that `list`, `get` and `summary` ask: its directory or its socket | `--address` |
-//! | `RAYW_NUM_CPUS` | logical cpus that `run` offers | `--num-cpus` |
-//! | `RAYW_MEMORY` | memory that tasks of `run` may reserve | `--memory` |
-//! | `RAYW_OBJECT_STORE_MEMORY` | memory of the object store of `run` | `--object-store-memory` |
+//! | `RAYW_ADDRESS` | whom all commands ask: `HOST:PORT` of a head, or a session's directory or socket | `--address` |
+//! | `RAYW_NUM_CPUS` | logical cpus that `run` and `start` offer | `--num-cpus` |
+//! | `RAYW_MEMORY` | memory that tasks of `run` and `start` may reserve | `--memory` |
+//! | `RAYW_OBJECT_STORE_MEMORY` | memory of the object store of `run` and `start` | `--object-store-memory` |
 //! | `RAYW_LINEAGE_BYTES` | memory for finished tasks that may have to run again, of a node of `start` | |
 //! | `RAYW_SDK` | folder of the crate `rayw` that `new` writes down | `--sdk` |
 //! | `RAYW_RUNTIME_DIR` | where session directories are | |
 //! | `RAYW_CACHE_DIR` | where compiled components are kept | |
-//! | `RAYW_LOG` | what is logged to stderr, such as `info` or `rayw_node=debug`; default `warn` | |
+//! | `RAYW_LOG` | what is logged to stderr, such as `info` or `rayw_node=debug`; default `warn`, and who comes and goes for `start` | |
 //! | `NO_COLOR`, `TERM` | no colours when the first is not empty or the second is `dumb` | |
 //! | `XDG_RUNTIME_DIR`, `TMPDIR` | where session directories are without `RAYW_RUNTIME_DIR` | |
 //! | `XDG_CACHE_HOME`, `HOME` | where compiled components are kept without `RAYW_CACHE_DIR` | |

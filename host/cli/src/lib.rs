@@ -14,7 +14,7 @@
 //! | `serve machine` | a process of a cluster, and what a node is made of |
 //! | `session interrupt progress stall` | what a run has around it: a directory, signals, signs of life |
 //! | `toolchain cargo` | from a crate's folder to a component |
-//! | `columns table failure` | rows, summaries and errors as text |
+//! | `columns table overview failure` | rows, summaries, the status and errors as text |
 //! | `printer logging exit` | how the process speaks and ends |
 
 pub mod args;
@@ -28,6 +28,7 @@ pub mod failure;
 pub mod interrupt;
 pub mod logging;
 pub mod machine;
+pub mod overview;
 pub mod parse;
 pub mod printer;
 pub mod progress;

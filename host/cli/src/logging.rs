@@ -13,12 +13,17 @@ use crate::printer::PrinterHandle;
 /// What is logged when nobody says: what somebody should look at.
 const DEFAULT: &str = "warn";
 
-/// Starts the log of this process, once.
+/// The same for a head or a node: also who comes and goes, which the log of a process that runs for weeks
+/// must show.
+const DEFAULT_OF_MEMBER: &str = "warn,rayw_cli=info,rayw_wire=info,rayw_head=info,rayw_node=info";
+
+/// Starts the log of this process, once; `is_member` for a head or a node.
 ///
 /// # Errors
 /// Usage, when `RAYW_LOG` cannot be read.
-pub fn start(environment: &Environment, printer: &PrinterHandle) -> Result<(), Failure> {
-    let said = environment.log.as_deref().unwrap_or(DEFAULT);
+pub fn start(environment: &Environment, is_member: bool, printer: &PrinterHandle) -> Result<(), Failure> {
+    let default = if is_member { DEFAULT_OF_MEMBER } else { DEFAULT };
+    let said = environment.log.as_deref().unwrap_or(default);
     let filter = EnvFilter::try_new(said).map_err(|error| {
         Failure::usage(format!("invalid value '{said}' of the variable {}: {error}", env::RAYW_LOG))
             .hint("write a level such as `info`, or crates with levels such as `rayw_node=debug,warn`")

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use rayw_cli::args::Args;
+use rayw_cli::args::{Args, Command};
 use rayw_cli::env::Environment;
 use rayw_cli::exit::ExitStatus;
 use rayw_cli::failure::Failure;
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args, environment: &Environment, printer: &PrinterHandle) -> Result<ExitStatus, Failure> {
-    logging::start(environment, printer)?;
+    logging::start(environment, matches!(args.command, Command::Start(_)), printer)?;
     commands::dispatch(Settings::resolve(args, environment)?, printer)
 }
 

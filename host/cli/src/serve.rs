@@ -11,6 +11,9 @@
 //! A node that the head took for dead is not taken back: its work runs elsewhere by then. It lets go of
 //! everything and joins as a new node.
 
+mod folder;
+mod joining;
+mod kept;
 mod network;
 mod printed;
 
@@ -30,6 +33,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::machine;
+use joining::Wait;
+use kept::Kept;
 use network::ClusterNetwork;
 use printed::Printed;
 
@@ -65,6 +70,8 @@ pub struct ServeSettings {
     pub heartbeat_period: Duration,
     /// After how long without a word a node is dead.
     pub node_timeout: Duration,
+    /// How long a node tries to reach the head the first time.
+    pub join_timeout: Duration,
 }
 
 /// A process that is ready.
@@ -84,13 +91,22 @@ enum End {
     Fenced(String),
 }
 
-/// Serves until `stop` is cancelled or the head lets the node go.
+/// Serves until `stop` is cancelled or the head lets the node go. Says so when it is ready, and again when it
+/// had to begin anew.
 ///
 /// # Errors
-/// When the port cannot be had, a directory cannot be used, or an option is wrong.
-pub fn serve(settings: &ServeSettings, stop: &CancellationToken, ready: impl Fn(&Ready)) -> Result<(), Error> {
+/// When the port cannot be had, a directory cannot be used, an option is wrong, no head answers in time, or
+/// `ready` fails.
+pub fn serve(
+    settings: &ServeSettings,
+    stop: &CancellationToken,
+    mut ready: impl FnMut(&Ready) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let _folder = folder::take(&settings.dir)?;
+    // Somebody waits for the first answer of the head; a node that was in its cluster waits as long as it takes.
+    let mut join_timeout = Some(settings.join_timeout);
     loop {
-        match life(settings, stop, &ready)? {
+        match life(settings, stop, join_timeout.take(), &mut ready)? {
             End::Asked => return Ok(()),
             End::Fenced(why) => {
                 tracing::error!(why, "the head took this node for dead: it joins again as a new one");
@@ -99,7 +115,12 @@ pub fn serve(settings: &ServeSettings, stop: &CancellationToken, ready: impl Fn(
     }
 }
 
-fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Ready)) -> Result<End, Error> {
+fn life(
+    settings: &ServeSettings,
+    stop: &CancellationToken,
+    join_timeout: Option<Duration>,
+    ready: &mut impl FnMut(&Ready) -> Result<(), Error>,
+) -> Result<End, Error> {
     let parts = machine::Parts::new(&settings.offer, settings.cache_dir.clone(), &settings.dir)?;
     let control = parts.control.handle().clone();
     let shutdown = CancellationToken::new();
@@ -114,7 +135,12 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
     let fenced = Arc::new(Mutex::new(None));
     let clocks = TaskTracker::new();
     // The node's end of the links is made before the node, which needs the links: it is filled in below.
-    let inbox = Arc::new(NodeEnd { node: Mutex::new(None), fenced: Arc::clone(&fenced), leave: leave.clone() });
+    let inbox = Arc::new(NodeEnd {
+        node: Mutex::new(None),
+        fenced: Arc::clone(&fenced),
+        heard: CancellationToken::new(),
+        leave: leave.clone(),
+    });
     endpoint.serve_node(id, inbox.clone(), inbox.clone());
 
     let head = match &settings.role {
@@ -148,6 +174,7 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
         head: head_address,
         head_here: head.clone().map(|head| head as Arc<dyn ControlSource>),
         working_dirs: settings.dir.join("working"),
+        kept: Kept::new(settings.dir.join("components")),
         leave: leave.clone(),
     });
     let node = Node::new(
@@ -180,20 +207,37 @@ fn life(settings: &ServeSettings, stop: &CancellationToken, ready: &impl Fn(&Rea
     endpoint
         .start(rayw_proto::routes(state, head.clone().map(|head| head as Arc<dyn ControlSource>)), shutdown.clone());
     node.join();
-    ready(&Ready { address: endpoint.address().to_owned(), node: id });
-
-    parts.control.block_on(async {
+    let over = || async {
         tokio::select! {
             () = stop.cancelled() => {}
             () = leave.cancelled() => {}
         }
+    };
+    let served: Result<(), Error> = parts.control.block_on(async {
+        if let Role::Node(head) = &settings.role {
+            match joining::wait(head, join_timeout, &inbox.heard, over()).await {
+                Wait::Joined => {}
+                Wait::Over => return Ok(()),
+                Wait::InVain => return Err(joining::in_vain(head, settings.join_timeout).await),
+            }
+        }
+        ready(&Ready { address: endpoint.address().to_owned(), node: id })?;
+        over().await;
+        Ok(())
     });
     let why = fenced.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let (Some(head), None) = (far_head, &why) {
+    if let (Some(head), None, true) = (far_head, &why, inbox.heard.is_cancelled()) {
         parts.control.block_on(say_goodbye(&head, id, stop.is_cancelled()));
     }
     end_life(&node, &endpoint, &shutdown, &clocks, parts.guests, parts.control);
     inbox.node.lock().unwrap_or_else(PoisonError::into_inner).take();
+    served?;
+    if let (Some(why), Role::Node(head)) = (&why, &settings.role)
+        && !inbox.heard.is_cancelled()
+        && !stop.is_cancelled()
+    {
+        return Err(joining::refused(head, why));
+    }
     Ok(match why {
         Some(why) if !stop.is_cancelled() => End::Fenced(why),
         Some(_) | None => End::Asked,
@@ -235,6 +279,8 @@ fn end_life(
 struct NodeEnd {
     node: Mutex<Option<Arc<Node>>>,
     fenced: Arc<Mutex<Option<String>>>,
+    /// The head has said something.
+    heard: CancellationToken,
     leave: CancellationToken,
 }
 
@@ -246,6 +292,9 @@ impl NodeEnd {
 
 impl NodeInbox for NodeEnd {
     fn from_head(&self, message: FromHead) {
+        if !self.heard.is_cancelled() {
+            self.heard.cancel();
+        }
         if let Some(node) = self.node() {
             node.head_said(message);
         }
@@ -258,6 +307,7 @@ impl NodeInbox for NodeEnd {
     }
 
     fn head_is_new(&self) {
+        tracing::info!("the head was started again: this node tells it all that it has");
         if let Some(node) = self.node() {
             node.join();
         }
@@ -292,6 +342,7 @@ impl HeadInbox for HeadEnd {
     }
 
     fn joined(&self, node: NodeId, at: NodeAddress, link: Arc<dyn NodeLink>) {
+        tracing::info!(%node, name = at.name, address = at.address, "a node has joined");
         let state = FarState { address: at.address, runtime: self.runtime.clone() };
         self.head.attach(node, link, Arc::new(state));
     }
@@ -301,6 +352,7 @@ impl HeadInbox for HeadEnd {
     }
 
     fn lost(&self, node: NodeId, why: String) {
+        tracing::warn!(%node, why, "a node is dead");
         self.head.send(ToHead::NodeLost { node, why });
         HeadLink::flush(self.head.as_ref());
     }

@@ -1,10 +1,10 @@
-//! A session: the directory by which other terminals find a running cluster.
+//! A session: the directory by which other terminals find what runs here: a `rayw run`, a head, a node.
 //!
 //! ```text
 //! <runtime dir or tmp>/rayw-<uid>/          0700, ours
 //!   session-20261122-180501-4711/           0700, removed at the end
 //!     session.json                          who and what; locked as long as the process lives
-//!     state.sock                            the state service
+//!     state.sock                            the state service of a `rayw run`; others have a port
 //! ```
 //!
 //! Whether a session lives is decided by the lock, not by its process id: the
@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-pub use lookup::{Found, find, socket_of};
+pub use lookup::{Found, Place, cluster, find, members, place_of};
 
 const STATE_SOCKET: &str = "state.sock";
 const SESSION_FILE: &str = "session.json";
@@ -37,8 +37,46 @@ pub struct SessionFile {
     pub pid: u32,
     /// When it started.
     pub start_time_ms: i64,
-    /// What it runs.
+    /// What it is.
+    #[serde(flatten)]
+    pub about: About,
+}
+
+/// What a process with a session is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct About {
+    /// What it runs, for people: the program's name, or that of the node.
     pub app: String,
+    /// Its part.
+    #[serde(default)]
+    pub part: Part,
+    /// `host:port` of the head of its cluster, for heads and nodes.
+    #[serde(default)]
+    pub address: Option<String>,
+    /// Where a process in the background writes its log.
+    #[serde(default)]
+    pub log: Option<PathBuf>,
+}
+
+impl About {
+    /// A `rayw run` of a program.
+    #[must_use]
+    pub fn run(app: &str) -> Self {
+        Self { app: app.to_owned(), ..Self::default() }
+    }
+}
+
+/// The part of a process with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// `rayw run`: a cluster of its own.
+    #[default]
+    Run,
+    /// `rayw start --head`.
+    Head,
+    /// `rayw start --address`.
+    Node,
 }
 
 /// A session of this process. Its directory goes away with it.
@@ -54,10 +92,10 @@ impl Session {
     ///
     /// # Errors
     /// When none can.
-    pub fn create(roots: &[PathBuf], app: &str) -> Result<Self, Failure> {
+    pub fn create(roots: &[PathBuf], about: &About) -> Result<Self, Failure> {
         let mut why = Vec::new();
         for root in roots {
-            match Self::create_in(root, app) {
+            match Self::create_in(root, about) {
                 Ok(session) => return Ok(session),
                 Err(reason) => why.push(format!("`{}`: {reason}", root.display())),
             }
@@ -67,17 +105,13 @@ impl Session {
         Err(why.into_iter().fold(failure, Failure::caused_by))
     }
 
-    fn create_in(root: &Path, app: &str) -> Result<Self, String> {
+    fn create_in(root: &Path, about: &About) -> Result<Self, String> {
         let ours = our_directory(root);
         make_ours(&ours)?;
         let pid = std::process::id();
         let now = Timestamp::now();
-        let directory = ours.join(format!("{SESSION_PREFIX}{}-{pid}", now.strftime("%Y%m%d-%H%M%S")));
-        if directory.join(STATE_SOCKET).as_os_str().len() > SOCKET_PATH_BYTES_MAX {
-            return Err("its path is too long for a unix socket".to_owned());
-        }
-        DirBuilder::new().mode(0o700).create(&directory).map_err(|error| error.to_string())?;
-        let about = SessionFile { pid, start_time_ms: now.as_millisecond(), app: app.to_owned() };
+        let directory = new_directory(&ours.join(format!("{SESSION_PREFIX}{}-{pid}", now.strftime("%Y%m%d-%H%M%S"))))?;
+        let about = SessionFile { pid, start_time_ms: now.as_millisecond(), about: about.clone() };
         match locked_file(&directory, &about) {
             Ok(file) => Ok(Self { directory, _file: file }),
             Err(error) => {
@@ -107,6 +141,23 @@ impl Drop for Session {
             tracing::warn!(directory = %self.directory.display(), %error, "failed to remove the session directory");
         }
     }
+}
+
+/// Makes a directory of that name, or of the next one that is free: a process may begin two sessions in one second.
+fn new_directory(name: &Path) -> Result<PathBuf, String> {
+    for number in 1.. {
+        let directory =
+            if number == 1 { name.to_owned() } else { PathBuf::from(format!("{}-{number}", name.display())) };
+        if directory.join(STATE_SOCKET).as_os_str().len() > SOCKET_PATH_BYTES_MAX {
+            break;
+        }
+        match DirBuilder::new().mode(0o700).create(&directory) {
+            Ok(()) => return Ok(directory),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err("its path is too long for a unix socket".to_owned())
 }
 
 /// Writes the file and locks it before it gets its name, so that nobody ever sees it unlocked.

@@ -11,11 +11,12 @@ use crate::args::{self, Args, Command, Format, SessionArgs, SummaryArg};
 use crate::env::{self, Environment};
 use crate::failure::Failure;
 use crate::parse::{self, DirGrant};
-use crate::serve::ServeSettings;
 
 mod cluster;
 
-pub use cluster::{DrainSettings, JobCommand, JobSettings, SubmitSettings};
+pub use cluster::{
+    DrainSettings, JobCommand, JobSettings, Mode, StartSettings, StatusSettings, StopSettings, SubmitSettings,
+};
 
 /// A command with everything settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +28,11 @@ pub enum Settings {
     /// `rayw run`.
     Run(Box<RunSettings>),
     /// `rayw start`.
-    Start(Box<ServeSettings>),
+    Start(Box<StartSettings>),
+    /// `rayw stop`.
+    Stop(StopSettings),
+    /// `rayw status`.
+    Status(StatusSettings),
     /// `rayw submit`.
     Submit(Box<SubmitSettings>),
     /// `rayw job`.
@@ -175,17 +180,11 @@ impl Settings {
             Command::Run(args) => Self::Run(Box::new(run(*args, environment)?)),
             Command::Start(args) => Self::Start(Box::new(cluster::start(*args, environment)?)),
             Command::Submit(args) => Self::Submit(Box::new(cluster::submit(*args, environment)?)),
-            Command::Job(args) => Self::Job(cluster::job(args.command, environment)?),
+            Command::Stop(args) => Self::Stop(cluster::stop(&args, environment)),
+            Command::Status(args) => Self::Status(cluster::status(args, environment)),
+            Command::Job(args) => cluster::job(args.command, environment)?,
             Command::Drain(args) => Self::Drain(cluster::drain(args, environment)?),
-            Command::List(args) => Self::List(ListSettings {
-                resource: args.resource.into(),
-                filters: args.filters,
-                limit: args.limit,
-                detail: args.detail,
-                // Rows with many columns do not fit on a line: Ray shows them as yaml too.
-                format: settle(args.format, if args.detail { Format::Yaml } else { Format::Table }),
-                session: session(args.session, environment),
-            }),
+            Command::List(args) => Self::List(list(args.resource.into(), args.options, environment)),
             Command::Get(args) => Self::Get(GetSettings {
                 resource: args.resource.into(),
                 id: args.id,
@@ -200,6 +199,13 @@ impl Settings {
             Command::Version => Self::Version,
         })
     }
+}
+
+fn list(resource: Resource, options: args::ListOptions, environment: &Environment) -> ListSettings {
+    let args::ListOptions { filters, limit, detail, format, session: of } = options;
+    // Rows with many columns do not fit on a line: Ray shows them as yaml too.
+    let format = settle(format, if detail { Format::Yaml } else { Format::Table });
+    ListSettings { resource, filters, limit, detail, format, session: session(of, environment) }
 }
 
 fn settle(format: Format, default: Format) -> Format {

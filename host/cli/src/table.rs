@@ -30,13 +30,13 @@ impl Clock {
         Self { now: Timestamp::now(), zone: TimeZone::system() }
     }
 
-    fn header(&self, what: &str) -> String {
+    pub(crate) fn header(&self, what: &str) -> String {
         let now = self.now.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.6f");
         format!("======== {what}: {now} ========")
     }
 
     /// A time in milliseconds as people read it.
-    fn read(&self, milliseconds: i64) -> Option<String> {
+    pub(crate) fn read(&self, milliseconds: i64) -> Option<String> {
         let time = Timestamp::from_millisecond(milliseconds).ok()?;
         Some(time.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
     }
@@ -110,13 +110,13 @@ pub fn summary(summary: &Summary, format: Format, clock: &Clock) -> Result<Strin
     }
 }
 
-fn json(value: &(impl Serialize + ?Sized)) -> Result<String, Failure> {
+pub(crate) fn json(value: &(impl Serialize + ?Sized)) -> Result<String, Failure> {
     let text = serde_json::to_string(value);
     text.map(|text| text + "\n").map_err(|error| Failure::system("failed to write json").caused_by(error))
 }
 
 /// One document with its marks, as Ray writes it.
-fn yaml(value: &(impl Serialize + ?Sized)) -> Result<String, Failure> {
+pub(crate) fn yaml(value: &(impl Serialize + ?Sized)) -> Result<String, Failure> {
     let text = serde_yaml_ng::to_string(value);
     text.map(|text| format!("---\n{text}...\n"))
         .map_err(|error| Failure::system("failed to write yaml").caused_by(error))

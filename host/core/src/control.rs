@@ -75,6 +75,8 @@ pub struct NodeStatus {
     pub state: String,
     /// Why it is not alive.
     pub why: String,
+    /// When it died.
+    pub died_ms: Option<Millis>,
     /// Whether nothing runs on it.
     pub is_idle: bool,
     /// What it has.

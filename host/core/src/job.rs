@@ -73,6 +73,32 @@ pub struct DirMount {
     pub read_only: bool,
 }
 
+/// What failed when a job did. The names are Ray's, where a job has a supervisor as well as an entrypoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum JobFailure {
+    /// What it needs could not be made ready: its component, its working directory, its grants.
+    SetUp,
+    /// No node could ever hold its driver.
+    Unschedulable,
+    /// The node of its driver died.
+    NodeDied,
+    /// Its driver failed.
+    Driver,
+}
+
+impl JobFailure {
+    /// Ray's name of the failure.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SetUp => "RUNTIME_ENV_SETUP_FAILURE",
+            Self::Unschedulable => "JOB_SUPERVISOR_ACTOR_UNSCHEDULABLE",
+            Self::NodeDied => "JOB_SUPERVISOR_ACTOR_DIED",
+            Self::Driver => "JOB_ENTRYPOINT_COMMAND_ERROR",
+        }
+    }
+}
+
 /// Where a job is. The names are Ray's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

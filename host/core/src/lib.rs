@@ -33,7 +33,7 @@ pub use description::{ActorClass, Description, Function, Method, Parameter, chec
 pub use error::{Error, ErrorKind};
 pub use group::{GroupSpec, GroupState, GroupStrategy};
 pub use id::{ActorId, ComponentDigest, GroupId, IdMap, IdSet, JobId, LeaseId, NodeId, ObjectId, TaskId};
-pub use job::{DirMount, JobSpec, JobState};
+pub use job::{DirMount, JobFailure, JobSpec, JobState};
 pub use resources::{Amount, ParseResourcesError, Resources, parse_bytes};
 pub use strategy::{LabelMatch, LabelSelector, Labels, Placement, Strategy};
 pub use task::{CallOptions, Retries, RetryExceptions, TaskKind, TaskOptions, TaskSpec, TaskState, resources_of};

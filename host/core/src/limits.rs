@@ -113,6 +113,10 @@ pub const HEARTBEAT_PERIOD: Duration = Duration::from_millis(500);
 /// See [`HEARTBEAT_PERIOD`].
 pub const NODE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long what a dead node had borrowed is kept for those that it passed it on to: until they have
+/// heard of its death too and have told the owner, with much to spare.
+pub const TOKEN_GRACE: Duration = Duration::from_secs(5);
+
 /// How long a restarted head waits for the nodes that its journal knows before it takes them for dead.
 pub const NODE_REJOIN_GRACE: Duration = Duration::from_secs(10);
 
@@ -192,6 +196,10 @@ pub const ENDED_JOBS_KEPT: usize = 10_000;
 
 /// Bytes of a component or packed working directory at the head; Ray's limit for working directories.
 pub const BLOB_BYTES_MAX: usize = 500 << 20;
+
+/// Bytes of components and packed working directories that a node keeps of those that it got from the
+/// head: a few of the largest, or some thousand of the usual size.
+pub const NODE_BLOBS_BYTES_MAX: u64 = 4 << 30;
 
 /// Bytes that the head keeps of what one job printed; what comes after it is dropped with a word.
 pub const JOB_LOG_BYTES_MAX: u64 = 1 << 30;

@@ -11,6 +11,7 @@
 //! ```
 
 mod actor;
+mod audit;
 mod borrow;
 mod cancel;
 mod command;
@@ -22,10 +23,13 @@ mod death;
 mod event;
 mod foreign;
 mod group;
+mod inherit;
 mod lease;
 mod lineage;
 mod object;
 mod peer;
+#[cfg(test)]
+mod peer_tests;
 mod report;
 mod rows;
 mod task;
@@ -41,7 +45,7 @@ pub use event::{Event, LostCopy, Outcome, Output, WaitFor, WaiterId};
 pub use group::GroupView;
 pub use rows::TaskSnapshot;
 
-use crate::message::{Shape, ToPeer};
+use crate::message::Shape;
 use crate::{ActorId, GroupId, IdMap, IdSet, LeaseId, Millis, NodeId, ObjectId, TaskId};
 
 /// The owner's machine of one node.
@@ -62,10 +66,16 @@ pub struct Ownership {
     tally: Tally,
     /// Work that other nodes own and this one runs.
     foreign: IdMap<TaskId, foreign::Foreign>,
+    /// Lives of actors whose constructor's arguments another node was asked for.
+    constructing: IdMap<ActorId, (u32, NodeId)>,
     lineage: lineage::Lineage,
     groups: IdMap<GroupId, group::GroupEntry>,
     /// Nodes that will never be heard again.
     dead: IdSet<NodeId>,
+    /// Dead nodes whose tokens are void from then on, in the order of their death.
+    void: VecDeque<(Millis, NodeId)>,
+    /// Questions of owners about nodes that this one takes for alive.
+    questions: Vec<inherit::Question>,
     /// Nodes that are to leave.
     draining: IdSet<NodeId>,
     /// Objects in this node's store that other nodes own.
@@ -105,9 +115,12 @@ impl Ownership {
             finished: VecDeque::new(),
             tally: Tally::default(),
             foreign: IdMap::default(),
+            constructing: IdMap::default(),
             lineage: lineage::Lineage::default(),
             groups: IdMap::default(),
             dead: IdSet::default(),
+            void: VecDeque::new(),
+            questions: Vec::new(),
             draining: IdSet::default(),
             hosted: IdMap::default(),
             constructs: Vec::new(),
@@ -145,9 +158,9 @@ impl Ownership {
                 self.construct_wanted(actor, incarnation, owner, missing, now, out);
             }
             Event::ConstructWanted { actor, incarnation, owner, missing } => {
-                out.push(Command::to_peer(owner, ToPeer::ConstructWanted { actor, incarnation, missing }));
+                self.want_constructor(actor, incarnation, owner, missing, out);
             }
-            Event::ConstructEnded(actor) => self.forget_foreign(TaskId::from(actor), out),
+            Event::ConstructEnded(actor) => self.constructor_ended(actor, out),
             Event::FromPeer { from, message } => self.peer_said(from, *message, now, out),
             Event::Cancelled { object, recursive } => self.cancel(object, recursive, now, out),
             Event::JobEnded(job) => self.job_ended(job, now, out),
@@ -156,7 +169,10 @@ impl Ownership {
             Event::ActorTerminated { actor, submitter } => self.actor_terminated(actor, submitter, out),
             Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, out),
             Event::FromHead(message) => self.head_said(*message, now, out),
-            Event::Tick => self.return_idle(now, out),
+            Event::Tick => {
+                self.return_idle(now, out);
+                self.void_dead(now, out);
+            }
         }
         self.settle_all(now, out);
         self.answer_constructs(out);

@@ -15,6 +15,7 @@
 //! something that became free could help, `holdings` finds leases by owner, node and size.
 
 mod actors;
+mod audit;
 mod bundles;
 #[cfg(test)]
 mod cluster_tests;
@@ -37,6 +38,8 @@ mod report;
 mod reserve;
 mod resume;
 mod rooms;
+#[cfg(test)]
+mod row_tests;
 mod rows;
 mod serve;
 mod spot;
@@ -49,8 +52,8 @@ use std::sync::Arc;
 
 use crate::message::{FromHead, NodeAddress, Shape, ToHead};
 use crate::{
-    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobId, JobSpec, JobState,
-    Labels, LeaseId, Millis, NodeId, Resources, Value,
+    ActorId, ActorSpec, ActorState, Error, GroupId, GroupSpec, GroupState, IdMap, IdSet, JobFailure, JobId, JobSpec,
+    JobState, Labels, LeaseId, Millis, NodeId, Resources, Value,
 };
 
 pub use bundles::{BundleNode, plan};
@@ -101,6 +104,8 @@ pub struct Scheduler {
     grace_until: Option<Millis>,
     /// Messages that speak of it, in order.
     early: Vec<ToHead>,
+    /// The leases whose reports are among them.
+    early_leases: IdSet<LeaseId>,
     /// What is free where there is nothing.
     nothing: Resources,
     /// Where the next piece of work goes that is to be spread.
@@ -119,6 +124,7 @@ struct Node {
     /// Whether it has more room than when the line was served last.
     has_grown: bool,
     joined: Millis,
+    died: Option<Millis>,
     life: NodeLife,
     store_bytes: u64,
     store_bytes_max: u64,
@@ -205,6 +211,8 @@ struct Job {
     started: Millis,
     ended: Option<Millis>,
     exit_code: Option<u8>,
+    /// What failed, once it did.
+    failure: Option<JobFailure>,
     message: String,
 }
 
@@ -233,7 +241,7 @@ impl Scheduler {
     pub fn handle(&mut self, message: ToHead, now: Millis, out: &mut Outbox) {
         self.begin_grace(now);
         if self.is_early(&message, now) {
-            self.early.push(message);
+            self.keep_early(message);
             return;
         }
         let explains = matches!(message, ToHead::NodeJoined { .. } | ToHead::ActorRegister { .. });

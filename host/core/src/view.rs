@@ -1,9 +1,12 @@
 //! Rows: what people see of the state, with the columns of Ray's state API
 //! (`ray list …`), as far as they apply.
 
+mod cluster;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Millis};
+pub use cluster::{GroupRow, LeaseRow};
 
 /// A row of `rayw list tasks`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -115,8 +118,14 @@ pub struct NodeRow {
     pub resources_total: String,
     /// What of that is free.
     pub resources_available: String,
+    /// Its labels, in Ray's form.
+    pub labels: String,
+    /// Why it is draining or dead; empty otherwise.
+    pub state_message: String,
     /// When it joined (`--detail`).
     pub start_time_ms: Millis,
+    /// When it died (`--detail`).
+    pub end_time_ms: Option<Millis>,
 }
 
 /// A row of `rayw list jobs`.
@@ -135,10 +144,16 @@ pub struct JobRow {
     /// The name that whoever submitted it knows it by; empty for `rayw run`.
     #[serde(default)]
     pub submission_id: String,
+    /// `SUBMISSION`, or `DRIVER` for `rayw run`.
+    #[serde(default)]
+    pub r#type: String,
+    /// Ray's name of what failed.
+    #[serde(default)]
+    pub error_type: Option<String>,
     /// Name for people; may be empty.
     #[serde(default)]
     pub name: String,
-    /// What failed, or why it waits; empty otherwise (`--detail`).
+    /// What failed, or why it waits; empty otherwise.
     #[serde(default)]
     pub message: String,
     /// Where its driver runs or ran (`--detail`).
@@ -163,6 +178,10 @@ pub enum Resource {
     Nodes,
     /// Jobs.
     Jobs,
+    /// Leases.
+    Leases,
+    /// Placement groups.
+    PlacementGroups,
 }
 
 /// Rows of one kind.
@@ -179,6 +198,10 @@ pub enum Rows {
     Nodes(Vec<NodeRow>),
     /// Jobs.
     Jobs(Vec<JobRow>),
+    /// Leases.
+    Leases(Vec<LeaseRow>),
+    /// Placement groups.
+    PlacementGroups(Vec<GroupRow>),
 }
 
 /// `key=value` or `key!=value`; keys and values are compared without case.
@@ -239,6 +262,8 @@ impl Answer {
             Rows::Objects(rows) => narrow(rows, query, Rows::Objects)?,
             Rows::Nodes(rows) => narrow(rows, query, Rows::Nodes)?,
             Rows::Jobs(rows) => narrow(rows, query, Rows::Jobs)?,
+            Rows::Leases(rows) => narrow(rows, query, Rows::Leases)?,
+            Rows::PlacementGroups(rows) => narrow(rows, query, Rows::PlacementGroups)?,
         };
         Ok(Self { rows, total, filtered })
     }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::Arc;
 
+use rayw_core::control::ClusterStatus;
 use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummaryRow};
 use rayw_core::{Error, limits};
 use rayw_proto::{BoxFuture, StateSource};
 use tokio::task::JoinSet;
 
 use crate::Head;
+use crate::head::now;
 
 impl Head {
     /// Rows of the head's own; `None` for what the nodes know.
@@ -18,8 +20,15 @@ impl Head {
             Resource::Actors => Some(Rows::Actors(self.machine().actor_rows())),
             Resource::Nodes => Some(Rows::Nodes(self.machine().node_rows())),
             Resource::Jobs => Some(Rows::Jobs(self.machine().job_rows())),
+            Resource::Leases => Some(Rows::Leases(self.machine().lease_rows())),
+            Resource::PlacementGroups => Some(Rows::PlacementGroups(self.machine().group_rows())),
             Resource::Tasks | Resource::Objects => None,
         }
+    }
+
+    /// The number of a job that may be named by its submission id.
+    fn number_of(&self, id: String) -> String {
+        self.machine().job_id(&id).map_or(id, |job| job.to_string())
     }
 
     fn answer(&self, query: Query) -> BoxFuture<Result<Answer, Error>> {
@@ -65,7 +74,8 @@ async fn of_all(states: Vec<Arc<dyn StateSource>>, query: Query) -> Result<Answe
     match &mut all.rows {
         Rows::Tasks(rows) => rows.truncate(query.limit),
         Rows::Objects(rows) => rows.truncate(query.limit),
-        Rows::Actors(_) | Rows::Nodes(_) | Rows::Jobs(_) => {}
+        // The head has these itself.
+        Rows::Actors(_) | Rows::Nodes(_) | Rows::Jobs(_) | Rows::Leases(_) | Rows::PlacementGroups(_) => {}
     }
     Ok(all)
 }
@@ -82,10 +92,18 @@ impl StateSource for Head {
             Resource::Objects => "object_id",
             Resource::Nodes => "node_id",
             Resource::Jobs => "job_id",
+            Resource::Leases => "lease_id",
+            Resource::PlacementGroups => "placement_group_id",
         };
+        // A job is known by two names; people see the one that it was submitted under.
+        let id = if resource == Resource::Jobs { self.number_of(id) } else { id };
         let filter = Filter { key: key.to_owned(), negated: false, value: id };
         let answer = self.answer(Query { resource, filters: vec![filter], limit: limits::LIST_ROWS_MAX });
         Box::pin(async move { answer.await.map(|answer| (answer.filtered > 0).then_some(answer.rows)) })
+    }
+
+    fn status(&self) -> BoxFuture<Result<ClusterStatus, Error>> {
+        Box::pin(ready(Ok(self.machine().status(now()))))
     }
 
     fn summary(&self) -> BoxFuture<Result<Vec<TaskSummaryRow>, Error>> {

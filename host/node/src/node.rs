@@ -53,9 +53,6 @@ pub struct NodeSettings {
     pub lineage_bytes_max: u64,
 }
 
-/// Stands for a number of bytes that the head was not told.
-const NOT_TOLD: u64 = u64::MAX;
-
 /// A running node.
 pub struct Node {
     pub(crate) id: NodeId,
@@ -71,6 +68,8 @@ pub struct Node {
     pub(crate) jobs: RwLock<IdMap<JobId, Arc<JobRun>>>,
     pub(crate) reuse: ReusePool,
     pub(crate) requests: AtomicU64,
+    /// Whether the head was told all but how full the store is.
+    is_new_to_head: AtomicBool,
     pub(crate) at: NodeAddress,
     pub(crate) labels: Labels,
     pub(crate) network: Arc<dyn Network>,
@@ -80,8 +79,6 @@ pub struct Node {
     pub(crate) drivers: Mutex<IdMap<JobId, Driver>>,
     /// Nodes that will never be heard again.
     pub(crate) dead: RwLock<IdSet<NodeId>>,
-    /// Bytes in the store as the head knows them; [`NOT_TOLD`] where it was told nothing.
-    usage_told: AtomicU64,
     /// The head lets it go when nobody would miss what it keeps.
     is_leaving: AtomicBool,
     /// Everything that runs guests; nothing outlives it.
@@ -164,6 +161,7 @@ impl Node {
             jobs: RwLock::default(),
             reuse: ReusePool::default(),
             requests: AtomicU64::new(0),
+            is_new_to_head: AtomicBool::new(false),
             at: settings.at,
             labels: settings.labels,
             network: settings.network,
@@ -171,7 +169,6 @@ impl Node {
             arrivals: JobArrivals::default(),
             drivers: Mutex::default(),
             dead: RwLock::default(),
-            usage_told: AtomicU64::new(NOT_TOLD),
             is_leaving: AtomicBool::new(false),
             tracker: TaskTracker::new(),
         })
@@ -214,24 +211,29 @@ impl Node {
         self.store.usage()
     }
 
-    /// Looks every [`limits::TICK`] for leases that nobody uses.
+    /// Looks every [`limits::TICK`] for leases that nobody uses, and tells the head how full the store is
+    /// when that has changed.
     pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut told = None;
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
-            self.tell_usage();
+            self.tell_usage(&mut told);
             self.reuse.drop_idle();
             self.leave_if_unmissed();
         }
     }
 
     /// Tells the head how full the store is, when that is something new.
-    fn tell_usage(&self) {
+    fn tell_usage(&self, told: &mut Option<rayw_store::Usage>) {
         let usage = self.store.usage();
-        if self.usage_told.swap(usage.memory_bytes, Ordering::Relaxed) == usage.memory_bytes {
+        // A head that is new was told nothing: what was said to the former one is as good as unsaid.
+        let is_new_head = self.is_new_to_head.swap(false, Ordering::Relaxed);
+        if !is_new_head && told.is_some_and(|told| told.memory_bytes == usage.memory_bytes) {
             return;
         }
+        *told = Some(usage);
         let (store_bytes, store_bytes_max) = (usage.memory_bytes, usage.bytes_max);
         self.head.send(ToHead::NodeUsage { node: self.id, store_bytes, store_bytes_max });
         self.head.flush();
@@ -406,7 +408,6 @@ impl Node {
     /// is a new one.
     pub fn join(self: &Arc<Self>) {
         let lives = self.actor_lives();
-        self.usage_told.store(NOT_TOLD, Ordering::Relaxed);
         {
             let mut state = self.lock();
             self.head.send(ToHead::NodeJoined {
@@ -430,6 +431,7 @@ impl Node {
             }
             self.head.send(ToHead::ReportEnded { node: self.id });
         }
+        self.is_new_to_head.store(true, Ordering::Relaxed);
         self.head.flush();
     }
 

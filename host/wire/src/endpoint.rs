@@ -1,6 +1,7 @@
 //! One process's place on the network: one port, and everything that comes and goes through it.
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayw_core::message::{NodeAddress, NodeLink};
@@ -115,7 +116,7 @@ impl Endpoint {
     pub fn connect_head(&self, node: NodeId, at: NodeAddress, address: &str) -> Arc<RemoteHead> {
         let queue = Arc::new(Queue::default());
         let (ends, address) = (self.ends.clone(), address.to_owned());
-        let route = ToHeadRoute { ends, node, at, address, session: Mutex::default() };
+        let route = ToHeadRoute { ends, node, at, address, session: Mutex::default(), is_lost: AtomicBool::new(false) };
         let stop = self.ends.start_sender(Arc::new(route), queue.clone());
         Arc::new(RemoteHead { queue, stop })
     }

@@ -28,7 +28,7 @@ mod endpoint;
 mod ends;
 mod health;
 mod inbox;
-mod link;
+pub mod link;
 mod object;
 mod peers;
 mod queue;

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 
 /// Messages on their way out, numbered from 1.
 #[derive(Debug)]
-pub(crate) struct Outbound<T> {
+pub struct Outbound<T> {
     /// The number of the first message in `kept`.
     first: u64,
     /// What is not confirmed, with its size.
@@ -31,18 +31,18 @@ pub(crate) struct Outbound<T> {
 
 /// Messages to be sent together.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Batch<T> {
+pub struct Batch<T> {
     /// The number of the first one.
-    pub(crate) first: u64,
+    pub first: u64,
     /// The messages.
-    pub(crate) payloads: Vec<T>,
+    pub payloads: Vec<T>,
 }
 
 /// The receiver confirms what was never sent, or has forgotten what it confirmed: it is not the one
 /// that this link was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the receiver has messages up to {confirmed}, but should have {from} to {to}: it is not the one it was")]
-pub(crate) struct Mismatch {
+pub struct Mismatch {
     confirmed: u64,
     from: u64,
     to: u64,
@@ -56,24 +56,24 @@ impl<T> Default for Outbound<T> {
 
 impl<T: Clone> Outbound<T> {
     /// Takes a message behind the others.
-    pub(crate) fn push(&mut self, payload: T, bytes: usize) {
+    pub fn push(&mut self, payload: T, bytes: usize) {
         self.bytes += bytes;
         self.kept.push_back((payload, bytes));
     }
 
     /// Bytes that are not confirmed.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Whether there is something that the present connection was not given.
-    pub(crate) fn has_unsent(&self) -> bool {
+    pub fn has_unsent(&self) -> bool {
         self.sent < self.kept.len()
     }
 
     /// The next messages for the present connection: at least one where there is one, and no more than
     /// `bytes_max` allow.
-    pub(crate) fn batch(&mut self, bytes_max: usize) -> Option<Batch<T>> {
+    pub fn batch(&mut self, bytes_max: usize) -> Option<Batch<T>> {
         let first = self.first + self.sent as u64;
         let mut bytes = 0;
         let mut payloads = Vec::new();
@@ -89,7 +89,7 @@ impl<T: Clone> Outbound<T> {
     }
 
     /// The receiver has everything up to `last`.
-    pub(crate) fn confirmed(&mut self, last: u64) -> Result<(), Mismatch> {
+    pub fn confirmed(&mut self, last: u64) -> Result<(), Mismatch> {
         let sent_last = self.first - 1 + self.sent as u64;
         if last > sent_last {
             return Err(Mismatch { confirmed: last, from: self.first - 1, to: sent_last });
@@ -99,7 +99,7 @@ impl<T: Clone> Outbound<T> {
     }
 
     /// A new connection to a receiver that has everything up to `last`: the rest is sent again.
-    pub(crate) fn reconnected(&mut self, last: u64) -> Result<(), Mismatch> {
+    pub fn reconnected(&mut self, last: u64) -> Result<(), Mismatch> {
         let (from, to) = (self.first - 1, self.first - 1 + self.kept.len() as u64);
         if last < from || last > to {
             return Err(Mismatch { confirmed: last, from, to });
@@ -122,26 +122,26 @@ impl<T: Clone> Outbound<T> {
 
 /// What has come in.
 #[derive(Debug, Default)]
-pub(crate) struct Inbound {
+pub struct Inbound {
     last: u64,
 }
 
 /// Messages are missing before these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("message {found} came where {expected} was next; the sender is to connect again")]
-pub(crate) struct Gap {
+pub struct Gap {
     expected: u64,
     found: u64,
 }
 
 impl Inbound {
     /// The number of the last message that was taken.
-    pub(crate) fn last(&self) -> u64 {
+    pub fn last(&self) -> u64 {
         self.last
     }
 
     /// Takes messages numbered from `first` on. Says how many of them, from the start, were taken before.
-    pub(crate) fn take(&mut self, first: u64, count: usize) -> Result<usize, Gap> {
+    pub fn take(&mut self, first: u64, count: usize) -> Result<usize, Gap> {
         let expected = self.last + 1;
         if first == 0 || first > expected {
             return Err(Gap { expected, found: first });

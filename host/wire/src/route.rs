@@ -1,5 +1,6 @@
 //! The three ways that messages go: node to head, head to node, node to node.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rayw_core::NodeId;
@@ -75,6 +76,8 @@ pub(crate) struct ToHeadRoute {
     pub(crate) address: String,
     /// The head's session, once known.
     pub(crate) session: Mutex<Option<u64>>,
+    /// Whether the head was lost and has not answered since.
+    pub(crate) is_lost: AtomicBool,
 }
 
 impl Route for ToHeadRoute {
@@ -99,7 +102,20 @@ impl Route for ToHeadRoute {
         })
     }
 
+    fn lost(&self, why: &str) {
+        // A head that takes a connection and drops it again is lost once.
+        if !self.is_lost.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "the head at `{}` is lost ({why}): work here goes on, and it is dialled again",
+                self.address
+            );
+        }
+    }
+
     fn welcomed(&self, session: u64, queue: &Queue) {
+        if self.is_lost.swap(false, Ordering::Relaxed) {
+            tracing::info!("the head at `{}` answers again", self.address);
+        }
         let before = self.session.lock().unwrap_or_else(PoisonError::into_inner).replace(session);
         let Some(local) = self.ends.node().filter(|local| local.id == self.node) else { return };
         if before.is_some_and(|before| before != session) {

@@ -36,6 +36,9 @@ pub(crate) trait Route: Send + Sync + 'static {
     /// The other end has answered. Comes before anything is sent.
     fn welcomed(&self, session: u64, queue: &Queue);
 
+    /// A connection that stood is lost; another one is dialled.
+    fn lost(&self, _why: &str) {}
+
     /// The link is broken for good.
     fn ended(&self, why: &str);
 }
@@ -92,6 +95,7 @@ async fn run_impl(route: &dyn Route, queue: &Queue) -> String {
             End::Lost { why, welcomed } => {
                 if welcomed {
                     pause = limits::LINK_RETRY_MIN;
+                    route.lost(&why);
                 }
                 tracing::debug!(address = route.address(), "lost {}: {why}; dialling again in {pause:?}", route.name());
             }

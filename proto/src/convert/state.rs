@@ -1,7 +1,9 @@
 //! Rows, queries and answers.
 
+use rayw_core::control::{ClusterStatus, DemandStatus, NodeStatus};
 use rayw_core::view::{
-    ActorRow, Answer, Filter, JobRow, NodeRow, ObjectRow, Query, Resource, Rows, TaskRow, TaskSummaryRow,
+    ActorRow, Answer, Filter, GroupRow, JobRow, LeaseRow, NodeRow, ObjectRow, Query, Resource, Rows, TaskRow,
+    TaskSummaryRow,
 };
 
 use super::ConvertError;
@@ -80,7 +82,10 @@ same_fields!(NodeRow {
     node_name,
     resources_total,
     resources_available,
+    labels,
+    state_message,
     start_time_ms,
+    end_time_ms,
 });
 same_fields!(JobRow {
     job_id,
@@ -93,7 +98,34 @@ same_fields!(JobRow {
     message,
     driver_node_id,
     exit_code,
+    r#type,
+    error_type,
 });
+same_fields!(LeaseRow {
+    lease_id,
+    job_id,
+    node_id,
+    owner_node_id,
+    required_resources,
+    slots,
+    parked,
+    reclaiming,
+    placement_group_id,
+    bundle_index,
+    grant_time_ms,
+});
+same_fields!(GroupRow {
+    placement_group_id,
+    name,
+    creator_job_id,
+    state,
+    strategy,
+    bundles,
+    is_detached,
+    ray_namespace,
+    pending_reason,
+});
+same_fields!(DemandStatus { wanted, kind, count, why, job_id });
 
 impl From<Resource> for wire::Resource {
     fn from(resource: Resource) -> Self {
@@ -103,6 +135,8 @@ impl From<Resource> for wire::Resource {
             Resource::Objects => Self::Objects,
             Resource::Nodes => Self::Nodes,
             Resource::Jobs => Self::Jobs,
+            Resource::Leases => Self::Leases,
+            Resource::PlacementGroups => Self::PlacementGroups,
         }
     }
 }
@@ -115,6 +149,8 @@ pub(crate) fn resource(number: i32, field: &'static str) -> Result<Resource, Con
         Ok(wire::Resource::Objects) => Ok(Resource::Objects),
         Ok(wire::Resource::Nodes) => Ok(Resource::Nodes),
         Ok(wire::Resource::Jobs) => Ok(Resource::Jobs),
+        Ok(wire::Resource::Leases) => Ok(Resource::Leases),
+        Ok(wire::Resource::PlacementGroups) => Ok(Resource::PlacementGroups),
         Ok(wire::Resource::Unspecified) => Err(ConvertError::Missing(field)),
         Err(_) => Err(ConvertError::Unknown { field, value: number.into() }),
     }
@@ -153,6 +189,8 @@ impl From<Rows> for wire::Rows {
             Rows::Objects(rows) => Kind::Objects(wire::ObjectRows { rows: all(rows) }),
             Rows::Nodes(rows) => Kind::Nodes(wire::NodeRows { rows: all(rows) }),
             Rows::Jobs(rows) => Kind::Jobs(wire::JobRows { rows: all(rows) }),
+            Rows::Leases(rows) => Kind::Leases(wire::LeaseRows { rows: all(rows) }),
+            Rows::PlacementGroups(rows) => Kind::PlacementGroups(wire::GroupRows { rows: all(rows) }),
         };
         Self { kind: Some(kind) }
     }
@@ -169,6 +207,8 @@ impl TryFrom<wire::Rows> for Rows {
             Kind::Objects(wire::ObjectRows { rows }) => Self::Objects(all(rows)),
             Kind::Nodes(wire::NodeRows { rows }) => Self::Nodes(all(rows)),
             Kind::Jobs(wire::JobRows { rows }) => Self::Jobs(all(rows)),
+            Kind::Leases(wire::LeaseRows { rows }) => Self::Leases(all(rows)),
+            Kind::PlacementGroups(wire::GroupRows { rows }) => Self::PlacementGroups(all(rows)),
         })
     }
 }
@@ -206,6 +246,63 @@ impl From<wire::TaskSummaryRow> for TaskSummaryRow {
         let wire::TaskSummaryRow { func_or_class_name, r#type, state_counts } = row;
         let state_counts = state_counts.into_iter().map(|wire::StateCount { state, count }| (state, count)).collect();
         Self { func_or_class_name, r#type, state_counts }
+    }
+}
+
+impl From<NodeStatus> for wire::NodeStatus {
+    fn from(core: NodeStatus) -> Self {
+        let NodeStatus {
+            node_id,
+            name,
+            address,
+            state,
+            why,
+            died_ms,
+            is_idle,
+            total,
+            used,
+            store_bytes,
+            store_bytes_max,
+        } = core;
+        let (total, used) = (Some(total.into()), Some(used.into()));
+        Self { node_id, name, address, state, why, died_ms, is_idle, total, used, store_bytes, store_bytes_max }
+    }
+}
+
+impl From<wire::NodeStatus> for NodeStatus {
+    fn from(wire: wire::NodeStatus) -> Self {
+        let wire::NodeStatus {
+            node_id,
+            name,
+            address,
+            state,
+            why,
+            died_ms,
+            is_idle,
+            total,
+            used,
+            store_bytes,
+            store_bytes_max,
+        } = wire;
+        let (total, used) = (total.unwrap_or_default().into(), used.unwrap_or_default().into());
+        Self { node_id, name, address, state, why, died_ms, is_idle, total, used, store_bytes, store_bytes_max }
+    }
+}
+
+impl From<ClusterStatus> for wire::ClusterStatus {
+    fn from(core: ClusterStatus) -> Self {
+        let ClusterStatus { time_ms, nodes, demands, reserved, reserved_used, jobs } = core;
+        let (reserved, reserved_used) = (Some(reserved.into()), Some(reserved_used.into()));
+        Self { time_ms, nodes: all(nodes), demands: all(demands), reserved, reserved_used, jobs: all(jobs) }
+    }
+}
+
+impl From<wire::ClusterStatus> for ClusterStatus {
+    fn from(wire: wire::ClusterStatus) -> Self {
+        let wire::ClusterStatus { time_ms, nodes, demands, reserved, reserved_used, jobs } = wire;
+        let (reserved, reserved_used) = (reserved.unwrap_or_default(), reserved_used.unwrap_or_default());
+        let (reserved, reserved_used) = (reserved.into(), reserved_used.into());
+        Self { time_ms, nodes: all(nodes), demands: all(demands), reserved, reserved_used, jobs: all(jobs) }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rayw_core::control::ClusterStatus;
 use rayw_core::view::{Answer, Query, Resource, Rows, TaskSummaryRow};
 use rayw_core::{Error, ErrorKind};
 use tonic::transport::Channel;
@@ -89,6 +90,20 @@ impl StateClient {
         let response = self.in_time(inner.summary(wire::SummaryRequest {})).await?;
         match response.result.ok_or(ConvertError::Missing("SummaryResponse.result"))? {
             Outcome::Tasks(tasks) => Ok(tasks.rows.into_iter().map(Into::into).collect()),
+            Outcome::Error(error) => Err(error.into()),
+        }
+    }
+
+    /// Nodes with what they use, and what waits with its reason.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list); nodes other than the head refuse.
+    pub async fn status(&self) -> Result<ClusterStatus, Error> {
+        use wire::status_response::Result as Outcome;
+        let mut inner = self.inner.clone();
+        let response = self.in_time(inner.status(wire::StatusRequest {})).await?;
+        match response.result.ok_or(ConvertError::Missing("StatusResponse.result"))? {
+            Outcome::Status(status) => Ok(status.into()),
             Outcome::Error(error) => Err(error.into()),
         }
     }

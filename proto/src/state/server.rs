@@ -94,4 +94,11 @@ impl State for Service {
         let result = outcome.map_or_else(|error| Outcome::Error(error.into()), Outcome::Tasks);
         Ok(Response::new(wire::SummaryResponse { result: Some(result) }))
     }
+
+    async fn status(&self, _: Request<wire::StatusRequest>) -> Result<Response<wire::StatusResponse>, Status> {
+        use wire::status_response::Result as Outcome;
+        let outcome = self.source.status().await;
+        let result = outcome.map_or_else(|error| Outcome::Error(error.into()), |status| Outcome::Status(status.into()));
+        Ok(Response::new(wire::StatusResponse { result: Some(result) }))
+    }
 }

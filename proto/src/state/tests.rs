@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rayw_core::control::ClusterStatus;
 use rayw_core::view::{Answer, Filter, NodeRow, Query, Resource, Rows, TaskRow, TaskSummaryRow};
 use rayw_core::{Error, ErrorKind};
 use tokio::net::UnixListener;
@@ -32,7 +33,7 @@ impl StateSource for Echo {
                     tokio::time::sleep(Duration::from_secs(3600)).await;
                     Err(Error::new(ErrorKind::System, "never"))
                 }
-                Resource::Actors | Resource::Nodes => {
+                Resource::Actors | Resource::Nodes | Resource::Leases | Resource::PlacementGroups => {
                     let mut error = Error::new(ErrorKind::InvalidArgument, "no column `x`").caused_by("a typo");
                     error.backtrace = Some("frame\n".repeat(10_000));
                     Err(error)
@@ -53,6 +54,10 @@ impl StateSource for Echo {
             let state_counts = vec![("FINISHED".to_owned(), 4)];
             Ok(vec![TaskSummaryRow { func_or_class_name: "f".into(), r#type: "NORMAL_TASK".into(), state_counts }])
         })
+    }
+
+    fn status(&self) -> BoxFuture<Result<ClusterStatus, Error>> {
+        Box::pin(async { Ok(ClusterStatus { time_ms: 7, ..ClusterStatus::default() }) })
     }
 }
 
@@ -92,6 +97,7 @@ async fn questions_and_answers_arrive() {
     assert!(client.get(Resource::Nodes, "known".into()).await.unwrap().is_some());
     assert_eq!(client.get(Resource::Nodes, "unknown".into()).await.unwrap(), None);
     assert_eq!(client.summary().await.unwrap()[0].state_counts, [("FINISHED".to_owned(), 4)]);
+    assert_eq!(client.status().await.unwrap().time_ms, 7);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ fn a_job_can_be_looked_at_stopped_and_deleted() {
     assert!(cluster.ask(&["job", "status", "long"]).succeeded().contains("RUNNING"));
     let said = cluster.ask(&["job", "delete", "long"]).failed(1);
     assert!(said.contains("long") || said.contains("job"), "{said}");
-    assert!(cluster.ask(&["job", "stop", "long"]).succeeded().contains("is being stopped"));
+    assert!(cluster.ask(&["job", "stop", "long"]).succeeded().contains("was stopped"));
     assert!(job.output().failed(1).contains("job `long` was stopped"));
     assert!(cluster.ask(&["job", "status", "long"]).succeeded().contains("STOPPED"));
     assert_eq!(cluster.ask(&["job", "logs", "long"]).code, Some(0));

@@ -23,7 +23,7 @@ struct Cluster {
 /// A process in a namespace, with these flags.
 fn process(network: &Network, member: u8, folder: &TempDir, flags: &str, ways: &[SlowWay]) -> Running {
     let host = network.address(member).to_string();
-    let mut process = command(std::iter::once("start").chain(flags.split_whitespace())).flag("--host", host);
+    let mut process = command(["start", "--block"].into_iter().chain(flags.split_whitespace())).flag("--host", host);
     if let Some(way) = ways.get(usize::from(member)) {
         process = process.flag("--advertise", way.address.to_string());
     }

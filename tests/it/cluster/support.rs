@@ -28,7 +28,7 @@ impl Processes {
     /// The same, where all processes have these variables.
     pub(super) fn start_where(nodes: &[&str], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let mut head = command(["start", "--head", "--port", "0", "--num-cpus", "0"]);
+        let mut head = command(["start", "--head", "--block", "--port", "0", "--num-cpus", "0"]);
         for (name, value) in environment {
             head = head.environment(name, value);
         }
@@ -55,7 +55,7 @@ impl Processes {
         let name = format!("node-{}", self.started);
         self.started += 1;
         let cpus = if flags.contains("--num-cpus") { "" } else { "--num-cpus 2" };
-        let words = ["start", "--address", &self.address, "--node-name", &name].into_iter();
+        let words = ["start", "--block", "--address", &self.address, "--node-name", &name].into_iter();
         let node = command(words.chain(cpus.split_whitespace()).chain(flags.split_whitespace()));
         let node = node.flag("--dir", self.folder.path().join(&name)).start();
         self.nodes.push((name, node));

@@ -4,6 +4,8 @@ use clap::CommandFactory as _;
 
 use super::*;
 
+mod cluster;
+
 fn help(command: &str) -> String {
     let mut root = Args::command().term_width(100);
     root.build();
@@ -34,12 +36,14 @@ fn help_of_rayw() {
       new      Make a crate with a task, an actor and a driver, ready to run
       build    Compile a crate to a component and print where it is
       run      Run a program: its driver, or one function of it
-      start    Make this process part of a cluster: its head, or a node
+      start    Start a head or a node of a cluster, in the background unless `--block`
+      stop     Stop the heads and nodes that were started here
+      status   Show a cluster: its nodes, what is used, what waits and why
       submit   Run a program on a cluster and show what it prints
-      job      Look at, stop or delete a job of a cluster
+      job      List, look at, stop or delete jobs of a cluster
       drain    Have a node of a cluster leave when its work is done
-      list     List tasks, actors, objects, nodes or jobs of a running session
-      get      Show everything about one task, actor, object, node or job
+      list     List tasks, actors, objects, nodes, jobs, leases or placement groups
+      get      Show everything about one task, actor, object, node, job, lease or placement group
       summary  Count tasks, actors or objects of a running session by state
       version  Print the version
       help     Print this message or the help of the given subcommand(s)
@@ -145,7 +149,7 @@ fn help_of_run() {
 #[test]
 fn help_of_list() {
     insta::assert_snapshot!(help("list"), @r"
-    List tasks, actors, objects, nodes or jobs of a running session
+    List tasks, actors, objects, nodes, jobs, leases or placement groups
 
     Usage: rayw list [OPTIONS] <RESOURCE>
 
@@ -154,11 +158,13 @@ fn help_of_list() {
               What to list
 
               Possible values:
-              - tasks:   Tasks, one row an attempt
-              - actors:  Actors
-              - objects: Objects, one row a reason to keep it
-              - nodes:   Nodes
-              - jobs:    Jobs
+              - tasks:            Tasks, one row an attempt
+              - actors:           Actors
+              - objects:          Objects, one row a reason to keep it
+              - nodes:            Nodes
+              - jobs:             Jobs
+              - leases:           Leases: what owners may use on which node
+              - placement-groups: Placement groups
 
     Options:
       -f, --filter <FILTER>
@@ -199,7 +205,7 @@ fn help_of_list() {
 #[test]
 fn help_of_get() {
     insta::assert_snapshot!(help("get"), @r"
-    Show everything about one task, actor, object, node or job
+    Show everything about one task, actor, object, node, job, lease or placement group
 
     Usage: rayw get [OPTIONS] <RESOURCE> <ID>
 
@@ -208,11 +214,13 @@ fn help_of_get() {
               What it is
 
               Possible values:
-              - tasks:   Tasks, one row an attempt
-              - actors:  Actors
-              - objects: Objects, one row a reason to keep it
-              - nodes:   Nodes
-              - jobs:    Jobs
+              - tasks:            Tasks, one row an attempt
+              - actors:           Actors
+              - objects:          Objects, one row a reason to keep it
+              - nodes:            Nodes
+              - jobs:             Jobs
+              - leases:           Leases: what owners may use on which node
+              - placement-groups: Placement groups
 
       <ID>
               Its id, as `rayw list` shows it
@@ -322,7 +330,7 @@ fn bad_values_are_named_with_a_remedy() {
     ");
     insta::assert_snapshot!(refused(&["list", "task"]), @r"
     error: invalid value 'task' for '<RESOURCE>'
-      [possible values: tasks, actors, objects, nodes, jobs]
+      [possible values: tasks, actors, objects, nodes, jobs, leases, placement-groups]
 
       tip: a similar value exists: 'tasks'
 

@@ -9,7 +9,7 @@ use rayw_proto::StateClient;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::printer::PrinterHandle;
-use crate::session;
+use crate::session::{self, Place};
 use crate::settings::SessionSettings;
 
 /// Finds the session, connects and asks, all within the time that was given.
@@ -21,29 +21,26 @@ pub(super) fn ask<T, F>(
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let socket = match &settings.address {
-        Some(address) if is_cluster(address) => {
-            return answer_of(async {
-                let address = address.to_string_lossy();
-                let client = in_time(settings.timeout, StateClient::connect_tcp(&address)).await?;
-                question(client.with_timeout(settings.timeout)).await
-            });
-        }
-        Some(address) => session::socket_of(address)?,
+    let place = match &settings.address {
+        Some(address) if is_cluster(address) => Place::Cluster(address.to_string_lossy().into_owned()),
+        Some(address) => session::place_of(address)?,
         None => {
             let found = session::find(&settings.roots)?;
             if found.others > 0 {
-                let (count, app) = (found.others + 1, &found.about.app);
+                let (count, app) = (found.others + 1, &found.file.about.app);
                 printer.err(format!(
                     "{count} sessions are running; asking the newest, of `{app}`, at {}; `--address` chooses another",
                     found.directory.display()
                 ));
             }
-            found.socket()
+            found.place()
         }
     };
     answer_of(async {
-        let client = in_time(settings.timeout, StateClient::connect(&socket)).await?;
+        let client = match &place {
+            Place::Socket(socket) => in_time(settings.timeout, StateClient::connect(socket)).await?,
+            Place::Cluster(address) => in_time(settings.timeout, StateClient::connect_tcp(address)).await?,
+        };
         question(client.with_timeout(settings.timeout)).await
     })
 }

@@ -30,6 +30,8 @@ fn unknown(resource: Resource, id: &str) -> Failure {
         Resource::Objects => ("object", "objects"),
         Resource::Nodes => ("node", "nodes"),
         Resource::Jobs => ("job", "jobs"),
+        Resource::Leases => ("lease", "leases"),
+        Resource::PlacementGroups => ("placement group", "placement-groups"),
     };
     let error = Error::new(ErrorKind::InvalidArgument, format!("no {one} has the id `{id}`"));
     Failure::new(ExitStatus::WorkFailed, error).hint(format!("`rayw list {all}` shows those that are known"))

@@ -1,81 +1,31 @@
-//! `rayw submit`, `rayw job` and `rayw drain`: a job on a cluster, and its nodes.
+//! `rayw job` and `rayw drain`: the jobs of a cluster, and its nodes.
 
-use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use rayw_core::control::JobSubmission;
 use rayw_core::view::JobRow;
-use rayw_core::{ComponentDigest, DirMount, Error, ErrorKind, limits};
 use rayw_proto::ControlClient;
 use tokio_stream::StreamExt as _;
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
-use crate::interrupt::Interrupts;
 use crate::printer::PrinterHandle;
-use crate::settings::{DrainSettings, JobCommand, JobSettings, SubmitSettings};
+use crate::settings::{DrainSettings, JobCommand, JobSettings};
+use crate::table::printable;
 
 /// How often the end of a job is looked for after its log has ended: the log ends with the job, so once
 /// is nearly always enough.
 const END_POLL: Duration = Duration::from_millis(20);
 
-fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+/// How long a job that was stopped may take to end before whoever stopped it is let go.
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::system("failed to start a runtime").caused_by(error))?.block_on(work)
 }
 
-pub(super) fn submit(settings: &SubmitSettings, printer: &PrinterHandle) -> Result<ExitStatus, Failure> {
-    let (digest, bytes) = read(&settings.app)?;
-    let working_dir = settings.working_dir.as_deref().map(pack).transpose()?;
-    let name = settings.app.file_name().unwrap_or(settings.app.as_os_str()).to_string_lossy().into_owned();
-    let dirs = settings.dirs.iter().map(|grant| DirMount {
-        host: grant.host.display().to_string(),
-        guest: grant.guest.clone(),
-        read_only: grant.read_only,
-    });
-    let submission = JobSubmission {
-        submission_id: settings.submission_id.clone().unwrap_or_default(),
-        name: settings.name.clone().unwrap_or_default(),
-        component: Some(digest),
-        entrypoint: name,
-        args: settings.args.clone(),
-        env: settings.env.clone(),
-        dirs: dirs.collect(),
-        working_dir: working_dir.as_ref().map(|(digest, _)| *digest),
-        namespace: settings.namespace.clone(),
-        resources: settings.resources.clone(),
-        label_selector: settings.label_selector.clone(),
-        fail_if_infeasible: settings.fail_if_infeasible,
-        weight: settings.weight,
-    };
-    on_runtime(async {
-        let client = ControlClient::connect(&settings.address).await?;
-        for (digest, bytes) in std::iter::once((digest, bytes)).chain(working_dir) {
-            if !client.has_blob(digest).await? {
-                client.put_blob(digest, bytes).await?;
-            }
-        }
-        let submitted = client.submit(submission).await?;
-        let id = submitted.submission_id;
-        if settings.no_wait {
-            printer.out(id);
-            return Ok(ExitStatus::Done);
-        }
-        printer.err(format!("job `{id}` was submitted; ctrl-c leaves it running, `rayw job stop {id}` stops it"));
-        let interrupts = Interrupts::listen()?;
-        tokio::select! {
-            signal = interrupts.first() => {
-                printer.err(format!("job `{id}` goes on: `rayw job logs -f {id}` follows it, `rayw job stop {id}` stops it"));
-                Ok(ExitStatus::Signal(signal))
-            }
-            status = follow(&client, &id, printer) => status,
-        }
-    })
-}
-
 /// Shows what a job prints until it ends, and ends as it did.
-async fn follow(client: &ControlClient, id: &str, printer: &PrinterHandle) -> Result<ExitStatus, Failure> {
+pub(super) async fn follow(client: &ControlClient, id: &str, printer: &PrinterHandle) -> Result<ExitStatus, Failure> {
     show(client, id, true, printer).await?;
     loop {
         let row = client.job(id).await?.ok_or_else(|| gone(id))?;
@@ -85,6 +35,38 @@ async fn follow(client: &ControlClient, id: &str, printer: &PrinterHandle) -> Re
             _ => tokio::time::sleep(END_POLL).await,
         }
     }
+}
+
+/// Waits until a job that was told to stop has ended, and says how.
+async fn stopped(client: &ControlClient, id: &str) -> Result<String, Failure> {
+    let start = Instant::now();
+    loop {
+        let row = client.job(id).await?.ok_or_else(|| gone(id))?;
+        match row.status.as_str() {
+            "STOPPED" => return Ok(format!("Job '{id}' was stopped")),
+            "SUCCEEDED" | "FAILED" => {
+                return Ok(format!("Job '{id}' ended before it could be stopped: {}", row.status));
+            }
+            _ if start.elapsed() > STOP_PATIENCE => {
+                return Err(Failure::system(format!(
+                    "job `{id}` has not ended {STOP_PATIENCE:?} after it was stopped"
+                ))
+                .hint("`rayw status` shows what it holds; `--no-wait` does not wait for its end"));
+            }
+            _ => tokio::time::sleep(END_POLL).await,
+        }
+    }
+}
+
+fn status_of(id: &str, row: &JobRow) -> String {
+    let mut text = format!("Status for job '{id}': {}\n", row.status);
+    if let Some(error) = &row.error_type {
+        text += &format!("Error type: {error}\n");
+    }
+    if !row.message.is_empty() {
+        text += &format!("Status message: {}\n", printable(&row.message));
+    }
+    text
 }
 
 fn failed(id: &str, row: JobRow) -> Result<ExitStatus, Failure> {
@@ -121,19 +103,16 @@ pub(super) fn job(settings: &JobSettings, printer: &PrinterHandle) -> Result<Exi
         match &settings.command {
             JobCommand::Status(id) => {
                 let row = client.job(id).await?.ok_or_else(|| gone(id))?;
-                printer.out(format!("Status for job '{id}': {}", row.status));
-                if !row.message.is_empty() {
-                    printer.out(format!("Status message: {}", row.message));
-                }
+                printer.out(status_of(id, &row));
             }
             JobCommand::Logs { id, follow } => show(&client, id, *follow, printer).await?,
-            JobCommand::Stop(id) => {
-                let stopped = client.stop_job(id).await?;
-                printer.out(if stopped {
-                    format!("Job '{id}' is being stopped")
-                } else {
-                    format!("Job '{id}' was over already")
-                });
+            JobCommand::Stop { id, no_wait } => {
+                let words = match (client.stop_job(id).await?, *no_wait) {
+                    (false, _) => format!("Job '{id}' was over already"),
+                    (true, true) => format!("Job '{id}' is being stopped"),
+                    (true, false) => stopped(&client, id).await?,
+                };
+                printer.out(words);
             }
             JobCommand::Delete(id) => {
                 client.delete_job(id).await?;
@@ -154,80 +133,9 @@ pub(super) fn drain(settings: &DrainSettings, printer: &PrinterHandle) -> Result
     })
 }
 
-fn read(app: &Path) -> Result<(ComponentDigest, Bytes), Failure> {
-    let bytes = std::fs::read(app);
-    let bytes = bytes.map_err(|error| Failure::work(format!("failed to read `{}`", app.display())).caused_by(error))?;
-    if bytes.len() > limits::COMPONENT_BYTES_MAX {
-        let (size, max) = (bytes.len() >> 20, limits::COMPONENT_BYTES_MAX >> 20);
-        return Err(Failure::work(format!("`{}` is {size} MiB: a component has at most {max} MiB", app.display())));
-    }
-    Ok((ComponentDigest::of(&bytes), bytes.into()))
-}
-
-/// Folders that no job needs and that are often large.
-const LEFT_OUT: [&str; 4] = [".git", "target", "node_modules", "__pycache__"];
-
-/// Packs a folder as a tar archive. The same files make the same archive, whenever they were written.
-fn pack(folder: &Path) -> Result<(ComponentDigest, Bytes), Failure> {
-    let mut archive = tar::Builder::new(Vec::new());
-    archive.mode(tar::HeaderMode::Deterministic);
-    add(&mut archive, folder, Path::new(""))
-        .and_then(|()| archive.into_inner())
-        .map_err(|error| Failure::work(format!("failed to pack `{}`", folder.display())).caused_by(error))
-        .and_then(|bytes| {
-            if bytes.len() > limits::BLOB_BYTES_MAX {
-                let message = format!(
-                    "`{}` is {} MiB: a working directory has at most {} MiB",
-                    folder.display(),
-                    bytes.len() >> 20,
-                    limits::BLOB_BYTES_MAX >> 20
-                );
-                return Err(Failure::from(Error::new(ErrorKind::LimitExceeded, message))
-                    .hint("leave large files out of it, or name a folder of the nodes with `--dir`"));
-            }
-            Ok((ComponentDigest::of(&bytes), bytes.into()))
-        })
-}
-
-fn add(archive: &mut tar::Builder<Vec<u8>>, folder: &Path, inside: &Path) -> std::io::Result<()> {
-    let mut entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let name = entry.file_name();
-        let (path, inside) = (entry.path(), inside.join(&name));
-        if path.is_dir() {
-            if !LEFT_OUT.iter().any(|left_out| name == *left_out) {
-                archive.append_dir(&inside, &path)?;
-                add(archive, &path, &inside)?;
-            }
-        } else {
-            archive.append_path_with_name(&path, &inside)?;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_same_folder_makes_the_same_archive_without_what_is_left_out() {
-        let make = || {
-            let folder = tempfile::tempdir().unwrap();
-            std::fs::create_dir_all(folder.path().join("data")).unwrap();
-            std::fs::create_dir_all(folder.path().join(".git")).unwrap();
-            std::fs::write(folder.path().join("data/a.txt"), "a").unwrap();
-            std::fs::write(folder.path().join(".git/b"), "b").unwrap();
-            pack(folder.path()).unwrap()
-        };
-        let (digest, bytes) = make();
-        assert_eq!(digest, make().0);
-        let mut archive = tar::Archive::new(bytes.as_ref());
-        let names: Vec<_> =
-            archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string()).collect();
-        assert_eq!(names, ["data", "data/a.txt"]);
-    }
 
     #[test]
     fn a_job_that_failed_without_an_exit_code_says_why() {

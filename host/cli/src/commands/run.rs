@@ -25,7 +25,7 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::printer::PrinterHandle;
 use crate::progress::{Count, Drawing};
-use crate::session::Session;
+use crate::session::{About, Session};
 use crate::settings::{BuildSettings, RunSettings, Work};
 use crate::stall::{self, Patience};
 
@@ -40,7 +40,7 @@ pub(super) fn run(settings: RunSettings, printer: &PrinterHandle) -> Result<Exit
         }
     };
     let app = App::read(&file)?;
-    let session = Session::create(&settings.session_roots, &app.name)?;
+    let session = Session::create(&settings.session_roots, &About::run(&app.name))?;
     let cluster = Cluster::start(ClusterSettings {
         num_cpus: settings.num_cpus,
         memory: settings.memory,

@@ -12,6 +12,7 @@ use rayw_wire::Endpoint;
 use tokio_util::sync::CancellationToken;
 
 use super::head_at;
+use super::kept::Kept;
 
 /// The network of a node in a cluster.
 pub(super) struct ClusterNetwork {
@@ -23,6 +24,8 @@ pub(super) struct ClusterNetwork {
     /// The head itself, in its own process.
     pub(super) head_here: Option<Arc<dyn ControlSource>>,
     pub(super) working_dirs: PathBuf,
+    /// What the head gave this node.
+    pub(super) kept: Arc<Kept>,
     /// Ends this process.
     pub(super) leave: CancellationToken,
 }
@@ -54,8 +57,8 @@ impl Network for ClusterNetwork {
         if let Some(head) = &self.head_here {
             return head.get_blob(digest);
         }
-        let head = self.head.clone();
-        Box::pin(async move { head_at(&head).await?.get_blob(digest).await })
+        let (head, kept) = (self.head.clone(), Arc::clone(&self.kept));
+        Box::pin(kept.get(digest, async move { head_at(&head).await?.get_blob(digest).await }))
     }
 
     fn found(&self, node: NodeId, at: &NodeAddress) {

@@ -1,14 +1,23 @@
-//! Finding a session from another terminal.
+//! Finding sessions from another terminal.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{SESSION_FILE, SESSION_PREFIX, STATE_SOCKET, SessionFile, is_ours, our_directory};
+use super::{Part, SESSION_FILE, SESSION_PREFIX, STATE_SOCKET, SessionFile, is_ours, our_directory};
 use crate::failure::Failure;
 
 /// A directory without its file is one in the making, but not for that long.
 const MAKING_MAX: Duration = Duration::from_secs(60);
+
+/// Where somebody answers questions about the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A socket on this machine.
+    Socket(PathBuf),
+    /// `host:port` of a head.
+    Cluster(String),
+}
 
 /// A session of some process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,41 +25,98 @@ pub struct Found {
     /// Its directory.
     pub directory: PathBuf,
     /// Who and what.
-    pub about: SessionFile,
-    /// How many others live.
+    pub file: SessionFile,
+    /// How many others could have been meant.
     pub others: usize,
 }
 
 impl Found {
     /// Where its state service listens.
     #[must_use]
-    pub fn socket(&self) -> PathBuf {
-        self.directory.join(STATE_SOCKET)
+    pub fn place(&self) -> Place {
+        match &self.file.about.address {
+            Some(address) => Place::Cluster(address.clone()),
+            None => Place::Socket(self.directory.join(STATE_SOCKET)),
+        }
+    }
+
+    /// Whether its process still runs; removes what a dead one left.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        alive(self.directory.clone()).is_some()
+    }
+
+    /// Whether the process of that id holds the session's lock, as far as the system tells. A session in a
+    /// folder that containers share may have been made by a process of another one, which has another id
+    /// there: what has the id here is then a stranger.
+    #[must_use]
+    pub fn is_held_by(&self, pid: u32) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let Ok(held) = fs::metadata(self.directory.join(SESSION_FILE)) else { return false };
+        let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+            // Without `/proc` the lock is all there is to go by.
+            return !Path::new("/proc/self").exists();
+        };
+        let is_same = |about: fs::Metadata| (about.dev(), about.ino()) == (held.dev(), held.ino());
+        open.flatten().any(|entry| fs::metadata(entry.path()).is_ok_and(is_same))
     }
 }
 
-/// Finds the newest session that lives, and removes what dead ones left.
+/// All sessions that live, the newest last; what dead ones left is removed.
+fn living(roots: &[PathBuf]) -> Vec<Found> {
+    let mut living: Vec<_> = roots.iter().flat_map(|root| sessions(&our_directory(root))).collect();
+    living.sort_by_key(|found| found.file.start_time_ms);
+    living
+}
+
+/// Finds the newest `rayw run` or head that lives, and otherwise the newest node, whose head is asked.
 ///
 /// # Errors
 /// When there is none.
 pub fn find(roots: &[PathBuf]) -> Result<Found, Failure> {
-    let mut alive: Vec<_> = roots.iter().flat_map(|root| sessions(&our_directory(root))).collect();
-    alive.sort_by_key(|found| found.about.start_time_ms);
-    let others = alive.len().saturating_sub(1);
-    match alive.pop() {
-        Some(newest) => Ok(Found { others, ..newest }),
-        None => Err(Failure::system("no rayw session is running here: start one with `rayw run APP`")),
+    let (nodes, mut others): (Vec<_>, Vec<_>) =
+        living(roots).into_iter().partition(|found| found.file.about.part == Part::Node);
+    let newest = others.pop();
+    match newest.or_else(|| nodes.into_iter().next_back()) {
+        Some(newest) => Ok(Found { others: others.len(), ..newest }),
+        None => Err(Failure::system("no rayw session is running here: start one with `rayw run APP`")
+            .hint("`--address HOST:PORT` asks a cluster elsewhere")),
     }
 }
 
-/// The socket for an address that was named: a session's directory or the socket itself.
+/// The address of the head that was started last on this machine, or of the head of a node here.
+///
+/// # Errors
+/// When neither runs.
+pub fn cluster(roots: &[PathBuf]) -> Result<String, Failure> {
+    let mut members = members(roots);
+    members.sort_by_key(|found| (found.file.about.part == Part::Head, found.file.start_time_ms));
+    let address = members.pop().and_then(|found| found.file.about.address);
+    address.ok_or_else(|| {
+        Failure::usage("no cluster is named, and none runs on this machine")
+            .hint("`rayw start --head` starts one; `--address HOST:PORT` or RAYW_ADDRESS names one elsewhere")
+    })
+}
+
+/// The heads and nodes that run here, the newest last.
+#[must_use]
+pub fn members(roots: &[PathBuf]) -> Vec<Found> {
+    living(roots).into_iter().filter(|found| found.file.about.part != Part::Run).collect()
+}
+
+/// Where somebody answers for an address that was named: a session's directory or its socket.
 ///
 /// # Errors
 /// When there is none.
-pub fn socket_of(address: &Path) -> Result<PathBuf, Failure> {
+pub fn place_of(address: &Path) -> Result<Place, Failure> {
     let socket = if address.is_dir() { address.join(STATE_SOCKET) } else { address.to_owned() };
     if socket.exists() {
-        return Ok(socket);
+        return Ok(Place::Socket(socket));
+    }
+    if let Some(found) = read(address)
+        && let Some(cluster) = found.about.address
+    {
+        return Ok(Place::Cluster(cluster));
     }
     Err(Failure::system(format!("no rayw session is at `{}`", address.display()))
         .hint("it may have ended; without an address the newest session is asked"))
@@ -70,8 +136,7 @@ fn sessions(directory: &Path) -> Vec<Found> {
 }
 
 fn alive(directory: PathBuf) -> Option<Found> {
-    let path = directory.join(SESSION_FILE);
-    let stale = match File::open(&path) {
+    let stale = match File::open(directory.join(SESSION_FILE)) {
         // A lock that can be had belongs to nobody any more. When locks do not work here at all, nothing is removed.
         Ok(file) => matches!(file.try_lock_shared(), Ok(())),
         Err(_) => is_old(&directory),
@@ -82,8 +147,12 @@ fn alive(directory: PathBuf) -> Option<Found> {
         let _ = fs::remove_dir_all(&directory);
         return None;
     }
-    let about = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-    Some(Found { directory, about, others: 0 })
+    let file = read(&directory)?;
+    Some(Found { directory, file, others: 0 })
+}
+
+fn read(directory: &Path) -> Option<SessionFile> {
+    serde_json::from_slice(&fs::read(directory.join(SESSION_FILE)).ok()?).ok()
 }
 
 fn is_old(directory: &Path) -> bool {

@@ -12,17 +12,20 @@ fn roots(folder: &tempfile::TempDir) -> Vec<PathBuf> {
 fn a_session_is_found_while_it_lives_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let roots = roots(&folder);
-    let session = Session::create(&roots, "app.wasm").unwrap();
+    let session = Session::create(&roots, &About::run("app.wasm")).unwrap();
     let directory = session.directory().to_owned();
     assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700);
 
     let found = find(&roots).unwrap();
-    assert_eq!(found.socket(), session.socket());
-    assert_eq!((found.about.pid, found.about.app.as_str()), (std::process::id(), "app.wasm"));
+    assert_eq!(found.place(), Place::Socket(session.socket()));
+    assert_eq!((found.file.pid, found.file.about.app.as_str()), (std::process::id(), "app.wasm"));
 
     drop(session);
     assert!(!directory.exists());
-    insta::assert_snapshot!(find(&roots).unwrap_err().render(), @"error: no rayw session is running here: start one with `rayw run APP`");
+    insta::assert_snapshot!(find(&roots).unwrap_err().render(), @r"
+    error: no rayw session is running here: start one with `rayw run APP`
+      hint: `--address HOST:PORT` asks a cluster elsewhere
+    ");
 }
 
 #[test]
@@ -30,9 +33,9 @@ fn what_a_dead_session_left_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     let roots = roots(&folder);
     let dead = our_directory(folder.path()).join("session-20200101-000000-1");
-    let session = Session::create(&roots, "app.wasm").unwrap();
+    let session = Session::create(&roots, &About::run("app.wasm")).unwrap();
     DirBuilder::new().create(&dead).unwrap();
-    let about = SessionFile { pid: 1, start_time_ms: i64::MAX, app: "old.wasm".into() };
+    let about = SessionFile { pid: 1, start_time_ms: i64::MAX, about: About::run("old.wasm") };
     fs::write(dead.join(SESSION_FILE), serde_json::to_vec(&about).unwrap()).unwrap();
 
     let found = find(&roots).unwrap();
@@ -55,9 +58,9 @@ fn the_second_root_is_taken_when_the_first_cannot_be() {
     let folder = tempfile::tempdir().unwrap();
     let long = folder.path().join("x".repeat(SOCKET_PATH_BYTES_MAX));
     let roots = [long, folder.path().to_owned()];
-    let session = Session::create(&roots, "app.wasm").unwrap();
+    let session = Session::create(&roots, &About::run("app.wasm")).unwrap();
     assert!(session.directory().starts_with(&roots[1]));
-    let failure = Session::create(&roots[..1], "app.wasm").unwrap_err();
+    let failure = Session::create(&roots[..1], &About::run("app.wasm")).unwrap_err();
     assert!(failure.render().contains("too long for a unix socket"), "{}", failure.render());
 }
 
@@ -65,9 +68,9 @@ fn the_second_root_is_taken_when_the_first_cannot_be() {
 fn a_directory_open_to_others_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let roots = roots(&folder);
-    drop(Session::create(&roots, "app.wasm").unwrap());
+    drop(Session::create(&roots, &About::run("app.wasm")).unwrap());
     fs::set_permissions(our_directory(folder.path()), fs::Permissions::from_mode(0o755)).unwrap();
-    let failure = Session::create(&roots, "app.wasm").unwrap_err();
+    let failure = Session::create(&roots, &About::run("app.wasm")).unwrap_err();
     assert!(failure.render().contains("chmod 700"), "{}", failure.render());
 }
 
@@ -75,9 +78,44 @@ fn a_directory_open_to_others_is_refused() {
 fn an_address_is_a_directory_or_a_socket() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join(STATE_SOCKET);
-    assert!(socket_of(folder.path()).is_err());
+    assert!(place_of(folder.path()).is_err());
     fs::write(&socket, "").unwrap();
-    assert_eq!(socket_of(folder.path()).unwrap(), socket);
-    assert_eq!(socket_of(&socket).unwrap(), socket);
-    assert!(socket_of(Path::new("/nowhere")).unwrap_err().render().contains("`/nowhere`"));
+    assert_eq!(place_of(folder.path()).unwrap(), Place::Socket(socket.clone()));
+    assert_eq!(place_of(&socket).unwrap(), Place::Socket(socket));
+    assert!(place_of(Path::new("/nowhere")).unwrap_err().render().contains("`/nowhere`"));
+}
+
+fn member(roots: &[PathBuf], part: Part, address: &str) -> Session {
+    Session::create(roots, &About { part, address: Some(address.to_owned()), ..About::run("x") }).unwrap()
+}
+
+#[test]
+fn a_head_is_asked_before_the_head_of_a_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = roots(&folder);
+    insta::assert_snapshot!(cluster(&roots).unwrap_err().render(), @r"
+    error: no cluster is named, and none runs on this machine
+      hint: `rayw start --head` starts one; `--address HOST:PORT` or RAYW_ADDRESS names one elsewhere
+    ");
+    let head = member(&roots, Part::Head, "head:1");
+    let node = member(&roots, Part::Node, "far:1");
+    assert_eq!(cluster(&roots).unwrap(), "head:1");
+    assert_eq!(find(&roots).unwrap().place(), Place::Cluster("head:1".into()));
+    assert_eq!(place_of(head.directory()).unwrap(), Place::Cluster("head:1".into()));
+    assert_eq!(members(&roots).len(), 2);
+    drop(head);
+    assert_eq!(cluster(&roots).unwrap(), "far:1");
+    assert_eq!(find(&roots).unwrap().place(), Place::Cluster("far:1".into()));
+    drop(node);
+    assert!(members(&roots).is_empty());
+}
+
+#[test]
+fn the_process_that_holds_a_session_is_told_from_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = roots(&folder);
+    let _session = Session::create(&roots, &About::run("app.wasm")).unwrap();
+    let found = find(&roots).unwrap();
+    assert!(found.is_alive() && found.is_held_by(std::process::id()));
+    assert!(!found.is_held_by(1));
 }

@@ -1,21 +1,67 @@
 //! Settings of the commands that make a cluster and talk to one.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rayw_core::view::Resource;
 use rayw_core::{Amount, Resources, resources_of};
 
-use super::{flag_or_variable, parse};
-use crate::args::{DrainArgs, JobCommandArgs, OneJobArgs, StartArgs, SubmitArgs};
+use super::{SessionSettings, Settings, flag_or_variable, list, parse, session, settle};
+use crate::args::{DrainArgs, Format, JobCommandArgs, OneJobArgs, StartArgs, StatusArgs, StopArgs, SubmitArgs};
 use crate::env::{self, Environment};
 use crate::failure::Failure;
 use crate::machine::Offer;
 use crate::parse::DirGrant;
 use crate::serve::{Role, ServeSettings};
+use crate::session::{self as sessions, Place};
 
 /// Where a head listens unless said; Ray's port.
 const HEAD_PORT: u16 = 6379;
+
+/// Settings of `rayw start`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartSettings {
+    /// What is served.
+    pub serve: ServeSettings,
+    /// Whether somebody named its folder.
+    pub is_dir_named: bool,
+    /// Where the process is.
+    pub mode: Mode,
+    /// Where session directories may be.
+    pub session_roots: Vec<PathBuf>,
+}
+
+/// Where the process of a head or a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// In the background: this process starts another one and ends when that one is ready.
+    Background,
+    /// In the foreground.
+    Foreground,
+    /// This is the one in the background.
+    Detached,
+}
+
+/// Settings of `rayw stop`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopSettings {
+    /// How long an orderly end may take; none is asked for when absent.
+    pub grace: Option<Duration>,
+    /// Where session directories may be.
+    pub session_roots: Vec<PathBuf>,
+}
+
+/// Settings of `rayw status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusSettings {
+    /// Whether each node is shown.
+    pub verbose: bool,
+    /// How to print; never `Default`.
+    pub format: Format,
+    /// Whom to ask.
+    pub session: SessionSettings,
+}
 
 /// Settings of `rayw submit`.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +118,12 @@ pub enum JobCommand {
         follow: bool,
     },
     /// Stop it.
-    Stop(String),
+    Stop {
+        /// The job.
+        id: String,
+        /// Whether its end is not waited for.
+        no_wait: bool,
+    },
     /// Forget it.
     Delete(String),
 }
@@ -90,14 +141,35 @@ pub struct DrainSettings {
     pub deadline: Option<Duration>,
 }
 
+/// The head to be asked: the one that was named, or the one that runs here.
 fn address(flag: Option<String>, environment: &Environment) -> Result<String, Failure> {
-    let of_environment = || environment.address.as_ref().map(|path| path.display().to_string());
-    flag.or_else(of_environment).ok_or_else(|| {
-        Failure::usage("no cluster is named").hint("give `--address HOST:PORT`, or set the variable RAYW_ADDRESS")
-    })
+    match flag.map(PathBuf::from).or_else(|| environment.address.clone()) {
+        None => sessions::cluster(&environment.session_roots),
+        Some(named) if !named.exists() => Ok(named.display().to_string()),
+        // A session's directory, as `list` takes it too.
+        Some(named) => match sessions::place_of(&named)? {
+            Place::Cluster(address) => Ok(address),
+            Place::Socket(_) => Err(not_a_cluster(&named)),
+        },
+    }
 }
 
-pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<ServeSettings, Failure> {
+fn not_a_cluster(named: &Path) -> Failure {
+    Failure::usage(format!("`{}` is a `rayw run`, which takes no other jobs", named.display()))
+        .hint("`rayw start --head` starts a cluster that does; name it with `--address HOST:PORT`")
+}
+
+pub(super) fn stop(args: &StopArgs, environment: &Environment) -> StopSettings {
+    let grace = (!args.force).then_some(args.grace_period);
+    StopSettings { grace, session_roots: environment.session_roots.clone() }
+}
+
+pub(super) fn status(args: StatusArgs, environment: &Environment) -> StatusSettings {
+    let StatusArgs { verbose, format, session: of } = args;
+    StatusSettings { verbose, format: settle(format, Format::Table), session: session(of, environment) }
+}
+
+pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<StartSettings, Failure> {
     let port = args.port.unwrap_or(if args.head { HEAD_PORT } else { 0 });
     let bytes = |name, value: &Option<String>, flag| flag_or_variable(flag, name, value.as_deref(), parse::bytes);
     let offer = Offer {
@@ -111,15 +183,21 @@ pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<ServeS
         resources: args.resources.unwrap_or_default().0,
         lineage_bytes: bytes(env::RAYW_LINEAGE_BYTES, &environment.lineage_bytes, None)?,
     };
-    let dir = match args.dir {
-        Some(dir) => dir,
-        None => {
-            let root = environment.cache_dir.clone().unwrap_or_else(std::env::temp_dir);
-            let name = if args.head { "head".to_owned() } else { format!("node-{}", std::process::id()) };
-            root.join("cluster").join(name)
-        }
+    let is_dir_named = args.dir.is_some();
+    let dir = args.dir.unwrap_or_else(|| {
+        let root = environment.cache_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let part = if args.head { "head" } else { "node" };
+        // Whoever names the port means the same head when it is started again.
+        let number = if port == 0 { format!("{}", std::process::id()) } else { format!("{port}") };
+        let kind = if port == 0 { "pid" } else { "port" };
+        root.join("cluster").join(format!("{part}-{kind}-{number}"))
+    });
+    let mode = match (args.block, args.detached) {
+        (_, true) => Mode::Detached,
+        (true, false) => Mode::Foreground,
+        (false, false) => Mode::Background,
     };
-    Ok(ServeSettings {
+    let serve = ServeSettings {
         role: args.address.map_or(Role::Head, Role::Node),
         listen: SocketAddr::new(args.host, port),
         advertise: args.advertise,
@@ -130,7 +208,22 @@ pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<ServeS
         dir,
         heartbeat_period: args.heartbeat_period,
         node_timeout: args.node_timeout,
-    })
+        join_timeout: args.join_timeout,
+    };
+    check_health(&serve)?;
+    Ok(StartSettings { serve, is_dir_named, mode, session_roots: environment.session_roots.clone() })
+}
+
+/// A node that is heard less often than it must be would die again and again.
+fn check_health(serve: &ServeSettings) -> Result<(), Failure> {
+    if serve.heartbeat_period * 2 > serve.node_timeout {
+        return Err(Failure::usage(format!(
+            "`--node-timeout` is {:?} and `--heartbeat-period` {:?}: one lost heartbeat would be a death",
+            serve.node_timeout, serve.heartbeat_period
+        ))
+        .hint("make the time-out at least twice the period"));
+    }
+    Ok(())
 }
 
 pub(super) fn submit(args: SubmitArgs, environment: &Environment) -> Result<SubmitSettings, Failure> {
@@ -160,14 +253,17 @@ pub(super) fn submit(args: SubmitArgs, environment: &Environment) -> Result<Subm
     })
 }
 
-pub(super) fn job(command: JobCommandArgs, environment: &Environment) -> Result<JobSettings, Failure> {
+pub(super) fn job(command: JobCommandArgs, environment: &Environment) -> Result<Settings, Failure> {
     let (of, command) = match command {
+        JobCommandArgs::List(options) => return Ok(Settings::List(list(Resource::Jobs, options, environment))),
         JobCommandArgs::Status(OneJobArgs { id, address }) => (address, JobCommand::Status(id)),
         JobCommandArgs::Logs { job: OneJobArgs { id, address }, follow } => (address, JobCommand::Logs { id, follow }),
-        JobCommandArgs::Stop(OneJobArgs { id, address }) => (address, JobCommand::Stop(id)),
+        JobCommandArgs::Stop { job: OneJobArgs { id, address }, no_wait } => {
+            (address, JobCommand::Stop { id, no_wait })
+        }
         JobCommandArgs::Delete(OneJobArgs { id, address }) => (address, JobCommand::Delete(id)),
     };
-    Ok(JobSettings { address: address(of, environment)?, command })
+    Ok(Settings::Job(JobSettings { address: address(of, environment)?, command }))
 }
 
 pub(super) fn drain(args: DrainArgs, environment: &Environment) -> Result<DrainSettings, Failure> {

@@ -176,7 +176,9 @@ fn a_list_of_nodes() {
         node_name: "here".into(),
         resources_total: "{'CPU': 4, 'memory': 1024}".into(),
         resources_available: "{'CPU': 3}".into(),
+        labels: "{'zone': 'a'}".into(),
         start_time_ms: 1_795_370_701_250,
+        ..NodeRow::default()
     };
     let rows = Rows::Nodes(vec![node]);
     insta::assert_snapshot!(list(&records(&rows, true), Format::Table, &clock()).unwrap().trim(), @r"
@@ -187,8 +189,8 @@ fn a_list_of_nodes() {
 
     Table:
     ------------------------------
-       NODE_ID  NODE_IP    IS_HEAD_NODE  STATE  NODE_NAME  RESOURCES_TOTAL             RESOURCES_AVAILABLE  START_TIME_MS
-    0  01d4     127.0.0.1  True          ALIVE  here       {'CPU': 4, 'memory': 1024}  {'CPU': 3}           2026-11-22 18:05:01.250
+       NODE_ID  NODE_IP    IS_HEAD_NODE  STATE  NODE_NAME  STATE_MESSAGE  RESOURCES_TOTAL             RESOURCES_AVAILABLE  LABELS         START_TIME_MS            END_TIME_MS
+    0  01d4     127.0.0.1  True          ALIVE  here                      {'CPU': 4, 'memory': 1024}  {'CPU': 3}           {'zone': 'a'}  2026-11-22 18:05:01.250
     ");
 }
 
@@ -211,8 +213,8 @@ fn a_list_of_jobs_shows_times_as_people_read_them() {
 
     Table:
     ------------------------------
-       JOB_ID    SUBMISSION_ID  STATUS   ENTRYPOINT  START_TIME_MS            END_TIME_MS
-    0  00000001                 RUNNING  app.wasm    2026-11-22 18:05:01.250
+       JOB_ID    SUBMISSION_ID  TYPE  STATUS   ENTRYPOINT  MESSAGE  ERROR_TYPE  START_TIME_MS            END_TIME_MS
+    0  00000001                       RUNNING  app.wasm                         2026-11-22 18:05:01.250
     ");
 }
 

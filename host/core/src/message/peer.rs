@@ -7,7 +7,8 @@
 //! is not its own tells the owner ([`ToPeer::Lent`]) before it lets go of its
 //! own tokens, and messages between two nodes keep their order: so the owner's
 //! sum is never 0 while somebody holds the reference, although one borrower's
-//! number can be below 0 for a moment.
+//! number can be below 0 for a moment. Tokens are told apart by who gave them: when a node dies, those
+//! that it passed on are counted again (`ownership/inherit.rs`).
 
 use std::sync::Arc;
 
@@ -181,8 +182,24 @@ pub enum ToPeer {
     Returned {
         /// For what.
         id: RefId,
-        /// All tokens that I was given for it.
+        /// All tokens that I was given for it, by who gave them.
+        tokens: Vec<(NodeId, u32)>,
+    },
+    /// Borrower to owner: of a node that died I have so many tokens, whatever it said. Count them as yours.
+    Inherited {
+        /// For what.
+        id: RefId,
+        /// Who gave them.
+        lender: NodeId,
+        /// How many; 0 in answer to [`ToPeer::Recount`], behind what I have said before.
         tokens: u32,
+    },
+    /// Owner to borrower: a node died that said it had passed this on to you.
+    Recount {
+        /// What.
+        id: RefId,
+        /// Who died.
+        lender: NodeId,
     },
     /// Borrower to owner: cancel the task that makes this object.
     Cancel {

@@ -86,6 +86,16 @@ impl ActorEntry {
         }
     }
 
+    /// Why it shall end, when the head was asked to end it.
+    pub(super) fn release(&self) -> Option<Error> {
+        self.released.then(|| death_of(self, RELEASED))
+    }
+
+    /// Handles, uses, captures and uses by lineage.
+    pub(super) fn counts(&self) -> [u32; 4] {
+        [self.handles, self.uses, self.captures, self.lineage]
+    }
+
     fn line(&mut self, submitter: TaskId) -> &mut VecDeque<Call> {
         let index = self.lines.iter().position(|(of, _)| *of == submitter).unwrap_or_else(|| {
             self.lines.push((submitter, VecDeque::new()));
@@ -393,7 +403,7 @@ impl Ownership {
         if matches!(entry.state, View::Dead(_)) {
             self.actors.remove(&actor);
         } else if !entry.spec.detached {
-            self.release_actor(actor, "its last handle was dropped: keep a handle, or make it detached", out);
+            self.release_actor(actor, RELEASED, out);
         }
     }
 
@@ -488,6 +498,8 @@ impl Ownership {
         self.actors.get(&actor).is_some_and(|entry| entry.sent.contains(&id))
     }
 }
+
+const RELEASED: &str = "its last handle was dropped: keep a handle, or make it detached";
 
 const ASKED_TO_END: &str = "somebody asked for its end";
 

@@ -6,21 +6,31 @@ use super::actor::ActorEntry;
 use super::object::{Object, Place};
 use super::{Command, Ownership};
 use crate::message::{RefOwner, ToHead, ToPeer};
-use crate::{ActorSpec, Error, ErrorKind, NodeId, ObjectId, RefId, TaskSpec, Value};
+use crate::{ActorSpec, Error, ErrorKind, NodeId, ObjectId, RefId, TaskSpec};
 
 /// What only those objects and actors have that more than one node knows.
 #[derive(Debug, Default)]
 pub(super) struct Far {
     /// The owner, for what is borrowed.
     pub(super) owner: Option<NodeId>,
-    /// Borrowed: tokens got from anybody.
-    tokens: u32,
-    /// Owned: tokens given, less those that came back, by borrower. No zeros.
-    borrowers: Vec<(NodeId, i64)>,
+    /// Borrowed: tokens got, by who gave them.
+    pub(super) tokens: Vec<(NodeId, u32)>,
+    /// Owned: tokens given, less those that came back. No zeros.
+    pub(super) borrowers: Vec<Loan>,
     /// Owned: borrowers that want to know how it ends.
     pub(super) wanted_by: Vec<NodeId>,
     /// Borrowed: the owner was asked how it ends.
     pub(super) asked: bool,
+}
+
+/// Tokens that one node has of another one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loan {
+    pub(super) borrower: NodeId,
+    /// Who gave them: the owner, or a borrower that passed them on.
+    pub(super) lender: NodeId,
+    /// Below 0 while the lender's word of it is on its way.
+    pub(super) tokens: i64,
 }
 
 impl Far {
@@ -36,21 +46,47 @@ impl Far {
         Box::new(Self { owner: Some(owner), ..Self::default() })
     }
 
-    fn change(&mut self, borrower: NodeId, tokens: i64) {
-        let index = self.borrowers.iter().position(|(node, _)| *node == borrower).unwrap_or_else(|| {
-            self.borrowers.push((borrower, 0));
+    fn change(&mut self, borrower: NodeId, lender: NodeId, tokens: i64) {
+        let is_it = |loan: &Loan| loan.borrower == borrower && loan.lender == lender;
+        let index = self.borrowers.iter().position(is_it).unwrap_or_else(|| {
+            self.borrowers.push(Loan { borrower, lender, tokens: 0 });
             self.borrowers.len() - 1
         });
-        self.borrowers[index].1 += tokens;
-        if self.borrowers[index].1 == 0 {
+        self.borrowers[index].tokens += tokens;
+        if self.borrowers[index].tokens == 0 {
             self.borrowers.swap_remove(index);
+        }
+    }
+
+    fn take_token(&mut self, giver: NodeId) {
+        match self.tokens.iter_mut().find(|(node, _)| *node == giver) {
+            Some((_, tokens)) => *tokens += 1,
+            None => self.tokens.push((giver, 1)),
+        }
+    }
+
+    /// What a dead node gave counts as the owner's own. Answers how much that is.
+    pub(super) fn inherit(&mut self, giver: NodeId, owner: NodeId) -> u32 {
+        let Some(index) = self.tokens.iter().position(|(node, _)| *node == giver) else { return 0 };
+        let (_, inherited) = self.tokens.swap_remove(index);
+        match self.tokens.iter_mut().find(|(node, _)| *node == owner) {
+            Some((_, tokens)) => *tokens += inherited,
+            None => self.tokens.push((owner, inherited)),
+        }
+        inherited
+    }
+
+    /// A borrower has these tokens of a dead lender, whatever that one said.
+    pub(super) fn settle_loan(&mut self, borrower: NodeId, lender: NodeId, owner: NodeId, tokens: u32) {
+        self.borrowers.retain(|loan| loan.borrower != borrower || loan.lender != lender);
+        if tokens > 0 {
+            self.change(borrower, owner, i64::from(tokens));
         }
     }
 
     /// A node is dead: its tokens are void.
     pub(super) fn forget_borrower(&mut self, node: NodeId) {
-        self.borrowers.retain(|(borrower, _)| *borrower != node);
-        self.wanted_by.retain(|borrower| *borrower != node);
+        self.borrowers.retain(|loan| loan.borrower != node);
     }
 }
 
@@ -63,28 +99,19 @@ impl Ownership {
         far.and_then(|far| far.owner).unwrap_or(self.node)
     }
 
-    fn far_of(&mut self, id: RefId) -> Option<&mut Box<Far>> {
+    pub(super) fn far_of(&mut self, id: RefId) -> Option<&mut Box<Far>> {
         match id {
             RefId::Object(id) => Some(self.objects.get_mut(&id)?.far.get_or_insert_default()),
             RefId::Actor(id) => Some(self.actors.get_mut(&id)?.far.get_or_insert_default()),
         }
     }
 
-    /// Hands the references of these values to another node: one token for each distinct one.
-    pub(super) fn lend<'a>(
-        &mut self,
-        values: impl IntoIterator<Item = &'a Value>,
-        to: NodeId,
-        out: &mut Vec<Command>,
-    ) -> Vec<RefOwner> {
-        let refs: Vec<RefId> = values.into_iter().flat_map(|value| value.refs.iter().copied()).collect();
-        self.lend_refs(refs, to, out)
-    }
-
+    /// Hands references to another node: one token for each distinct one.
     pub(super) fn lend_refs(&mut self, refs: Vec<RefId>, to: NodeId, out: &mut Vec<Command>) -> Vec<RefOwner> {
         if refs.is_empty() {
             return Vec::new();
         }
+        let here = self.node;
         let mut seen = std::collections::HashSet::new();
         let mut lent = Vec::new();
         for id in refs.into_iter().filter(|id| seen.insert(*id)) {
@@ -102,7 +129,7 @@ impl Ownership {
                 if !self.dead.contains(&to)
                     && let Some(far) = self.far_of(id)
                 {
-                    far.change(to, 1);
+                    far.change(to, here, 1);
                 }
             } else if owner != to {
                 out.push(Command::to_peer(owner, ToPeer::Lent { id, to }));
@@ -113,7 +140,7 @@ impl Ownership {
 
     /// Takes references in that came with a message. They are counted by whoever holds them next;
     /// [`Self::drop_unused`] gives back what nobody does.
-    pub(super) fn borrow(&mut self, refs: &[RefOwner], out: &mut Vec<Command>) -> Vec<RefId> {
+    pub(super) fn borrow(&mut self, refs: &[RefOwner], from: NodeId, out: &mut Vec<Command>) -> Vec<RefId> {
         let mut taken = Vec::with_capacity(refs.len());
         for reference in refs {
             let (id, owner) = match reference {
@@ -129,13 +156,13 @@ impl Ownership {
                     let gone = self.dead.contains(&owner);
                     let object = self.objects.entry(*id).or_insert_with(|| borrowed(*id, owner, gone));
                     if let Some(far) = &mut object.far {
-                        far.tokens += 1;
+                        far.take_token(from);
                     }
                 }
                 RefOwner::Actor { spec, .. } => {
                     self.meet_actor(spec, owner, out);
                     if let Some(far) = self.actors.get_mut(&spec.id).and_then(|actor| actor.far.as_mut()) {
-                        far.tokens += 1;
+                        far.take_token(from);
                     }
                 }
             }
@@ -163,7 +190,7 @@ impl Ownership {
                 && let Some(far) = self.actors.get_mut(&id).and_then(|actor| actor.far.as_mut())
                 && far.owner == Some(owner)
             {
-                far.tokens += 1;
+                far.take_token(self.node);
                 out.push(Command::to_peer(owner, ToPeer::Lent { id: RefId::Actor(id), to: self.node }));
             }
         }
@@ -185,26 +212,28 @@ impl Ownership {
         let Some((owner, tokens)) = far.and_then(|far| far.owner.map(|owner| (owner, far.tokens))) else {
             return false;
         };
-        if tokens > 0 && !self.dead.contains(&owner) {
+        if !tokens.is_empty() && !self.dead.contains(&owner) {
             out.push(Command::to_peer(owner, ToPeer::Returned { id, tokens }));
         }
         true
     }
 
     /// Somebody passed a reference to something of ours on.
-    pub(super) fn lent(&mut self, id: RefId, to: NodeId) {
+    pub(super) fn lent(&mut self, id: RefId, from: NodeId, to: NodeId) {
         if to != self.node
             && !self.dead.contains(&to)
             && let Some(far) = self.far_of(id)
         {
-            far.change(to, 1);
+            far.change(to, from, 1);
         }
     }
 
     /// A borrower has no use for something of ours any more.
-    pub(super) fn returned(&mut self, id: RefId, from: NodeId, tokens: u32, out: &mut Vec<Command>) {
+    pub(super) fn returned(&mut self, id: RefId, from: NodeId, tokens: &[(NodeId, u32)], out: &mut Vec<Command>) {
         if let Some(far) = self.far_of(id) {
-            far.change(from, -i64::from(tokens));
+            for (lender, tokens) in tokens {
+                far.change(from, *lender, -i64::from(*tokens));
+            }
             self.drop_unused(vec![id], out);
         }
     }

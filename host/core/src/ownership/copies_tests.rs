@@ -234,7 +234,7 @@ fn a_node_may_leave_when_nobody_would_miss_it() {
     assert!(machine.may_leave(), "what it owns ends with it");
     peer(&mut machine, A, ToPeer::Lent { id: RefId::Object(own), to: C });
     assert!(!machine.may_leave(), "somebody else refers to it");
-    peer(&mut machine, C, ToPeer::Returned { id: RefId::Object(own), tokens: 1 });
+    peer(&mut machine, C, ToPeer::Returned { id: RefId::Object(own), tokens: vec![(A, 1)] });
     assert!(machine.may_leave());
 }
 

@@ -3,7 +3,7 @@
 use super::borrow::owner_died;
 use super::object::Place;
 use super::{Command, Outcome, Output, Ownership};
-use crate::{Error, ErrorKind, LeaseId, Millis, NodeId, ObjectId, RefId, TaskId};
+use crate::{Error, ErrorKind, LeaseId, Millis, NodeId, ObjectId, TaskId};
 
 impl Ownership {
     pub(super) fn node_died(&mut self, node: NodeId, why: &str, now: Millis, out: &mut Vec<Command>) {
@@ -11,10 +11,11 @@ impl Ownership {
             return;
         }
         self.stop_foreign(|owner, _| owner == node, now, out);
-        self.void_references(node, out);
+        self.inherit(node, now, out);
         self.lose_copies(node, out);
         self.lose_owner(node, out);
         self.drop_hosted(node, out);
+        self.end_constructors_of(node, out);
         let leases: Vec<LeaseId> =
             self.leases.iter().filter(|(_, lease)| lease.node == node).map(|(id, _)| *id).collect();
         for lease in leases {
@@ -54,23 +55,6 @@ impl Ownership {
             (task.spec.id, task.attempt)
         });
         tasks.collect()
-    }
-
-    fn void_references(&mut self, node: NodeId, out: &mut Vec<Command>) {
-        let mut borrowed = Vec::new();
-        for (id, object) in &mut self.objects {
-            if let Some(far) = object.far.as_mut().filter(|far| far.owner.is_none()) {
-                far.forget_borrower(node);
-                borrowed.push(RefId::Object(*id));
-            }
-        }
-        for (id, actor) in &mut self.actors {
-            if let Some(far) = actor.far.as_mut().filter(|far| far.owner.is_none()) {
-                far.forget_borrower(node);
-                borrowed.push(RefId::Actor(*id));
-            }
-        }
-        self.drop_unused(borrowed, out);
     }
 
     fn lose_copies(&mut self, node: NodeId, out: &mut Vec<Command>) {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::object::Count;
-use super::{Command, Order, Outcome, Output, Ownership, WaitResult, WaiterId};
+use super::{Command, LostCopy, Order, Outcome, Output, Ownership, WaitResult, WaiterId};
 use crate::message::{RefOwner, ToPeer};
-use crate::{ActorId, IdMap, JobId, Millis, NodeId, RefId, TaskId, TaskKind, TaskSpec, Value};
+use crate::{ActorId, Error, ErrorKind, IdMap, JobId, Millis, NodeId, RefId, TaskId, TaskKind, TaskSpec};
 
 /// A task of another node.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Foreign {
     pub(super) spec: Arc<TaskSpec>,
     pub(super) attempt: u32,
     /// The references in its inputs, counted as used.
-    refs: Vec<RefId>,
+    pub(super) refs: Vec<RefId>,
     /// It waits, and its owner knows.
     is_blocked: bool,
     /// It could go on when its owner has a slot for it.
@@ -24,10 +24,7 @@ pub(super) struct Foreign {
 impl Ownership {
     /// Takes an order of another node in.
     pub(super) fn foreign_order(&mut self, order: &Order, refs: &[RefOwner], out: &mut Vec<Command>) {
-        let taken = self.borrow(refs, out);
-        for id in &taken {
-            self.count_up(*id, Count::Use);
-        }
+        let taken = self.borrow_and_use(refs, order.owner, out);
         let foreign = Foreign {
             owner: order.owner,
             spec: Arc::clone(&order.spec),
@@ -41,7 +38,68 @@ impl Ownership {
         }
     }
 
-    fn release_uses(&mut self, refs: Vec<RefId>, out: &mut Vec<Command>) {
+    /// A life that begins here asks another node for the arguments of its constructor.
+    pub(super) fn want_constructor(
+        &mut self,
+        actor: ActorId,
+        incarnation: u32,
+        owner: NodeId,
+        missing: Vec<LostCopy>,
+        out: &mut Vec<Command>,
+    ) {
+        if self.dead.contains(&owner) {
+            return out.push(Command::Construct { actor, incarnation, result: Err(arguments_died(actor, owner)) });
+        }
+        self.constructing.insert(actor, (incarnation, owner));
+        out.push(Command::to_peer(owner, ToPeer::ConstructWanted { actor, incarnation, missing }));
+    }
+
+    /// The arguments come; for a life that is over by now they go back.
+    pub(super) fn constructor_came(
+        &mut self,
+        actor: ActorId,
+        incarnation: u32,
+        result: Result<Order, Error>,
+        (from, refs): (NodeId, &[RefOwner]),
+        out: &mut Vec<Command>,
+    ) {
+        if self.constructing.get(&actor).is_none_or(|(wanted, _)| *wanted != incarnation) {
+            let taken = self.borrow(refs, from, out);
+            return self.drop_unused(taken, out);
+        }
+        self.constructing.remove(&actor);
+        if let Ok(order) = &result {
+            self.foreign_order(order, refs, out);
+        }
+        out.push(Command::Construct { actor, incarnation, result });
+    }
+
+    /// The constructor has run, or its life ended before.
+    pub(super) fn constructor_ended(&mut self, actor: ActorId, out: &mut Vec<Command>) {
+        self.constructing.remove(&actor);
+        self.forget_foreign(TaskId::from(actor), out);
+    }
+
+    /// A node is dead: it will not send the arguments that it was asked for.
+    pub(super) fn end_constructors_of(&mut self, node: NodeId, out: &mut Vec<Command>) {
+        let asked = self.constructing.iter().filter(|(_, (_, owner))| *owner == node);
+        let asked: Vec<(ActorId, u32)> = asked.map(|(actor, (incarnation, _))| (*actor, *incarnation)).collect();
+        for (actor, incarnation) in asked {
+            self.constructing.remove(&actor);
+            out.push(Command::Construct { actor, incarnation, result: Err(arguments_died(actor, node)) });
+        }
+    }
+
+    /// Takes references in and holds them until [`Self::release_uses`].
+    pub(super) fn borrow_and_use(&mut self, refs: &[RefOwner], from: NodeId, out: &mut Vec<Command>) -> Vec<RefId> {
+        let taken = self.borrow(refs, from, out);
+        for id in &taken {
+            self.count_up(*id, Count::Use);
+        }
+        taken
+    }
+
+    pub(super) fn release_uses(&mut self, refs: Vec<RefId>, out: &mut Vec<Command>) {
         for id in refs {
             self.count_down(id, Count::Use, out);
         }
@@ -146,7 +204,10 @@ impl Ownership {
                 out.push(Command::Stop { task, attempt });
                 self.cancel_children(task, now, out);
             }
-            self.forget_foreign(task, out);
+            // An owner that lives is told how it ended, when it has; otherwise its task would run for ever.
+            if self.foreign.get(&task).is_some_and(|foreign| self.dead.contains(&foreign.owner)) {
+                self.forget_foreign(task, out);
+            }
         }
     }
 
@@ -157,20 +218,27 @@ impl Ownership {
         to: NodeId,
         out: &mut Vec<Command>,
     ) -> (Order, Vec<RefOwner>) {
-        let values: Vec<Arc<Value>> = order
+        // The references in values that are fetched travel with the order too: whoever reads them holds them.
+        let within: Vec<RefId> = order
             .inputs
             .iter()
-            .filter_map(|input| match input {
-                super::Input::Inline(value) if !value.refs.is_empty() => Some(Arc::clone(value)),
-                super::Input::Inline(_) | super::Input::Stored(_) => None,
+            .flat_map(|input| match input {
+                super::Input::Inline(value) => value.refs.clone(),
+                super::Input::Stored(stored) => self.refs_within(stored.object),
             })
             .collect();
-        let refs = self.lend(values.iter().map(AsRef::as_ref), to, out);
+        let refs = self.lend_refs(within, to, out);
         if !order.spec.args.is_empty() {
             order.spec = Arc::new(TaskSpec { args: Vec::new(), ..order.spec.as_ref().clone() });
         }
         (order, refs)
     }
+}
+
+fn arguments_died(actor: ActorId, owner: NodeId) -> Error {
+    let message =
+        format!("the arguments of the constructor of actor `{actor}` are gone with node {owner}, their owner");
+    Error::new(ErrorKind::OwnerDied, message)
 }
 
 /// The references in a value that was made.

@@ -42,6 +42,19 @@ pub(super) struct Lease {
     idle_since: Millis,
 }
 
+impl Lease {
+    /// What does not fit to so many tasks that run and so many that are blocked.
+    pub(super) fn audit(&self, busy: usize, blocked: usize) -> Option<&'static str> {
+        if (self.busy as usize, self.blocked as usize) != (busy, blocked) {
+            return Some("counts other tasks than there are");
+        }
+        if self.busy > self.slots {
+            return Some("has more tasks than slots");
+        }
+        (self.parked > self.blocked).then_some("has more parked tasks than blocked ones")
+    }
+}
+
 /// Who is told that a blocked task may go on.
 #[derive(Debug)]
 pub(super) enum Resumer {

@@ -18,7 +18,7 @@ use crate::{Arg, Error, ErrorKind, IdMap, Millis, NodeId, ObjectId, RefId, TaskI
 /// Finished tasks that may run again.
 #[derive(Debug)]
 pub(super) struct Lineage {
-    tasks: IdMap<TaskId, Kept>,
+    pub(super) tasks: IdMap<TaskId, Kept>,
     bytes: u64,
     pub(super) bytes_max: u64,
     order: VecDeque<TaskId>,
@@ -39,8 +39,8 @@ impl Default for Lineage {
 }
 
 #[derive(Debug)]
-struct Kept {
-    spec: Arc<TaskSpec>,
+pub(super) struct Kept {
+    pub(super) spec: Arc<TaskSpec>,
     attempt: u32,
     /// Its objects that still are.
     outputs: u32,

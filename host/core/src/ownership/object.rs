@@ -304,6 +304,14 @@ impl Ownership {
         }
     }
 
+    /// The references in the value of an object in stores.
+    pub(super) fn refs_within(&self, id: ObjectId) -> Vec<RefId> {
+        match self.objects.get(&id).map(|object| &object.place) {
+            Some(Place::Stored { refs, .. }) => refs.clone(),
+            Some(Place::Pending | Place::Lost | Place::Inline(_) | Place::Failed(_)) | None => Vec::new(),
+        }
+    }
+
     pub(super) fn failure(&self, id: ObjectId) -> Option<&Error> {
         match &self.objects.get(&id)?.place {
             Place::Failed(error) => Some(error),

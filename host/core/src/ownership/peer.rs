@@ -47,10 +47,11 @@ impl Ownership {
                 }
             }
             ToPeer::Finished { task, attempt, outcome, refs } => {
-                let taken = self.borrow(&refs, out);
+                // Held meanwhile: of two values with one reference the first may go before the second is there.
+                let taken = self.borrow_and_use(&refs, from, out);
                 self.finished(task, attempt, outcome, now, out);
                 self.settle_all(now, out);
-                self.drop_unused(taken, out);
+                self.release_uses(taken, out);
             }
             ToPeer::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, out),
             ToPeer::Blocked { task, attempt, in_get } => {
@@ -66,7 +67,7 @@ impl Ownership {
             }
             ToPeer::Resumed { task, attempt } => self.foreign_resumed(task, attempt, out),
             ToPeer::Wanted { object, missing_at } => self.wanted(object, from, missing_at, now, out),
-            ToPeer::Settled { object, output, refs } => self.settled_elsewhere(object, output, &refs, now, out),
+            ToPeer::Settled { object, output, refs } => self.settled_elsewhere(object, output, (from, &refs), now, out),
             ToPeer::Copied { object } => self.copied_to(object, from, out),
             ToPeer::Forget { object } => {
                 self.hosted.remove(&object);
@@ -74,17 +75,16 @@ impl Ownership {
             }
             ToPeer::Keep { object } => out.push(Command::Keep(object)),
             ToPeer::Dropped { object } => self.copy_missing(object, vec![from], out),
-            ToPeer::Lent { id, to } => self.lent(id, to),
-            ToPeer::Returned { id, tokens } => self.returned(id, from, tokens, out),
+            ToPeer::Lent { id, to } => self.lent(id, from, to),
+            ToPeer::Returned { id, tokens } => self.returned(id, from, &tokens, out),
+            ToPeer::Inherited { id, lender, tokens } => self.inherited(id, from, lender, tokens, out),
+            ToPeer::Recount { id, lender } => self.recount(id, from, lender, out),
             ToPeer::Cancel { object, recursive } => self.cancel(object, recursive, now, out),
             ToPeer::ConstructWanted { actor, incarnation, missing } => {
                 self.construct_wanted(actor, incarnation, from, missing, now, out);
             }
             ToPeer::Construct { actor, incarnation, result, refs } => {
-                if let Ok(order) = &result {
-                    self.foreign_order(order, &refs, out);
-                }
-                out.push(Command::Construct { actor, incarnation, result });
+                self.constructor_came(actor, incarnation, result, (from, &refs), out);
             }
         }
     }
@@ -133,15 +133,15 @@ impl Ownership {
         &mut self,
         id: ObjectId,
         output: Output,
-        refs: &[RefOwner],
+        (from, refs): (NodeId, &[RefOwner]),
         now: Millis,
         out: &mut Vec<Command>,
     ) {
-        let taken = self.borrow(refs, out);
+        let taken = self.borrow_and_use(refs, from, out);
         if self.objects.get(&id).is_some_and(|object| object.is_borrowed()) {
             self.settle(id, output, out);
             self.settle_all(now, out);
         }
-        self.drop_unused(taken, out);
+        self.release_uses(taken, out);
     }
 }

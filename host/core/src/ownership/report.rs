@@ -25,6 +25,10 @@ impl Ownership {
                 spec: std::sync::Arc::clone(spec),
                 get_if_exists: true,
             });
+            if let Some(reason) = actor.release() {
+                report.push(ToHead::ActorReleased { actor: *id, reason });
+                continue;
+            }
             if self.tasks.get(&TaskId::from(*id)).is_some_and(|creation| creation.missing == 0) {
                 let inputs = self.detached_inputs(*id);
                 report.push(ToHead::ActorDependenciesReady { actor: *id, inputs, failed: None });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::object::Count;
+use super::object::{Count, Place};
 use super::{Command, Input, Order, Outcome, Output, Ownership};
 use crate::{ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, limits};
 
@@ -244,12 +244,14 @@ impl Ownership {
         let Outcome::Returned(outputs) = outcome else { return };
         for (output, index) in outputs.into_iter().zip(0..) {
             let object = id.output(index);
-            let is_known = self.objects.get(&object).is_some_and(|object| !object.is_pending());
-            if let Output::Stored { at, .. } = output
-                && !is_known
-            {
-                self.forget_copies(object, at, out);
-            }
+            let Output::Stored { at, .. } = output else { continue };
+            // Another attempt's value may be in the same place; one that failed or is small is in none.
+            let known = match self.objects.get(&object).map(|object| &object.place) {
+                Some(Place::Stored { at, .. }) => at.as_slice(),
+                Some(Place::Pending | Place::Lost | Place::Inline(_) | Place::Failed(_)) | None => &[],
+            };
+            let surplus = at.into_iter().filter(|node| !known.contains(node)).collect();
+            self.forget_copies(object, surplus, out);
         }
     }
 

@@ -76,7 +76,7 @@ impl Ownership {
                 self.end_wait(id, result, out);
             }
             Some(_) | None => {
-                if waiter.remaining == 0 {
+                if waiter.remaining == 0 && !self.waits_again(id, out) {
                     let result = self.waiters.get(&id).map(|waiter| self.result_of(waiter));
                     if let Some(result) = result {
                         self.end_wait(id, result, out);
@@ -84,6 +84,26 @@ impl Ownership {
                 }
             }
         }
+    }
+
+    /// Values that were there may have been lost while others were waited for: they are made again.
+    fn waits_again(&mut self, id: WaiterId, out: &mut Vec<Command>) -> bool {
+        let Some(waiter) = self.waiters.get(&id).filter(|waiter| waiter.wait == WaitFor::Values) else { return false };
+        let is_lost = |object: &&ObjectId| {
+            self.objects.get(*object).is_some_and(|object| matches!(object.place, Place::Lost | Place::Pending))
+        };
+        let lost: Vec<ObjectId> = waiter.objects.iter().filter(is_lost).copied().collect();
+        for object in &lost {
+            self.ensure(*object, out);
+            if let Some(object) = self.objects.get_mut(object) {
+                object.waiters.push(id);
+            }
+        }
+        if let Some(waiter) = self.waiters.get_mut(&id) {
+            waiter.remaining = u32::try_from(lost.len()).unwrap_or(u32::MAX);
+        }
+        self.make_again(0, out);
+        !lost.is_empty()
     }
 
     pub(super) fn wait_timed_out(&mut self, id: WaiterId, out: &mut Vec<Command>) {

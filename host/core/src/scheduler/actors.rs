@@ -89,8 +89,14 @@ impl Scheduler {
             doomed: None,
             cause: None,
         };
-        self.actors.insert(spec.id, actor);
+        let (id, job, is_detached) = (spec.id, spec.creation.job, spec.detached);
+        self.actors.insert(id, actor);
         answer(Ok((spec, owner)), out);
+        // Nothing ends it later: its job has ended before this was heard.
+        if !is_detached && self.jobs.get(&job).is_some_and(|job| job.ended.is_some()) {
+            let reason = Error::new(ErrorKind::ActorDied, format!("actor ({id}) ended with its job {job}"));
+            self.stop_actor(id, false, reason, false, out);
+        }
     }
 
     pub(super) fn actor_dependencies(

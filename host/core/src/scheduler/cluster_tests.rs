@@ -87,14 +87,14 @@ pub(super) fn live(head: &mut Scheduler, owner: NodeId, spec: &Arc<ActorSpec>) -
     node
 }
 
-fn job(number: u32, units: u64) -> JobSpec {
+pub(super) fn job(number: u32, units: u64) -> JobSpec {
     let mut spec = JobSpec::new(JobId::numbered(number), ComponentDigest([0; 32]), "app.wasm", "n");
     spec.resources = Arc::new(cpus(units));
     spec.submission_id = Arc::from(format!("job-{number}"));
     spec
 }
 
-fn submit(head: &mut Scheduler, spec: JobSpec) -> Outbox {
+pub(super) fn submit(head: &mut Scheduler, spec: JobSpec) -> Outbox {
     tell(head, ToHead::JobSubmitted { spec: Arc::new(spec) })
 }
 
@@ -102,7 +102,7 @@ fn ended(number: u32, state: JobState) -> ToHead {
     ToHead::JobEnded { job: JobId::numbered(number), state, exit_code: Some(3), message: "m".to_owned() }
 }
 
-fn status_of(head: &Scheduler, number: u32) -> String {
+pub(super) fn status_of(head: &Scheduler, number: u32) -> String {
     head.job_row(&format!("job-{number}")).unwrap().status
 }
 
@@ -403,4 +403,17 @@ fn jobs_share_by_their_weights() {
     let mut slots: Vec<u32> = nodes_granted(&out).iter().map(|(_, slots)| *slots).collect();
     slots.sort_unstable();
     assert_eq!(slots, [2, 6]);
+}
+
+#[test]
+fn an_actor_that_is_registered_after_the_end_of_its_job_is_dead() {
+    let mut head = pair();
+    let spec = placed_actor(1, Arc::default(), 0, false);
+    let running = ToHead::JobStarted { spec: Arc::new(job(1, 0)), node: A };
+    tell(&mut head, running);
+    let (state, message) = (JobState::Succeeded, String::new());
+    tell(&mut head, ToHead::JobEnded { job: JobId::numbered(1), state, exit_code: Some(0), message });
+    let register = ToHead::ActorRegister { owner: A, request: None, spec, get_if_exists: false };
+    let out = messages(tell(&mut head, register));
+    assert!(matches!(out[..], [FromHead::ActorChanged { change: ActorChange::Dead { .. }, .. }]), "{out:?}");
 }

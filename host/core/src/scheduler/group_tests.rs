@@ -194,6 +194,17 @@ fn a_restarted_head_takes_back_what_nodes_hold() {
 }
 
 #[test]
+fn slots_given_back_before_their_lease_is_taken_in_are_free() {
+    let mut head = Scheduler::with_epoch(1);
+    join(&mut head, A, 2, "a");
+    let lease = LeaseId(7);
+    tell(&mut head, ToHead::LeaseHeld { lease, owner: A, shape: shape(1), node: B, slots: 2, parked: 0 });
+    tell(&mut head, ToHead::SlotsReturned { lease, slots: 2, parked: 0 });
+    join(&mut head, B, 2, "b");
+    assert_eq!((free(&head, B).as_str(), head.leftovers()), ("{'CPU': 2}", Vec::new()));
+}
+
+#[test]
 fn a_restarted_head_finds_actors_where_they_live() {
     let mut head = Scheduler::with_epoch(1);
     join(&mut head, B, 2, "b");

@@ -6,7 +6,7 @@ use super::line::Who;
 use super::spot::{Refusal, Wish};
 use super::{DemandKind, Job, NodeLife, Outbox, Scheduler};
 use crate::message::FromHead;
-use crate::{Error, ErrorKind, JobId, JobSpec, JobState, Millis, NodeId, limits};
+use crate::{Error, ErrorKind, JobFailure, JobId, JobSpec, JobState, Millis, NodeId, limits};
 
 impl Job {
     fn new(spec: Arc<JobSpec>, now: Millis) -> Self {
@@ -19,6 +19,7 @@ impl Job {
             started: now,
             ended: None,
             exit_code: None,
+            failure: None,
             message: String::new(),
         }
     }
@@ -118,6 +119,14 @@ impl Scheduler {
         }
     }
 
+    /// Ends a job that failed by no word of its driver's node.
+    pub(super) fn fail_job(&mut self, id: JobId, failure: JobFailure, message: String, now: Millis, out: &mut Outbox) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.failure.get_or_insert(failure);
+        }
+        self.job_ended(id, JobState::Failed, None, message, now, out);
+    }
+
     pub(super) fn job_ended(
         &mut self,
         id: JobId,
@@ -131,7 +140,10 @@ impl Scheduler {
             if job.ended.is_some() {
                 return;
             }
+            // A job that failed before its driver ran could not be set up.
+            let failure = if job.state == JobState::Pending { JobFailure::SetUp } else { JobFailure::Driver };
             job.state = if job.is_stopping { JobState::Stopped } else { state };
+            job.failure = (job.state == JobState::Failed).then(|| job.failure.unwrap_or(failure));
             job.ended = Some(now);
             job.exit_code = exit_code;
             job.message = message;

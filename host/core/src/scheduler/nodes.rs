@@ -3,10 +3,19 @@
 use super::{DemandKind, Node, NodeLife, Outbox, Scheduler};
 use crate::message::{ActorEnd, FromHead, NodeAddress};
 use crate::{
-    ActorId, ActorState, Error, ErrorKind, JobId, JobState, Labels, LeaseId, Millis, NodeId, Resources, limits,
+    ActorId, ActorState, Error, ErrorKind, JobFailure, JobId, JobState, Labels, LeaseId, Millis, NodeId, Resources,
+    limits,
 };
 
 impl Node {
+    /// Why it is draining or dead; empty while it is neither.
+    pub(super) fn why(&self) -> String {
+        match &self.life {
+            NodeLife::Alive => String::new(),
+            NodeLife::Draining { why, .. } | NodeLife::Dead { why } => why.clone(),
+        }
+    }
+
     /// Ray's name of its state, `DRAINING` aside, which Ray shows as alive.
     pub(super) fn state(&self) -> &'static str {
         match self.life {
@@ -68,6 +77,7 @@ impl Scheduler {
             has_grown: false,
             total,
             joined: now,
+            died: None,
             life: NodeLife::Alive,
             store_bytes: 0,
             store_bytes_max: 0,
@@ -106,6 +116,7 @@ impl Scheduler {
         let was_draining = index.is_some_and(|index| matches!(self.nodes[index].life, NodeLife::Draining { .. }));
         if let Some(index) = index {
             self.nodes.set_life(index, NodeLife::Dead { why: why.to_owned() });
+            self.nodes.set_died(index, now);
         }
         self.broadcast(&FromHead::NodeDied { node: id, why: why.to_owned() }, out);
         let mut over: Vec<LeaseId> = self.leases.of_owner(id).collect();
@@ -152,7 +163,7 @@ impl Scheduler {
         failed.sort_unstable();
         for job in failed {
             let message = format!("node {id}, which ran the job's driver, died ({why}): submit the job again");
-            self.job_ended(job, JobState::Failed, None, message, now, out);
+            self.fail_job(job, JobFailure::NodeDied, message, now, out);
         }
     }
 

@@ -8,7 +8,7 @@ use std::ops::Deref;
 use super::rooms::{Ask, Kinds, Room, Rooms};
 use super::{Node, NodeLife};
 use crate::message::NodeAddress;
-use crate::{IdMap, LabelSelector, Labels, NodeId, Resources, limits};
+use crate::{IdMap, LabelSelector, Labels, Millis, NodeId, Resources, limits};
 
 /// All nodes; read like a slice, changed by its methods.
 #[derive(Debug, Default)]
@@ -123,6 +123,10 @@ impl Places {
     pub(super) fn set_store(&mut self, index: usize, bytes: u64, bytes_max: u64) {
         self.list[index].store_bytes = bytes;
         self.list[index].store_bytes_max = bytes_max;
+    }
+
+    pub(super) fn set_died(&mut self, index: usize, at: Millis) {
+        self.list[index].died = Some(at);
     }
 
     pub(super) fn set_labels(&mut self, index: usize, labels: Labels) {

@@ -51,16 +51,29 @@ impl Scheduler {
                 .actors
                 .get(actor)
                 .is_some_and(|actor| actor.is_reported && actor.state == ActorState::DependenciesUnready),
+            // Behind the report of the lease that it is about.
+            ToHead::SlotsReturned { lease, .. }
+            | ToHead::SlotsResumeWanted { lease, .. }
+            | ToHead::ParkedEnded { lease, .. } => self.early_leases.contains(lease),
             _ => false,
         }
+    }
+
+    /// Keeps a message until it makes sense.
+    pub(super) fn keep_early(&mut self, message: ToHead) {
+        if let ToHead::LeaseHeld { lease, .. } = &message {
+            self.early_leases.insert(*lease);
+        }
+        self.early.push(message);
     }
 
     /// Takes the early messages that make sense by now; all of them when the grace is over.
     pub(super) fn take_early(&mut self, now: Millis, out: &mut Outbox) {
         let early = std::mem::take(&mut self.early);
+        self.early_leases.clear();
         for message in early {
             if self.is_early(&message, now) {
-                self.early.push(message);
+                self.keep_early(message);
             } else {
                 self.apply(message, now, out);
             }

@@ -23,6 +23,9 @@ pub(super) struct Reserve<'a> {
 impl Reserve<'_> {
     /// The node of each bundle, or `None` when not all of them fit.
     pub(super) fn find(&self, nodes: &mut Places) -> Option<Vec<usize>> {
+        if self.bundles.is_empty() {
+            return Some(Vec::new());
+        }
         let mut sum = Resources::default();
         self.bundles.iter().for_each(|bundle| sum.give(bundle, 1));
         if self.room == Room::Free && nodes.free_sum().fits(&sum) == 0 {

@@ -1,8 +1,8 @@
 //! What people see of the head's state.
 
-use super::{Job, Scheduler};
-use crate::ActorState;
-use crate::view::{ActorRow, JobRow, NodeRow};
+use super::{Group, Job, Scheduler};
+use crate::view::{ActorRow, GroupRow, JobRow, LeaseRow, NodeRow};
+use crate::{ActorState, Labels};
 
 impl Scheduler {
     /// All actors that are known, the dead ones too.
@@ -41,9 +41,59 @@ impl Scheduler {
             node_name: node.at.name.clone(),
             resources_total: node.total.to_string(),
             resources_available: node.available.to_string(),
+            labels: in_rays_form(&node.labels),
+            state_message: node.why(),
             start_time_ms: node.joined,
+            end_time_ms: node.died,
         });
         rows.collect()
+    }
+
+    /// All leases, in the order in which they were made.
+    #[must_use]
+    pub fn lease_rows(&self) -> Vec<LeaseRow> {
+        let mut leases: Vec<_> = self.leases.iter().collect();
+        leases.sort_unstable_by_key(|(id, _)| **id);
+        let rows = leases.into_iter().map(|(id, lease)| LeaseRow {
+            lease_id: id.to_string(),
+            job_id: lease.shape.job.to_string(),
+            node_id: self.nodes[lease.spot.node].id.to_string(),
+            owner_node_id: lease.owner.to_string(),
+            required_resources: lease.shape.resources.to_string(),
+            slots: lease.slots,
+            parked: lease.parked,
+            reclaiming: lease.reclaiming,
+            placement_group_id: lease.spot.bundle.map(|(group, _)| group.to_string()),
+            bundle_index: lease.spot.bundle.map(|(_, index)| index),
+            grant_time_ms: lease.granted_at,
+        });
+        rows.collect()
+    }
+
+    /// All placement groups, those included that were removed lately.
+    #[must_use]
+    pub fn group_rows(&self) -> Vec<GroupRow> {
+        let mut rows: Vec<GroupRow> = self.groups.values().map(|group| self.group_row(group)).collect();
+        rows.sort_by(|left, right| left.placement_group_id.cmp(&right.placement_group_id));
+        rows
+    }
+
+    fn group_row(&self, group: &Group) -> GroupRow {
+        let bundles = group.spec.bundles.iter().zip(&group.bundles).map(|(reserved, bundle)| match bundle {
+            Some(bundle) => format!("{reserved} on node {}", self.nodes[bundle.node].id),
+            None => format!("{reserved} nowhere"),
+        });
+        GroupRow {
+            placement_group_id: group.spec.id.to_string(),
+            name: group.spec.name.as_deref().unwrap_or("").to_owned(),
+            creator_job_id: group.spec.job.to_string(),
+            state: group.state.name().to_owned(),
+            strategy: group.spec.strategy.name().to_owned(),
+            bundles: bundles.collect(),
+            is_detached: group.spec.detached,
+            ray_namespace: group.spec.namespace.to_string(),
+            pending_reason: Some(group.why.clone()).filter(|why| !why.is_empty()),
+        }
     }
 
     /// All jobs, in the order of their numbers.
@@ -70,10 +120,18 @@ impl Job {
             start_time_ms: self.started,
             end_time_ms: self.ended,
             submission_id: self.spec.submission_id.to_string(),
+            r#type: if self.spec.submission_id.is_empty() { "DRIVER" } else { "SUBMISSION" }.to_owned(),
+            error_type: self.failure.map(|failure| failure.name().to_owned()),
             name: self.spec.name.to_string(),
             message: self.message.clone(),
             driver_node_id: self.node.map(|node| node.to_string()),
             exit_code: self.exit_code.map(u32::from),
         }
     }
+}
+
+/// Ray's form, such as `{'zone': 'a'}`.
+fn in_rays_form(labels: &Labels) -> String {
+    let words: Vec<String> = labels.iter().map(|(key, value)| format!("'{key}': '{value}'")).collect();
+    format!("{{{}}}", words.join(", "))
 }

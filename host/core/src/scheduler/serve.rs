@@ -11,7 +11,7 @@ use super::rooms::Room;
 use super::spot::{Refusal, Wish};
 use super::{DemandKind, Outbox, Scheduler};
 use crate::message::FromHead;
-use crate::{Error, ErrorKind, GroupId, JobId, JobState, Millis, NodeId, Resources, Strategy, limits};
+use crate::{Error, ErrorKind, GroupId, JobFailure, JobId, Millis, NodeId, Resources, Strategy, limits};
 
 /// How far one walk along the line has come.
 struct Walk {
@@ -113,11 +113,15 @@ impl Scheduler {
             };
             // In turns where several jobs wait; and a new group's bundles may help those before it.
             let again = self.walk(&mut walk, now, out);
-            for (demand, error) in std::mem::take(&mut walk.refused) {
+            let refused = std::mem::take(&mut walk.refused);
+            // What ends with them may be what others wait for.
+            let again = again || !refused.is_empty();
+            for (demand, error) in refused {
                 self.refuse(demand, error, now, out);
             }
             grown = if again { walk.grown } else { Vec::new() };
             for index in self.nodes.take_grown() {
+                self.resumes.look_at(index);
                 if !grown.contains(&index) {
                     grown.push(index);
                 }
@@ -300,7 +304,7 @@ impl Scheduler {
             DemandKind::Actor(actor) => self.actor_unschedulable(actor, &error, out),
             DemandKind::Driver(job) => {
                 let message = format!("the driver cannot be placed: {error}");
-                self.job_ended(job, JobState::Failed, None, message, now, out);
+                self.fail_job(job, JobFailure::Unschedulable, message, now, out);
             }
             DemandKind::Group(group) => self.group_remove(group, &error.message, out),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DemandKind, Job, Node, NodeLife, Scheduler};
+use super::{DemandKind, Job, Node, Scheduler};
 use crate::control::{ClusterStatus, DemandStatus, NodeStatus};
 use crate::{GroupState, Millis, Resources};
 
@@ -24,16 +24,13 @@ impl Scheduler {
     }
 
     fn node_status(&self, index: usize, node: &Node) -> NodeStatus {
-        let why = match &node.life {
-            NodeLife::Alive => String::new(),
-            NodeLife::Draining { why, .. } | NodeLife::Dead { why } => why.clone(),
-        };
         NodeStatus {
             node_id: node.id.to_string(),
             name: node.at.name.clone(),
             address: node.at.address.clone(),
             state: node.state().to_owned(),
-            why,
+            why: node.why(),
+            died_ms: node.died,
             is_idle: !node.is_dead() && !self.is_in_use(index) && node.available == node.total,
             used: if node.is_dead() { Resources::default() } else { difference(&node.total, &node.available) },
             total: node.total.clone(),

@@ -19,6 +19,8 @@ type Asker = oneshot::Sender<Result<Arc<JobSpec>, Error>>;
 pub(crate) struct JobArrivals {
     asked: Mutex<IdMap<JobId, Vec<Asker>>>,
     turns: Mutex<IdMap<JobId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Working directories are unpacked one after another: two jobs may bring the same one.
+    unpacking: tokio::sync::Mutex<()>,
 }
 
 impl Node {
@@ -102,6 +104,10 @@ impl Node {
             return Ok(folder);
         }
         let archive = self.network.blob(digest).await?;
+        let _turn = self.arrivals.unpacking.lock().await;
+        if folder.is_dir() {
+            return Ok(folder);
+        }
         let unpacked = folder.clone();
         let result = tokio::task::spawn_blocking(move || unpack(&archive, &unpacked)).await;
         result

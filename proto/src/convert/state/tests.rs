@@ -1,11 +1,19 @@
 //! What goes over the wire comes back the same.
 
 use proptest::prelude::*;
+use rayw_core::{Amount, Resources};
 
 use super::*;
 
-const RESOURCES: [Resource; 5] =
-    [Resource::Tasks, Resource::Actors, Resource::Objects, Resource::Nodes, Resource::Jobs];
+const RESOURCES: [Resource; 7] = [
+    Resource::Tasks,
+    Resource::Actors,
+    Resource::Objects,
+    Resource::Nodes,
+    Resource::Jobs,
+    Resource::Leases,
+    Resource::PlacementGroups,
+];
 
 fn text() -> impl Strategy<Value = String> {
     ".{0,12}"
@@ -59,12 +67,13 @@ prop_compose! {
 
 prop_compose! {
     fn node_rows()(
-        words in prop::array::uniform6(text()),
-        (is_head_node, start_time_ms) in any::<(bool, u64)>(),
+        words in prop::array::uniform8(text()),
+        (is_head_node, start_time_ms, end_time_ms) in any::<(bool, u64, Option<u64>)>(),
     ) -> NodeRow {
-        let [node_id, node_ip, state, node_name, resources_total, resources_available] = words;
+        let [node_id, node_ip, state, node_name, resources_total, resources_available, labels, state_message] = words;
         NodeRow {
-            node_id, node_ip, is_head_node, state, node_name, resources_total, resources_available, start_time_ms,
+            node_id, node_ip, is_head_node, state, node_name, resources_total, resources_available, labels,
+            state_message, start_time_ms, end_time_ms,
         }
     }
 }
@@ -77,6 +86,8 @@ prop_compose! {
         JobRow {
             submission_id: format!("rayw_{job_id}"),
             exit_code: end_time_ms.map(|_| 1),
+            r#type: "SUBMISSION".to_owned(),
+            error_type: end_time_ms.map(|_| "JOB_ENTRYPOINT_COMMAND_ERROR".to_owned()),
             job_id,
             status,
             entrypoint,
@@ -87,6 +98,59 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn lease_rows()(
+        words in prop::array::uniform5(text()),
+        placement_group_id in maybe(text()),
+        (slots, parked, reclaiming, bundle_index, grant_time_ms) in any::<(u32, u32, u32, Option<u32>, u64)>(),
+    ) -> LeaseRow {
+        let [lease_id, job_id, node_id, owner_node_id, required_resources] = words;
+        LeaseRow {
+            lease_id, job_id, node_id, owner_node_id, required_resources, slots, parked, reclaiming,
+            placement_group_id, bundle_index, grant_time_ms,
+        }
+    }
+}
+
+prop_compose! {
+    fn group_rows()(
+        words in prop::array::uniform6(text()),
+        bundles in prop::collection::vec(text(), 0..3),
+        is_detached in any::<bool>(),
+        pending_reason in maybe(text()),
+    ) -> GroupRow {
+        let [placement_group_id, name, creator_job_id, state, strategy, ray_namespace] = words;
+        GroupRow {
+            placement_group_id, name, creator_job_id, state, strategy, bundles, is_detached, ray_namespace,
+            pending_reason,
+        }
+    }
+}
+
+prop_compose! {
+    fn amounts()(cpu in any::<u32>(), memory in any::<u64>(), slot in any::<u32>()) -> Resources {
+        Resources::cpus(Amount(cpu.into())).with_memory(memory).with_custom("slot", Amount(slot.into()))
+    }
+}
+
+prop_compose! {
+    fn statuses()(
+        words in prop::array::uniform5(text()),
+        (died_ms, is_idle, store_bytes, store_bytes_max, time_ms) in any::<(Option<u64>, bool, u64, u64, u64)>(),
+        (total, used, reserved, reserved_used) in (amounts(), amounts(), amounts(), amounts()),
+        jobs in prop::collection::vec(job_rows(), 0..2),
+    ) -> ClusterStatus {
+        let [node_id, name, address, state, why] = words;
+        let demand = DemandStatus {
+            wanted: name.clone(), kind: state.clone(), count: time_ms, why: why.clone(), job_id: node_id.clone(),
+        };
+        let node = NodeStatus {
+            node_id, name, address, state, why, died_ms, is_idle, total, used, store_bytes, store_bytes_max,
+        };
+        ClusterStatus { time_ms, nodes: vec![node], demands: vec![demand], reserved, reserved_used, jobs }
+    }
+}
+
 fn rows() -> impl Strategy<Value = Rows> {
     prop_oneof![
         prop::collection::vec(task_rows(), 0..3).prop_map(Rows::Tasks),
@@ -94,6 +158,8 @@ fn rows() -> impl Strategy<Value = Rows> {
         prop::collection::vec(object_rows(), 0..3).prop_map(Rows::Objects),
         prop::collection::vec(node_rows(), 0..3).prop_map(Rows::Nodes),
         prop::collection::vec(job_rows(), 0..3).prop_map(Rows::Jobs),
+        prop::collection::vec(lease_rows(), 0..3).prop_map(Rows::Leases),
+        prop::collection::vec(group_rows(), 0..3).prop_map(Rows::PlacementGroups),
     ]
 }
 
@@ -120,6 +186,11 @@ proptest! {
         let answer = Answer { rows, total, filtered };
         let back = Answer::try_from(sent(&wire::Answer::from(answer.clone())));
         prop_assert_eq!(back, Ok(answer));
+    }
+
+    #[test]
+    fn a_status_survives_the_wire(status in statuses()) {
+        prop_assert_eq!(ClusterStatus::from(sent(&wire::ClusterStatus::from(status.clone()))), status);
     }
 
     #[test]

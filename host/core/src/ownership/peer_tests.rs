@@ -1,0 +1,315 @@
+//! Cases of an owner among other nodes: what it says to them, and what it keeps. Most were found by the
+//! simulation (`tests/sim`).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Command, Event, Input, Order, Outcome, Output, Ownership, Stored, WaitFor, WaitResult, WaiterId};
+use crate::message::{FromHead, RefOwner, ToHead, ToPeer};
+use crate::{
+    ActorId, ActorSpec, Arg, Codec, ComponentDigest, JobId, NodeId, ObjectId, RefId, Resources, Retries,
+    RetryExceptions, TaskId, TaskKind, TaskSpec, Value, limits,
+};
+
+const HERE: NodeId = NodeId([1; 16]);
+const OTHER: NodeId = NodeId([2; 16]);
+const THIRD: NodeId = NodeId([3; 16]);
+
+/// A machine, and what it said last.
+struct Node {
+    owner: Ownership,
+    now: u64,
+    said: Vec<(NodeId, ToPeer)>,
+    to_head: Vec<ToHead>,
+    rest: Vec<Command>,
+}
+
+impl Node {
+    fn new() -> Self {
+        Self { owner: Ownership::new(HERE), now: 0, said: Vec::new(), to_head: Vec::new(), rest: Vec::new() }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let mut commands = Vec::new();
+        self.owner.handle(event, self.now, &mut commands);
+        (self.said, self.to_head, self.rest) = Default::default();
+        for command in commands {
+            match command {
+                Command::ToPeer { node, message } => self.said.push((node, *message)),
+                Command::ToHead(message) => self.to_head.push(*message),
+                other => self.rest.push(other),
+            }
+        }
+    }
+
+    fn hears(&mut self, from: NodeId, message: ToPeer) {
+        self.tell(Event::FromPeer { from, message: Box::new(message) });
+    }
+
+    fn loses(&mut self, node: NodeId) {
+        self.tell(Event::FromHead(Box::new(FromHead::NodeDied { node, why: "gone".to_owned() })));
+    }
+
+    /// Submits a task and has it sent to another node.
+    fn send(&mut self, to: NodeId, spec: TaskSpec) -> TaskId {
+        let id = spec.id;
+        self.tell(Event::Submitted(Arc::new(spec)));
+        let shape = self.to_head.iter().find_map(|message| match message {
+            ToHead::LeaseWanted { shape, .. } => Some(shape.clone()),
+            _ => None,
+        });
+        let shape = shape.expect("it wants a lease");
+        let lease = crate::LeaseId(7);
+        self.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease, shape, node: to, slots: 1 })));
+        id
+    }
+
+    fn finishes(&mut self, from: NodeId, task: TaskId, outputs: Vec<Output>, refs: Vec<RefOwner>) {
+        self.hears(from, ToPeer::Finished { task, attempt: 0, outcome: Outcome::Returned(outputs), refs });
+    }
+
+    fn says(&self, to: NodeId, what: impl Fn(&ToPeer) -> bool) -> bool {
+        self.said.iter().any(|(node, message)| *node == to && what(message))
+    }
+}
+
+fn spec(number: u64, args: Vec<Arg>) -> TaskSpec {
+    let driver = JobId::numbered(1).driver(0);
+    TaskSpec {
+        id: driver.child(number),
+        parent: driver,
+        submitter: driver,
+        job: JobId::numbered(1),
+        component: ComponentDigest([0; 32]),
+        kind: TaskKind::Normal,
+        function: Arc::from("f"),
+        name: Arc::from("f"),
+        args,
+        num_returns: 1,
+        resources: Arc::new(Resources::cpus(crate::Amount::ONE)),
+        placement: Arc::default(),
+        max_retries: Retries::AtMost(2),
+        retry_exceptions: RetryExceptions::No,
+        max_calls: 1,
+        timeout: None,
+    }
+}
+
+fn inline(refs: Vec<RefId>) -> Output {
+    Output::Inline(Arc::new(Value { codec: Codec::Raw, data: Bytes::from_static(b"x"), refs }))
+}
+
+fn stored(at: NodeId, refs: Vec<RefId>) -> Output {
+    Output::Stored { at: vec![at], size: 9, refs }
+}
+
+fn order(spec: TaskSpec, owner: NodeId) -> Order {
+    Order { spec: Arc::new(spec), attempt: 0, inputs: Vec::new(), lease: None, owner }
+}
+
+/// An object of another task.
+fn object(number: u64) -> ObjectId {
+    JobId::numbered(9).driver(0).child(number).output(0)
+}
+
+fn of_other(id: ObjectId) -> RefOwner {
+    RefOwner::Object { id, owner: OTHER }
+}
+
+#[test]
+fn references_in_a_value_that_is_fetched_travel_with_the_order() {
+    let mut node = Node::new();
+    let (inner, outer) = (object(1), object(2));
+    node.tell(Event::Put { object: inner, output: inline(Vec::new()) });
+    node.tell(Event::Put { object: outer, output: stored(HERE, vec![RefId::Object(inner)]) });
+    node.send(OTHER, spec(1, vec![Arg::Object(outer)]));
+    let lends = |message: &ToPeer| matches!(message, ToPeer::Run { refs, .. } if refs.len() == 1);
+    assert!(node.says(OTHER, lends), "{:?}", node.said);
+    assert_eq!(node.owner.lent_out().collect::<Vec<_>>(), [(RefId::Object(inner), OTHER, 1)]);
+}
+
+#[test]
+fn the_end_of_a_job_is_no_end_of_the_word_about_its_tasks() {
+    let mut node = Node::new();
+    let spec = spec(1, Vec::new());
+    let task = spec.id;
+    node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new() });
+    node.tell(Event::JobEnded(JobId::numbered(1)));
+    assert!(matches!(node.rest[..], [Command::Stop { .. }]), "{:?}", node.rest);
+    let error = crate::Error::new(crate::ErrorKind::TaskCancelled, "it was stopped");
+    node.tell(Event::Finished { task, attempt: 0, outcome: Outcome::Failed(Box::new(error)) });
+    assert!(node.says(OTHER, |message| matches!(message, ToPeer::Finished { .. })), "{:?}", node.said);
+}
+
+#[test]
+fn arguments_that_come_after_the_end_of_a_life_go_back() {
+    let mut node = Node::new();
+    let creation = spec(1, Vec::new());
+    let actor = ActorId::from(creation.id);
+    node.tell(Event::ConstructWanted { actor, incarnation: 0, owner: OTHER, missing: Vec::new() });
+    node.tell(Event::ConstructEnded(actor));
+    let refs = vec![of_other(object(1))];
+    node.hears(OTHER, ToPeer::Construct { actor, incarnation: 0, result: Ok(order(creation, OTHER)), refs });
+    assert!(node.says(OTHER, |message| matches!(message, ToPeer::Returned { .. })), "{:?}", node.said);
+    assert_eq!(node.owner.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn a_life_does_not_wait_for_arguments_of_a_node_that_died() {
+    let mut node = Node::new();
+    let actor = ActorId::from(spec(1, Vec::new()).id);
+    node.tell(Event::ConstructWanted { actor, incarnation: 0, owner: OTHER, missing: Vec::new() });
+    node.loses(OTHER);
+    assert!(matches!(node.rest[..], [Command::Construct { result: Err(_), .. }]), "{:?}", node.rest);
+    node.tell(Event::ConstructWanted { actor, incarnation: 1, owner: OTHER, missing: Vec::new() });
+    assert!(matches!(node.rest[..], [Command::Construct { result: Err(_), .. }]), "{:?}", node.rest);
+}
+
+#[test]
+fn copies_for_a_node_that_died_are_dropped() {
+    let mut node = Node::new();
+    let spec = spec(1, Vec::new());
+    let task = spec.id;
+    node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new() });
+    node.tell(Event::Finished { task, attempt: 0, outcome: Outcome::Returned(vec![stored(HERE, Vec::new())]) });
+    node.tell(Event::Copied { object: object(1), owner: OTHER });
+    node.loses(OTHER);
+    let dropped = node.rest.iter().filter(|command| matches!(command, Command::Forget(_))).count();
+    assert_eq!(dropped, 2, "{:?}", node.rest);
+}
+
+#[test]
+fn a_second_value_keeps_the_reference_that_the_first_one_lets_go() {
+    let mut node = Node::new();
+    let task = node.send(OTHER, TaskSpec { num_returns: 2, ..spec(1, Vec::new()) });
+    node.tell(Event::Released(vec![RefId::Object(task.output(0))]));
+    let inner = object(1);
+    let values = vec![inline(vec![RefId::Object(inner)]), inline(vec![RefId::Object(inner)])];
+    node.finishes(OTHER, task, values, vec![of_other(inner)]);
+    assert!(!node.says(OTHER, |message| matches!(message, ToPeer::Returned { .. })), "{:?}", node.said);
+    assert_eq!(node.owner.borrowed().collect::<Vec<_>>(), [(RefId::Object(inner), OTHER, 1)]);
+}
+
+#[test]
+fn what_a_dead_node_passed_on_is_told_to_its_owner() {
+    let mut node = Node::new();
+    let task = node.send(THIRD, spec(1, Vec::new()));
+    let inner = object(1);
+    node.finishes(THIRD, task, vec![inline(vec![RefId::Object(inner)])], vec![of_other(inner)]);
+    node.loses(THIRD);
+    let tells = |message: &ToPeer| matches!(message, ToPeer::Inherited { lender: THIRD, tokens: 1, .. });
+    assert!(node.says(OTHER, tells), "{:?}", node.said);
+    // What it gives back now counts as the owner's.
+    node.tell(Event::Released(vec![RefId::Object(task.output(0))]));
+    let returns = |message: &ToPeer| matches!(message, ToPeer::Returned { tokens, .. } if *tokens == [(OTHER, 1)]);
+    assert!(node.says(OTHER, returns), "{:?}", node.said);
+}
+
+#[test]
+fn what_a_dead_node_had_borrowed_stays_until_its_heirs_have_spoken() {
+    let mut node = Node::new();
+    let id = RefId::Object(object(1));
+    node.tell(Event::Put { object: object(1), output: inline(Vec::new()) });
+    node.hears(OTHER, ToPeer::Lent { id, to: OTHER });
+    node.tell(Event::Released(vec![id]));
+    // It passed the reference on, and its word of that was lost with it.
+    node.loses(OTHER);
+    assert!(node.owner.knows(id));
+    node.hears(THIRD, ToPeer::Inherited { id, lender: OTHER, tokens: 1 });
+    node.now += 1_000 + u64::try_from(limits::TOKEN_GRACE.as_millis()).unwrap();
+    node.tell(Event::Tick);
+    assert!(node.owner.knows(id));
+    node.hears(THIRD, ToPeer::Returned { id, tokens: vec![(HERE, 1)] });
+    assert_eq!(node.owner.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn tokens_that_a_dead_node_gave_and_nobody_got_are_counted_again() {
+    let mut node = Node::new();
+    let id = RefId::Object(object(1));
+    node.tell(Event::Put { object: object(1), output: inline(Vec::new()) });
+    node.hears(OTHER, ToPeer::Lent { id, to: THIRD });
+    node.tell(Event::Released(vec![id]));
+    node.loses(OTHER);
+    assert!(node.says(THIRD, |message| matches!(message, ToPeer::Recount { lender: OTHER, .. })), "{:?}", node.said);
+    node.hears(THIRD, ToPeer::Inherited { id, lender: OTHER, tokens: 0 });
+    assert_eq!(node.owner.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn who_has_not_heard_of_a_death_answers_when_it_has() {
+    let mut node = Node::new();
+    let id = RefId::Object(object(1));
+    node.hears(OTHER, ToPeer::Recount { id, lender: THIRD });
+    assert_eq!(node.said, []);
+    node.loses(THIRD);
+    assert!(node.says(OTHER, |message| matches!(message, ToPeer::Inherited { tokens: 0, .. })), "{:?}", node.said);
+}
+
+#[test]
+fn a_get_whose_values_are_lost_while_it_waits_has_them_made_again() {
+    let mut node = Node::new();
+    let lost = node.send(OTHER, spec(1, Vec::new()));
+    node.finishes(OTHER, lost, vec![stored(OTHER, Vec::new())], Vec::new());
+    let late = spec(2, Vec::new());
+    let late_id = late.id;
+    node.tell(Event::Submitted(Arc::new(late)));
+    let objects = vec![lost.output(0), late_id.output(0)];
+    let wait = Event::WaitStarted { waiter: WaiterId(1), objects, wait: WaitFor::Values, caller: None, poll: false };
+    node.tell(wait);
+    node.tell(Event::CopiesMissing(vec![super::LostCopy { object: lost.output(0), missing_at: vec![OTHER] }]));
+    node.tell(Event::Finished { task: late_id, attempt: 0, outcome: Outcome::Returned(vec![inline(Vec::new())]) });
+    assert!(!node.rest.iter().any(|command| matches!(command, Command::Wake { .. })), "{:?}", node.rest);
+    let again = Outcome::Returned(vec![stored(THIRD, Vec::new())]);
+    node.hears(THIRD, ToPeer::Finished { task: lost, attempt: 1, outcome: again, refs: Vec::new() });
+    let is_whole = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Values(found), .. } if found.len() == 2);
+    assert!(node.rest.iter().any(is_whole), "{:?}", node.rest);
+}
+
+#[test]
+fn the_end_of_an_actor_is_asked_for_again_of_a_head_that_is_new() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let actor = ActorId::from(creation.id);
+    let spec = ActorSpec {
+        id: actor,
+        class: Arc::from("Class"),
+        name: None,
+        namespace: Arc::from(""),
+        detached: false,
+        placement: Resources::default(),
+        lifetime: Resources::default(),
+        max_restarts: Retries::AtMost(0),
+        max_task_retries: Retries::AtMost(0),
+        max_pending_calls: None,
+        out_of_order: false,
+        creation: Arc::new(creation),
+    };
+    node.tell(Event::ActorCreated(Arc::new(spec)));
+    node.tell(Event::Released(vec![RefId::Actor(actor)]));
+    let report = node.owner.report();
+    assert!(report.iter().any(|message| matches!(message, ToHead::ActorReleased { .. })), "{report:?}");
+}
+
+#[test]
+fn an_order_names_inputs_that_are_fetched() {
+    let mut node = Node::new();
+    node.tell(Event::Put { object: object(1), output: stored(HERE, Vec::new()) });
+    node.send(OTHER, spec(1, vec![Arg::Object(object(1))]));
+    let names = |message: &ToPeer| match message {
+        ToPeer::Run { order, .. } => matches!(&order.inputs[..], [Input::Stored(Stored { owner: HERE, .. })]),
+        _ => false,
+    };
+    assert!(node.says(OTHER, names), "{:?}", node.said);
+}
+
+#[test]
+fn a_value_that_comes_after_its_task_failed_is_dropped_where_it_is() {
+    let mut node = Node::new();
+    let task = node.send(OTHER, spec(1, Vec::new()));
+    let error = crate::Error::new(crate::ErrorKind::PlacementGroupRemoved, "its group is gone");
+    node.tell(Event::FromHead(Box::new(FromHead::LeaseRevoked { lease: crate::LeaseId(7), error })));
+    node.finishes(OTHER, task, vec![stored(OTHER, Vec::new())], Vec::new());
+    assert!(node.says(OTHER, |message| matches!(message, ToPeer::Forget { .. })), "{:?}", node.said);
+}

@@ -1,0 +1,559 @@
+//! Programs: what a guest does, step after step, settled by a seed.
+//!
+//! The same program runs in two places: in the simulated cluster, and in the oracle, which says what
+//! must come out of it. So its steps depend on its seed and on how many references it holds, never on
+//! time or on what failed on the way: who gets an error ends with it.
+
+use crate::random::{Random, mix};
+
+/// Something that a program can refer to: an object or an actor.
+pub trait Reference: Clone {
+    /// Whether it is an actor.
+    fn is_actor(&self) -> bool;
+}
+
+/// A value: a number and references.
+#[derive(Debug, Clone)]
+pub struct Val<R> {
+    /// What it says.
+    pub num: u64,
+    /// What it refers to.
+    pub refs: Vec<R>,
+    /// Whether it goes to a store.
+    pub is_large: bool,
+}
+
+/// An argument of a task or a call.
+#[derive(Debug, Clone)]
+pub enum Argument<R> {
+    /// The value of an object.
+    Object(R),
+    /// A value.
+    Value(Val<R>),
+}
+
+/// What a program is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The driver of a job.
+    Driver,
+    /// A task that may wait for whatever it was given.
+    Task,
+    /// A task that holds memory or a custom resource: it waits for its own children alone, as others
+    /// that hold some could wait for it.
+    Holder,
+    /// A constructor.
+    Constructor,
+    /// A method. It waits for its own children alone, as others could wait for the actor.
+    Method,
+    /// A method after which the actor keeps the references in its arguments.
+    Keep,
+    /// A method that returns what the actor keeps.
+    Give,
+}
+
+/// A program, as short as a function's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Code {
+    /// What it is for.
+    pub kind: Kind,
+    /// What settles its steps.
+    pub seed: u64,
+    /// How deep it may nest tasks.
+    pub depth: u32,
+}
+
+const LETTERS: [(Kind, &str); 7] = [
+    (Kind::Driver, "driver"),
+    (Kind::Task, "task"),
+    (Kind::Holder, "holder"),
+    (Kind::Constructor, "new"),
+    (Kind::Method, "method"),
+    (Kind::Keep, "keep"),
+    (Kind::Give, "give"),
+];
+
+impl Code {
+    /// As a name.
+    #[must_use]
+    pub fn name(self) -> String {
+        let word = LETTERS.iter().find(|(kind, _)| *kind == self.kind).map_or("", |(_, word)| word);
+        format!("{word}-{}-{:x}", self.depth, self.seed)
+    }
+
+    /// From a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.split('-');
+        let word = parts.next()?;
+        let kind = LETTERS.iter().find(|(_, known)| *known == word)?.0;
+        let depth = parts.next()?.parse().ok()?;
+        Some(Self { kind, depth, seed: u64::from_str_radix(parts.next()?, 16).ok()? })
+    }
+
+    /// Attempts under which the sandbox breaks down.
+    #[must_use]
+    pub fn crashes(self, features: &Features) -> u32 {
+        let breaks = match self.kind {
+            Kind::Task | Kind::Holder => features.crashes,
+            Kind::Method => features.actor_crashes,
+            Kind::Driver | Kind::Constructor | Kind::Keep | Kind::Give => false,
+        };
+        let drawn = mix(self.seed, 77) % 100;
+        if breaks && drawn < 8 { 1 + u32::from(drawn < 2) } else { 0 }
+    }
+}
+
+/// Where a piece of work is to run. Numbers are machines, not nodes: who submits says which node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Anywhere.
+    Default,
+    /// Spread.
+    Spread,
+    /// On that machine.
+    On(usize, bool),
+    /// Where the label `zone` is this.
+    Zone(usize),
+    /// In the job's group, in that bundle.
+    Group(Option<u32>),
+}
+
+/// How a task is submitted.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskWish {
+    /// Ten-thousandths of a cpu.
+    pub cpu: u64,
+    /// Memory, and a custom resource.
+    pub memory: u64,
+    /// A custom resource.
+    pub gpu: bool,
+    /// Where.
+    pub place: Place,
+    /// `max_retries`.
+    pub retries: u32,
+    /// Whether errors of its own are retried.
+    pub retry_exceptions: bool,
+    /// `num_returns`.
+    pub returns: u32,
+}
+
+/// How an actor is created.
+#[derive(Debug, Clone, Copy)]
+pub struct ActorWish {
+    /// `max_restarts`.
+    pub restarts: u32,
+    /// `max_task_retries`.
+    pub task_retries: u32,
+    /// Its name, for one that is taken if there is one.
+    pub name: Option<usize>,
+    /// Whether it outlives its job.
+    pub detached: bool,
+    /// Whether it holds a custom resource.
+    pub holds: bool,
+    /// Calls start when their arguments are there.
+    pub out_of_order: bool,
+    /// Where.
+    pub place: Place,
+}
+
+/// What a program wants done.
+#[derive(Debug, Clone)]
+pub enum Action<R> {
+    /// Time passes, in microseconds.
+    Compute(u64),
+    /// Make an object.
+    Put(Val<R>),
+    /// Submit a task.
+    Submit(Code, Vec<Argument<R>>, TaskWish),
+    /// Create an actor.
+    Create(Code, Vec<Argument<R>>, ActorWish),
+    /// Call an actor.
+    Call(R, Code, Vec<Argument<R>>),
+    /// The values of objects.
+    Get(Vec<R>),
+    /// Wait for so many of them, perhaps for no longer than this many milliseconds.
+    Wait(Vec<R>, u32, Option<u64>),
+    /// Drop a reference.
+    Drop(R),
+    /// Cancel the task of an object, with its children or without, and drop the reference.
+    Cancel(R, bool),
+    /// Kill an actor, for good or not, and drop the reference.
+    Kill(R, bool),
+    /// Let an actor end behind the calls so far, and drop the reference.
+    Terminate(R),
+    /// Reserve a placement group.
+    Reserve(usize, u32),
+    /// Remove it.
+    Unreserve,
+    /// Return these values; those of a method, which keeps references or gives them out, too.
+    Return(Vec<Val<R>>),
+    /// Fail with an error of that kind; `None` for the failure that the seed wants.
+    Fail(Option<&'static str>),
+}
+
+/// What came of an action.
+#[derive(Debug, Clone)]
+pub enum Answer<R> {
+    /// Nothing to say.
+    Nothing,
+    /// New references.
+    Refs(Vec<R>),
+    /// Values; their references are held now.
+    Values(Vec<Val<R>>),
+    /// An error of that kind.
+    Failed(&'static str),
+}
+
+/// What programs may do in a scenario.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Features {
+    /// Actors.
+    pub actors: bool,
+    /// Actors with names, and detached ones.
+    pub names: bool,
+    /// Actors are killed and ended.
+    pub kills: bool,
+    /// Tasks are cancelled.
+    pub cancels: bool,
+    /// Tasks fail by themselves.
+    pub failures: bool,
+    /// Sandboxes of tasks break down.
+    pub crashes: bool,
+    /// Sandboxes of actors break down.
+    pub actor_crashes: bool,
+    /// Placement groups.
+    pub groups: bool,
+    /// Strategies and labels.
+    pub places: bool,
+    /// Memory and custom resources.
+    pub holders: bool,
+    /// Waits that time out.
+    pub timeouts: bool,
+    /// Steps of a driver.
+    pub steps: u32,
+    /// Machines.
+    pub machines: usize,
+}
+
+/// What the answer to the last action is for.
+#[derive(Debug, Clone)]
+enum After<R> {
+    Nothing,
+    /// References to be held.
+    Take,
+    /// Values to be counted in.
+    Count,
+    /// References that nobody may count on: to be dropped.
+    Shed,
+    /// The object with what an actor keeps.
+    Given,
+    /// Its value.
+    Opened(R),
+    /// The values of what was in it.
+    Inner,
+}
+
+/// A running program.
+#[derive(Debug, Clone)]
+pub struct Guest<R> {
+    code: Code,
+    random: Random,
+    features: Features,
+    returns: u32,
+    acc: u64,
+    objects: Vec<R>,
+    actors: Vec<R>,
+    steps: u32,
+    after: After<R>,
+    /// To be dropped before anything else is done.
+    surplus: Vec<R>,
+    has_group: bool,
+    is_ending: bool,
+}
+
+impl<R: Reference> Guest<R> {
+    /// A program that begins.
+    #[must_use]
+    pub fn new(code: Code, args: Vec<Val<R>>, returns: u32, features: Features) -> Self {
+        let mut random = Random::new(code.seed);
+        let steps = match code.kind {
+            Kind::Driver => features.steps,
+            Kind::Constructor | Kind::Keep | Kind::Give => 0,
+            Kind::Method => u32::try_from(random.below(2)).unwrap_or(0),
+            Kind::Task | Kind::Holder if code.depth == 0 => u32::try_from(random.below(3)).unwrap_or(0),
+            Kind::Task | Kind::Holder => 2 + u32::try_from(random.below(4)).unwrap_or(0),
+        };
+        let mut guest = Self {
+            code,
+            random,
+            features,
+            returns,
+            acc: code.seed,
+            objects: Vec::new(),
+            actors: Vec::new(),
+            steps,
+            after: After::Nothing,
+            surplus: Vec::new(),
+            has_group: false,
+            is_ending: false,
+        };
+        for arg in args {
+            guest.acc = mix(guest.acc, arg.num);
+            guest.hold(arg.refs);
+        }
+        if !matches!(code.kind, Kind::Driver | Kind::Task | Kind::Keep) {
+            guest.surplus.append(&mut guest.objects);
+            guest.surplus.append(&mut guest.actors);
+        }
+        guest
+    }
+
+    /// What it does next.
+    pub fn next(&mut self, answer: Answer<R>) -> Action<R> {
+        match (std::mem::replace(&mut self.after, After::Nothing), answer) {
+            (_, Answer::Failed(kind)) => return Action::Fail(Some(kind)),
+            (After::Take, Answer::Refs(refs)) => self.hold(refs),
+            (After::Count, Answer::Values(values)) => {
+                for value in values {
+                    self.acc = mix(self.acc, value.num);
+                    self.hold(value.refs);
+                }
+            }
+            (After::Shed, Answer::Refs(refs)) => self.surplus.extend(refs),
+            (After::Given, Answer::Refs(mut refs)) => {
+                if let Some(given) = refs.pop() {
+                    self.after = After::Opened(given.clone());
+                    return Action::Get(vec![given]);
+                }
+            }
+            (After::Opened(given), Answer::Values(values)) => {
+                self.surplus.push(given);
+                let inner: Vec<R> = values.into_iter().flat_map(|value| value.refs).collect();
+                let objects: Vec<R> = inner.iter().filter(|inner| !inner.is_actor()).cloned().collect();
+                self.surplus.extend(inner);
+                if !objects.is_empty() {
+                    self.after = After::Inner;
+                    return Action::Get(objects);
+                }
+            }
+            (After::Inner, Answer::Values(values)) => {
+                self.surplus.extend(values.into_iter().flat_map(|value| value.refs));
+            }
+            _ => {}
+        }
+        if let Some(surplus) = self.surplus.pop() {
+            return Action::Drop(surplus);
+        }
+        if self.objects.len() > 10 {
+            let index = self.random.below(self.objects.len());
+            return Action::Drop(self.objects.swap_remove(index));
+        }
+        if self.steps > 0 {
+            self.steps -= 1;
+            return self.step();
+        }
+        self.end()
+    }
+
+    fn hold(&mut self, refs: Vec<R>) {
+        for held in refs {
+            if held.is_actor() { self.actors.push(held) } else { self.objects.push(held) }
+        }
+    }
+
+    fn step(&mut self) -> Action<R> {
+        let is_own_only = !matches!(self.code.kind, Kind::Driver | Kind::Task);
+        let may = self.features;
+        for _ in 0..8 {
+            match self.random.below(16) {
+                0..=4 if self.code.depth > 0 => return self.submit(),
+                5 => {
+                    self.after = After::Take;
+                    return Action::Put(self.value(is_own_only));
+                }
+                6..=7 if !self.objects.is_empty() => {
+                    let wanted = 1 + self.random.below(3);
+                    self.after = After::Count;
+                    return Action::Get(self.some_objects(wanted));
+                }
+                8 if !self.objects.is_empty() => {
+                    let mut of = self.objects.clone();
+                    of.truncate(4);
+                    let ready = u32::try_from(1 + self.random.below(of.len())).unwrap_or(1);
+                    let timeout = may.timeouts && self.random.chance(40);
+                    let timeout = timeout.then(|| self.random.between(0, 30));
+                    return Action::Wait(of, ready, timeout);
+                }
+                9 => return Action::Compute(self.random.between(0, 20_000)),
+                10 if may.actors && !is_own_only && self.actors.len() < 3 => return self.create(),
+                11..=13 if may.actors && !is_own_only && !self.actors.is_empty() => return self.call(),
+                14 if may.cancels && !is_own_only && !self.objects.is_empty() && self.random.chance(40) => {
+                    let index = self.random.below(self.objects.len());
+                    return Action::Cancel(self.objects.swap_remove(index), self.random.chance(50));
+                }
+                15 if may.kills && !is_own_only && !self.actors.is_empty() && self.random.chance(40) => {
+                    let index = self.random.below(self.actors.len());
+                    let actor = self.actors.swap_remove(index);
+                    if self.random.chance(30) {
+                        return Action::Terminate(actor);
+                    }
+                    return Action::Kill(actor, self.random.chance(60));
+                }
+                14 if may.groups && self.code.kind == Kind::Driver => {
+                    if self.has_group {
+                        if self.random.chance(20) {
+                            self.has_group = false;
+                            return Action::Unreserve;
+                        }
+                        continue;
+                    }
+                    self.has_group = true;
+                    self.after = After::Take;
+                    let bundles = 1 + self.random.below(3);
+                    return Action::Reserve(self.random.below(4), u32::try_from(bundles).unwrap_or(1));
+                }
+                _ => {}
+            }
+        }
+        Action::Compute(self.random.between(0, 3_000))
+    }
+
+    fn submit(&mut self) -> Action<R> {
+        let is_holder =
+            self.features.holders && matches!(self.code.kind, Kind::Driver | Kind::Task) && self.random.chance(25);
+        let kind = if is_holder { Kind::Holder } else { Kind::Task };
+        let code = Code { kind, seed: self.random.draw(), depth: self.code.depth - 1 };
+        let args = self.args(!matches!(self.code.kind, Kind::Driver | Kind::Task));
+        let wish = TaskWish {
+            cpu: *self.random.pick(&[10_000, 10_000, 10_000, 20_000, 5_000, 0]),
+            memory: if is_holder { *self.random.pick(&[0, 100, 200]) } else { 0 },
+            gpu: is_holder && self.random.chance(50),
+            place: self.place(),
+            retries: *self.random.pick(&[0, 1, 3, 3]),
+            retry_exceptions: self.random.chance(20),
+            returns: *self.random.pick(&[1, 1, 1, 2]),
+        };
+        self.after = After::Take;
+        let wish = match wish.place {
+            Place::Group(_) => TaskWish { cpu: 2_500, memory: 0, gpu: false, ..wish },
+            Place::On(..) | Place::Zone(_) => TaskWish { cpu: wish.cpu.min(10_000), gpu: false, ..wish },
+            Place::Default | Place::Spread => wish,
+        };
+        Action::Submit(code, args, wish)
+    }
+
+    fn place(&mut self) -> Place {
+        if self.has_group && self.random.chance(50) {
+            let bundle = self.random.chance(50).then_some(0);
+            return Place::Group(bundle);
+        }
+        if !self.features.places || self.random.chance(50) {
+            return Place::Default;
+        }
+        match self.random.below(4) {
+            0 => Place::On(self.random.below(self.features.machines), self.random.chance(70)),
+            1 => Place::Zone(self.random.below(2)),
+            _ => Place::Spread,
+        }
+    }
+
+    fn create(&mut self) -> Action<R> {
+        let named = self.features.names && self.random.chance(30);
+        let wish = ActorWish {
+            restarts: *self.random.pick(&[0, 0, 1, 3]),
+            task_retries: *self.random.pick(&[0, 0, 2]),
+            name: named.then(|| self.random.below(2)),
+            detached: self.features.names && self.random.chance(20),
+            holds: self.features.holders && self.random.chance(30),
+            out_of_order: self.random.chance(20),
+            place: self.place(),
+        };
+        let code = Code { kind: Kind::Constructor, seed: self.random.draw(), depth: 0 };
+        self.after = After::Take;
+        Action::Create(code, self.args(true), wish)
+    }
+
+    fn call(&mut self) -> Action<R> {
+        let actor = self.actors[self.random.below(self.actors.len())].clone();
+        let kind = match self.random.below(6) {
+            0 | 1 => Kind::Keep,
+            2 if self.code.kind == Kind::Driver => Kind::Give,
+            _ => Kind::Method,
+        };
+        let code = Code { kind, seed: self.random.draw(), depth: u32::from(kind == Kind::Method) };
+        self.after = match kind {
+            Kind::Give => After::Given,
+            _ if code.crashes(&self.features) > 0 => After::Shed,
+            _ => After::Take,
+        };
+        let args = if kind == Kind::Give { Vec::new() } else { self.args(false) };
+        Action::Call(actor, code, args)
+    }
+
+    fn args(&mut self, no_actors: bool) -> Vec<Argument<R>> {
+        let mut args = Vec::new();
+        for _ in 0..self.random.below(3) {
+            if !self.objects.is_empty() && self.random.chance(50) {
+                let index = self.random.below(self.objects.len());
+                args.push(Argument::Object(self.objects[index].clone()));
+            } else {
+                args.push(Argument::Value(self.value(no_actors)));
+            }
+        }
+        args
+    }
+
+    fn value(&mut self, no_actors: bool) -> Val<R> {
+        let mut refs = Vec::new();
+        for _ in 0..self.random.below(3) {
+            if !self.objects.is_empty() {
+                refs.push(self.objects[self.random.below(self.objects.len())].clone());
+            }
+        }
+        if !no_actors && !self.actors.is_empty() && self.random.chance(30) {
+            refs.push(self.actors[self.random.below(self.actors.len())].clone());
+        }
+        Val { num: self.random.draw(), refs, is_large: self.random.chance(30) }
+    }
+
+    fn some_objects(&mut self, wanted: usize) -> Vec<R> {
+        let start = self.random.below(self.objects.len());
+        self.objects.iter().cycle().skip(start).take(wanted.min(self.objects.len())).cloned().collect()
+    }
+
+    fn end(&mut self) -> Action<R> {
+        if self.code.kind == Kind::Driver && !self.is_ending {
+            self.is_ending = true;
+            if !self.objects.is_empty() {
+                self.after = After::Count;
+                return Action::Get(self.objects.clone());
+            }
+        }
+        if self.code.kind == Kind::Driver && std::mem::take(&mut self.has_group) {
+            return Action::Unreserve;
+        }
+        let may_fail = matches!(self.code.kind, Kind::Task | Kind::Holder | Kind::Method);
+        if may_fail && self.features.failures && self.random.chance(3) {
+            return Action::Fail(None);
+        }
+        let is_bare = !matches!(self.code.kind, Kind::Driver | Kind::Task);
+        let mut values = Vec::new();
+        for _ in 0..self.returns {
+            let mut value = if self.code.kind == Kind::Keep {
+                Val { num: self.random.draw(), refs: Vec::new(), is_large: false }
+            } else {
+                self.value(is_bare)
+            };
+            value.num = mix(self.acc, value.num);
+            values.push(value);
+        }
+        Action::Return(values)
+    }
+
+    /// The references in the arguments of a `Keep`.
+    #[must_use]
+    pub fn held(&self) -> Vec<R> {
+        self.objects.iter().chain(&self.actors).cloned().collect()
+    }
+}

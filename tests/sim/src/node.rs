@@ -1,0 +1,295 @@
+//! A node around its owner's machine: what it keeps, and the work that runs on it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rayw_core::message::{RequestId, ToHead};
+use rayw_core::ownership::{Input, LostCopy, Order, Ownership, Stored, WaitResult, WaiterId};
+use rayw_core::{
+    ActorId, ActorSpec, Codec, Error, IdMap, JobId, JobSpec, Labels, NodeId, ObjectId, RefId, Resources, TaskId, Value,
+};
+
+use crate::guest::{Guest, Reference, Val};
+
+impl Reference for RefId {
+    fn is_actor(&self) -> bool {
+        matches!(self, Self::Actor(_))
+    }
+}
+
+/// Values with more bytes go to a store. Small, so that nothing is copied for nothing.
+pub const INLINE_BYTES: usize = 8;
+
+/// Names a piece of work on its node.
+pub type WorkId = u64;
+
+/// A process of a node.
+#[derive(Debug)]
+pub struct SimNode {
+    /// Its id: that of one life of a machine.
+    pub id: NodeId,
+    /// Which machine.
+    pub machine: usize,
+    /// What it has.
+    pub total: Resources,
+    /// Its labels.
+    pub labels: Labels,
+    /// The machine under test.
+    pub ownership: Ownership,
+    /// Large objects.
+    pub store: BTreeMap<ObjectId, Arc<Value>>,
+    /// Tasks that a worker has.
+    pub running: BTreeMap<TaskId, Run>,
+    /// Actors that live here.
+    pub mailboxes: BTreeMap<ActorId, Mailbox>,
+    /// All that runs.
+    pub work: BTreeMap<WorkId, Work>,
+    /// The number of the next piece of work.
+    pub next_work: WorkId,
+    /// Who waits.
+    pub waiters: BTreeMap<u64, WorkId>,
+    /// The number of the next wait.
+    pub next_waiter: u64,
+    /// Open questions to the head.
+    pub asked: BTreeMap<RequestId, (ToHead, WorkId)>,
+    /// The number of the next question.
+    pub next_request: u64,
+    /// Constructors that another node was asked for.
+    pub constructors: BTreeMap<(ActorId, u32), WorkId>,
+    /// Jobs that are known here.
+    pub jobs: BTreeSet<JobId>,
+    /// Who waits for a job to become known.
+    pub jobs_asked: BTreeMap<JobId, Vec<WorkId>>,
+    /// Drivers that run here.
+    pub drivers: BTreeMap<JobId, (Arc<JobSpec>, WorkId)>,
+    /// Nodes that will never be heard again.
+    pub dead: BTreeSet<NodeId>,
+    /// What guests hold.
+    pub handles: IdMap<RefId, u32>,
+    /// The start of the head that it has greeted.
+    pub head: Option<u64>,
+}
+
+/// A task that a worker has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// Not begun.
+    Queued,
+    /// Not begun, and it shall not.
+    Unwanted,
+    /// Begun.
+    Begun(WorkId),
+}
+
+/// What an actor has to do.
+#[derive(Debug)]
+pub struct Mailbox {
+    /// Which life.
+    pub incarnation: u32,
+    /// Its job.
+    pub job: JobId,
+    /// What waits.
+    pub letters: VecDeque<Letter>,
+    /// The life.
+    pub work: WorkId,
+    /// Why it is stopped, and whether it may live again.
+    pub stop: Option<(Error, bool)>,
+    /// Its constructor has run.
+    pub is_ready: bool,
+    /// Calls that are not wanted any more.
+    pub unwanted: BTreeSet<TaskId>,
+}
+
+/// Something in a mailbox.
+#[derive(Debug)]
+pub enum Letter {
+    /// A call.
+    Call(Order),
+    /// The end.
+    Stop(Error),
+}
+
+/// A piece of work: a task, the life of an actor, or a driver.
+#[derive(Debug)]
+pub struct Work {
+    /// What it is.
+    pub role: Role,
+    /// Where it is.
+    pub stage: Stage,
+    /// The program that runs.
+    pub guest: Option<Guest<RefId>>,
+    /// What the program holds.
+    pub held: Vec<RefId>,
+    /// What the actor holds.
+    pub kept: Vec<RefId>,
+    /// How many children the running task has submitted.
+    pub children: u64,
+    /// How many objects it has put.
+    pub puts: u32,
+    /// Somebody stopped it.
+    pub is_stopped: bool,
+    /// The job's group.
+    pub group: Option<rayw_core::GroupId>,
+}
+
+/// What a piece of work is.
+#[derive(Debug, Clone)]
+pub enum Role {
+    /// A task.
+    Task(Order),
+    /// An actor's life, and the call that runs.
+    Life {
+        /// The actor.
+        spec: Arc<ActorSpec>,
+        /// Which life.
+        incarnation: u32,
+        /// Who has the constructor's arguments.
+        owner: NodeId,
+        /// The arguments, for a detached actor.
+        inputs: Option<Vec<Value>>,
+        /// The call.
+        call: Option<Order>,
+    },
+    /// A driver.
+    Driver(Arc<JobSpec>),
+}
+
+/// Where a piece of work is.
+#[derive(Debug)]
+pub enum Stage {
+    /// Not begun.
+    Begin,
+    /// Waits for the head to say what its job is.
+    Job,
+    /// Waits for the constructor's arguments.
+    Arguments,
+    /// Arguments are brought here: what is left, what there is, what could not be had.
+    Inputs(VecDeque<Input>, Vec<Arc<Value>>, Vec<LostCopy>),
+    /// The program goes on, with values or with an error or with new references.
+    Ready(Ready),
+    /// Waits for objects.
+    Waiting(WaiterId, Vec<ObjectId>, bool),
+    /// A wait is over.
+    Woken(Vec<ObjectId>, bool, WaitResult),
+    /// Found objects are brought here: all of them, the next one, what there is, what could not be had.
+    Found(Vec<ObjectId>, VecDeque<Input>, Vec<Arc<Value>>, Vec<LostCopy>),
+    /// Waits for an answer of the head.
+    Asked,
+    /// An actor without a call.
+    Idle,
+}
+
+/// How a program goes on.
+#[derive(Debug, Clone)]
+pub enum Ready {
+    /// Nothing to say.
+    Nothing,
+    /// New references, held already.
+    Refs(Vec<RefId>),
+    /// Values.
+    Values(Vec<Arc<Value>>),
+    /// An error.
+    Failed(Error),
+    /// The first step of a program with these inputs.
+    Start(Vec<Arc<Value>>),
+}
+
+impl SimNode {
+    /// A node that begins.
+    #[must_use]
+    pub fn new(id: NodeId, machine: usize, total: Resources, labels: Labels) -> Self {
+        Self {
+            id,
+            machine,
+            total,
+            labels,
+            ownership: Ownership::new(id),
+            store: BTreeMap::new(),
+            running: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
+            work: BTreeMap::new(),
+            next_work: 0,
+            waiters: BTreeMap::new(),
+            next_waiter: 0,
+            asked: BTreeMap::new(),
+            next_request: 0,
+            constructors: BTreeMap::new(),
+            jobs: BTreeSet::new(),
+            jobs_asked: BTreeMap::new(),
+            drivers: BTreeMap::new(),
+            dead: BTreeSet::new(),
+            handles: IdMap::default(),
+            head: None,
+        }
+    }
+
+    /// Takes a piece of work in.
+    pub fn begin(&mut self, role: Role) -> WorkId {
+        self.next_work += 1;
+        let work = Work {
+            role,
+            stage: Stage::Begin,
+            guest: None,
+            held: Vec::new(),
+            kept: Vec::new(),
+            children: 0,
+            puts: 0,
+            is_stopped: false,
+            group: None,
+        };
+        self.work.insert(self.next_work, work);
+        self.next_work
+    }
+
+    /// A guest holds one reference more.
+    pub fn hold(&mut self, id: RefId) {
+        *self.handles.entry(id).or_default() += 1;
+    }
+
+    /// A guest holds one reference less.
+    pub fn unhold(&mut self, id: RefId) {
+        if let Some(count) = self.handles.get_mut(&id) {
+            *count -= 1;
+            if *count == 0 {
+                self.handles.remove(&id);
+            }
+        }
+    }
+
+    /// What is left of it, when nothing should be.
+    #[must_use]
+    pub fn leftovers(&self) -> Vec<String> {
+        let mut left = self.ownership.leftovers();
+        left.extend(self.store.keys().map(|object| format!("object {object} in the store")));
+        left.extend(self.running.iter().map(|(task, run)| format!("task {task} at a worker: {run:?}")));
+        left.extend(self.mailboxes.keys().map(|actor| format!("actor {actor} lives")));
+        left.extend(self.work.values().map(|work| format!("work {:?} at {:?}", work.role, work.stage)));
+        left.extend(self.asked.values().map(|(question, _)| format!("question {question:?}")));
+        left
+    }
+}
+
+/// A value of a program as bytes.
+#[must_use]
+pub fn encode(value: &Val<RefId>) -> Value {
+    let repeat = if value.is_large { 3 } else { 1 };
+    let data: Vec<u8> = value.num.to_be_bytes().repeat(repeat);
+    Value { codec: Codec::Raw, data: Bytes::from(data), refs: value.refs.clone() }
+}
+
+/// And back.
+#[must_use]
+pub fn decode(value: &Value) -> Val<RefId> {
+    let num = value.data.iter().take(8).fold(0_u64, |num, byte| (num << 8) | u64::from(*byte));
+    Val { num, refs: value.refs.clone(), is_large: value.data.len() > INLINE_BYTES }
+}
+
+/// The object of an input that is in stores.
+#[must_use]
+pub fn stored_of(input: &Input) -> Option<&Stored> {
+    match input {
+        Input::Stored(stored) => Some(stored),
+        Input::Inline(_) => None,
+    }
+}

@@ -1,0 +1,635 @@
+//! What runs on a node, from its first step to its last: as in `host/node`, without the threads.
+//!
+//! ```text
+//!  Begin ─▶ Job ─▶ (Arguments) ─▶ Inputs ─▶ Ready ⇄ Waiting ─▶ Woken ─▶ Found
+//!                                             └▶ end of a task, a call, a driver
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rayw_core::message::ToHead;
+use rayw_core::ownership::{Event, Found, Input, LostCopy, Outcome, Output, Stored, WaitFor, WaitResult, WaiterId};
+use rayw_core::{Error, ErrorKind, JobId, JobState, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskSpec, Value};
+
+use crate::guest::{Answer, Code, Guest, Kind, Val};
+use crate::network::Addr;
+use crate::node::{INLINE_BYTES, Ready, Role, Run, Stage, Work, WorkId, decode};
+use crate::scenario::MILLI;
+use crate::world::{Happening, World};
+
+/// What an attempt to bring an object here came to.
+enum Brought {
+    Here(Arc<Value>),
+    Lost(Vec<NodeId>),
+    Later,
+}
+
+impl World {
+    pub(crate) fn work(&mut self, id: NodeId, work: WorkId) -> Option<&mut Work> {
+        self.nodes.get_mut(&id)?.work.get_mut(&work)
+    }
+
+    fn stage(&mut self, id: NodeId, work: WorkId, stage: Stage) {
+        if let Some(known) = self.work(id, work) {
+            known.stage = stage;
+        }
+    }
+
+    /// A piece of work goes on.
+    pub(crate) fn poll(&mut self, id: NodeId, work: WorkId) {
+        let Some(known) = self.work(id, work) else { return };
+        if known.is_stopped {
+            return self.stopped(id, work);
+        }
+        match std::mem::replace(&mut known.stage, Stage::Idle) {
+            Stage::Begin => self.begin_work(id, work),
+            Stage::Inputs(left, values, lost) => self.bring_inputs(id, work, left, values, lost),
+            Stage::Ready(ready) => self.go_on(id, work, ready),
+            Stage::Woken(objects, is_wait, result) => self.wait_over(id, work, objects, is_wait, result),
+            Stage::Found(objects, left, values, lost) => self.bring_found(id, work, objects, left, values, lost),
+            Stage::Idle => self.next_letter(id, work),
+            // Woken by something that was for an earlier stage.
+            waiting @ (Stage::Job | Stage::Arguments | Stage::Waiting(..) | Stage::Asked) => {
+                self.stage(id, work, waiting);
+            }
+        }
+    }
+
+    fn begin_work(&mut self, id: NodeId, work: WorkId) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(known) = node.work.get(&work) else { return };
+        let job = match &known.role {
+            Role::Task(order) => {
+                let order = order.clone();
+                let task = order.spec.id;
+                if node.running.get(&task) == Some(&Run::Unwanted) {
+                    let error = cancelled(&order.spec);
+                    return self.task_failed(id, work, error);
+                }
+                if node.running.get(&task) == Some(&Run::Queued) {
+                    node.running.insert(task, Run::Begun(work));
+                    self.tell(id, Event::Started { task, worker: work });
+                }
+                order.spec.job
+            }
+            Role::Life { spec, .. } => {
+                let (creation, job) = (spec.creation.id, spec.creation.job);
+                self.tell(id, Event::Started { task: creation, worker: work });
+                job
+            }
+            Role::Driver(spec) => {
+                let spec = Arc::clone(spec);
+                let code = Code::parse(&spec.entrypoint).unwrap_or(Code { kind: Kind::Driver, seed: 0, depth: 0 });
+                return self.start_program(id, work, code, Vec::new(), 1);
+            }
+        };
+        if !self.knows_job(id, work, job) {
+            return;
+        }
+        self.gather(id, work);
+    }
+
+    /// Whether the job is known here; the head is asked when it is not.
+    fn knows_job(&mut self, id: NodeId, work: WorkId, job: JobId) -> bool {
+        let Some(node) = self.nodes.get_mut(&id) else { return false };
+        if node.jobs.contains(&job) {
+            return true;
+        }
+        node.jobs_asked.entry(job).or_default().push(work);
+        self.stage(id, work, Stage::Job);
+        self.say_to_head(id, ToHead::JobWanted { node: id, job });
+        false
+    }
+
+    /// Finds out what the inputs are.
+    fn gather(&mut self, id: NodeId, work: WorkId) {
+        let Some(known) = self.work(id, work) else { return };
+        match known.role.clone() {
+            Role::Task(order) => {
+                self.attempt_begins(id, order.spec.id, order.attempt);
+                let inputs = order.inputs.into();
+                self.stage(id, work, Stage::Inputs(inputs, Vec::new(), Vec::new()));
+                self.wake(id, work);
+            }
+            Role::Life { .. } => self.gather_constructor(id, work),
+            Role::Driver(_) => {}
+        }
+    }
+
+    fn attempt_begins(&mut self, id: NodeId, task: TaskId, attempt: u32) {
+        let begun = self.begun.entry((task, attempt)).or_default();
+        *begun += 1;
+        if *begun > 1 {
+            self.fail(|| format!("attempt {attempt} of task {task} begins twice, now on node {id}"));
+        }
+    }
+
+    /// Brings the next input here.
+    fn bring_inputs(
+        &mut self,
+        id: NodeId,
+        work: WorkId,
+        mut left: VecDeque<Input>,
+        mut values: Vec<Arc<Value>>,
+        mut lost: Vec<LostCopy>,
+    ) {
+        while let Some(input) = left.pop_front() {
+            match self.bring(id, &input) {
+                Brought::Here(value) => values.push(value),
+                Brought::Lost(missing_at) => lost.extend(lost_copy(&input, missing_at)),
+                Brought::Later => {
+                    left.push_front(input);
+                    let pause = self.random.between(1, 8) * MILLI;
+                    self.stage(id, work, Stage::Inputs(left, values, lost));
+                    return self.wake_after(id, work, pause);
+                }
+            }
+        }
+        if lost.is_empty() {
+            return self.inputs_here(id, work, values);
+        }
+        let Some(known) = self.work(id, work) else { return };
+        match &known.role {
+            Role::Task(_) => self.task_ended(id, work, Outcome::ArgumentsLost(lost)),
+            Role::Life { call: Some(_), .. } => self.call_ended(id, work, Outcome::ArgumentsLost(lost), None),
+            Role::Life { .. } => self.constructor_lost(id, work, lost),
+            Role::Driver(_) => {}
+        }
+    }
+
+    fn inputs_here(&mut self, id: NodeId, work: WorkId, values: Vec<Arc<Value>>) {
+        let features = self.scenario.features;
+        let Some(known) = self.work(id, work) else { return };
+        let (name, returns, crashes) = match &known.role {
+            Role::Task(order) | Role::Life { call: Some(order), .. } => {
+                let crashes = Code::parse(&order.spec.function).map_or(0, |code| code.crashes(&features));
+                (Arc::clone(&order.spec.function), order.spec.num_returns, crashes > order.attempt)
+            }
+            Role::Life { spec, .. } => (Arc::clone(&spec.creation.function), 0, false),
+            Role::Driver(_) => return,
+        };
+        if crashes {
+            let error = Error::new(ErrorKind::WorkerCrashed, "the sandbox broke down");
+            return self.broke_down(id, work, error);
+        }
+        let code = Code::parse(&name).unwrap_or(Code { kind: Kind::Task, seed: 0, depth: 0 });
+        self.start_program(id, work, code, values, returns);
+    }
+
+    fn start_program(&mut self, id: NodeId, work: WorkId, code: Code, values: Vec<Arc<Value>>, returns: u32) {
+        let features = self.scenario.features;
+        self.give(id, work, &values);
+        let args = values.iter().map(|value| decode(value)).collect();
+        if let Some(known) = self.work(id, work) {
+            known.guest = Some(Guest::new(code, args, returns, features));
+            (known.children, known.puts) = (0, 0);
+            known.stage = Stage::Ready(Ready::Nothing);
+        }
+        let busy = self.random.between(0, 3_000);
+        self.wake_after(id, work, busy);
+    }
+
+    /// A program gets values: it holds what they refer to.
+    fn give(&mut self, id: NodeId, work: WorkId, values: &[Arc<Value>]) {
+        let refs: Vec<RefId> = values.iter().flat_map(|value| value.refs.iter().copied()).collect();
+        if refs.is_empty() {
+            return;
+        }
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        refs.iter().for_each(|held| node.hold(*held));
+        if let Some(known) = node.work.get_mut(&work) {
+            known.held.extend(&refs);
+        }
+        self.tell(id, Event::Acquired(refs));
+    }
+
+    /// A program's answer, and the next action.
+    fn go_on(&mut self, id: NodeId, work: WorkId, ready: Ready) {
+        let answer = match ready {
+            Ready::Nothing => Answer::Nothing,
+            Ready::Refs(refs) => Answer::Refs(refs),
+            Ready::Values(values) => {
+                self.give(id, work, &values);
+                Answer::Values(values.iter().map(|value| decode(value)).collect())
+            }
+            Ready::Failed(error) => Answer::Failed(root(&error)),
+            Ready::Start(values) => return self.inputs_here(id, work, values),
+        };
+        let Some(known) = self.work(id, work) else { return };
+        let Some(mut guest) = known.guest.take() else {
+            // What waits for its job and cannot have it.
+            let kind = if let Answer::Failed(kind) = answer { kind } else { "SYSTEM" };
+            return self.no_job(id, work, kind);
+        };
+        let action = guest.next(answer);
+        if let Some(known) = self.work(id, work) {
+            known.guest = Some(guest);
+        }
+        self.act(id, work, action);
+    }
+
+    fn no_job(&mut self, id: NodeId, work: WorkId, kind: &'static str) {
+        let error = failure(kind);
+        let Some(known) = self.work(id, work) else { return };
+        match known.role {
+            Role::Task(_) => self.task_failed(id, work, error),
+            Role::Life { .. } => self.constructor_failed(id, work, error),
+            Role::Driver(_) => {}
+        }
+    }
+
+    /// The value of an input: from here, or from a node that has it.
+    fn bring(&mut self, id: NodeId, input: &Input) -> Brought {
+        let stored = match input {
+            Input::Inline(value) => return Brought::Here(Arc::clone(value)),
+            Input::Stored(stored) => stored.clone(),
+        };
+        let Some(node) = self.nodes.get(&id) else { return Brought::Later };
+        if let Some(value) = node.store.get(&stored.object) {
+            return Brought::Here(Arc::clone(value));
+        }
+        let Stored { object, owner, at, .. } = stored;
+        let alive: Vec<NodeId> = at.iter().copied().filter(|node| *node != id).collect();
+        let alive: Vec<NodeId> = alive
+            .into_iter()
+            .filter(|other| self.nodes.get(&id).is_some_and(|here| !here.dead.contains(other)))
+            .collect();
+        if alive.is_empty() {
+            return Brought::Lost(at);
+        }
+        if self.random.chance(40) {
+            return Brought::Later;
+        }
+        let mut is_unreachable = false;
+        for other in &alive {
+            let is_there = self.nodes.contains_key(other) && !self.is_cut(Addr::Node(id), Addr::Node(*other));
+            if !is_there {
+                is_unreachable = true;
+                continue;
+            }
+            if let Some(value) = self.nodes.get(other).and_then(|other| other.store.get(&object)) {
+                let value = Arc::clone(value);
+                if let Some(node) = self.nodes.get_mut(&id) {
+                    node.store.insert(object, Arc::clone(&value));
+                }
+                self.tell(id, Event::Copied { object, owner });
+                return Brought::Here(value);
+            }
+        }
+        if is_unreachable {
+            return Brought::Later;
+        }
+        if self.random.chance(5) {
+            return Brought::Lost(Vec::new());
+        }
+        let mut missing = alive;
+        missing.push(id);
+        Brought::Lost(missing)
+    }
+
+    /// Brings a primary copy of an object of this node here.
+    pub(crate) fn move_here(&mut self, id: NodeId, stored: Stored) {
+        let object = stored.object;
+        match self.bring(id, &Input::Stored(stored.clone())) {
+            Brought::Here(_) => self.tell(id, Event::Moved(object)),
+            Brought::Later => self.after(2 * MILLI, Happening::Move(id, stored)),
+            Brought::Lost(missing_at) => {
+                self.tell(id, Event::CopiesMissing(vec![LostCopy { object, missing_at }]));
+                if let Some(Found::Stored(stored)) = self.nodes.get(&id).and_then(|node| node.ownership.found(object)) {
+                    self.after(2 * MILLI, Happening::Move(id, stored));
+                }
+            }
+        }
+    }
+
+    /// Begins to wait for objects.
+    pub(crate) fn start_wait(
+        &mut self,
+        id: NodeId,
+        work: WorkId,
+        objects: Vec<ObjectId>,
+        wait: WaitFor,
+        timeout: Option<u64>,
+    ) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        node.next_waiter += 1;
+        let number = node.next_waiter;
+        node.waiters.insert(number, work);
+        let Some(known) = node.work.get_mut(&work) else { return };
+        let is_wait = wait != WaitFor::Values;
+        known.stage = Stage::Waiting(WaiterId(number), objects.clone(), is_wait);
+        let caller = known.task().map(|(task, _)| task);
+        let poll = timeout == Some(0);
+        if let Some(millis) = timeout.filter(|millis| *millis > 0) {
+            self.after(millis * MILLI, Happening::TimedOut(id, work, number));
+        }
+        self.tell(id, Event::WaitStarted { waiter: WaiterId(number), objects, wait, caller, poll });
+    }
+
+    pub(crate) fn woken(&mut self, id: NodeId, waiter: u64, result: WaitResult) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(work) = node.waiters.remove(&waiter) else { return };
+        let Some(known) = node.work.get_mut(&work) else { return };
+        match std::mem::replace(&mut known.stage, Stage::Idle) {
+            Stage::Waiting(waits, objects, is_wait) if waits.0 == waiter => {
+                known.stage = Stage::Woken(objects, is_wait, result);
+                self.wake(id, work);
+            }
+            other => known.stage = other,
+        }
+    }
+
+    pub(crate) fn timed_out(&mut self, id: NodeId, work: WorkId, waiter: u64) {
+        let waits = self.nodes.get(&id).and_then(|node| node.waiters.get(&waiter)) == Some(&work);
+        if waits {
+            self.tell(id, Event::WaitTimedOut(WaiterId(waiter)));
+        }
+    }
+
+    fn wait_over(&mut self, id: NodeId, work: WorkId, objects: Vec<ObjectId>, is_wait: bool, result: WaitResult) {
+        if is_wait {
+            if let WaitResult::Ready(ready) = &result
+                && ready.iter().any(|index| *index as usize >= objects.len())
+            {
+                self.fail(|| format!("a wait for {objects:?} was answered with {ready:?}"));
+            }
+            self.stage(id, work, Stage::Ready(Ready::Nothing));
+            return self.wake(id, work);
+        }
+        match result {
+            WaitResult::Values(found) => {
+                let left = found.into_iter().map(|found| match found {
+                    Found::Inline(value) => Input::Inline(value),
+                    Found::Stored(stored) => Input::Stored(stored),
+                });
+                self.stage(id, work, Stage::Found(objects, left.collect(), Vec::new(), Vec::new()));
+            }
+            WaitResult::Failed(error) => {
+                self.check_failure(id, work, &objects, &error);
+                self.stage(id, work, Stage::Ready(Ready::Failed(*error)));
+            }
+            WaitResult::TimedOut { .. } | WaitResult::Ready(_) => {
+                self.fail(|| format!("a `get` of {objects:?} without a time-out ended with {result:?}"));
+            }
+        }
+        self.wake(id, work);
+    }
+
+    fn bring_found(
+        &mut self,
+        id: NodeId,
+        work: WorkId,
+        objects: Vec<ObjectId>,
+        mut left: VecDeque<Input>,
+        mut values: Vec<Arc<Value>>,
+        mut lost: Vec<LostCopy>,
+    ) {
+        while let Some(found) = left.pop_front() {
+            match self.bring(id, &found) {
+                Brought::Here(value) => values.push(value),
+                Brought::Lost(missing_at) => lost.extend(lost_copy(&found, missing_at)),
+                Brought::Later => {
+                    left.push_front(found);
+                    let pause = self.random.between(1, 8) * MILLI;
+                    self.stage(id, work, Stage::Found(objects, left, values, lost));
+                    return self.wake_after(id, work, pause);
+                }
+            }
+        }
+        if lost.is_empty() {
+            self.check_values(id, &objects, &values);
+            self.stage(id, work, Stage::Ready(Ready::Values(values)));
+            return self.go_on_now(id, work);
+        }
+        self.tell(id, Event::CopiesMissing(lost));
+        self.start_wait(id, work, objects, WaitFor::Values, None);
+    }
+
+    /// Without a pause in which the values' references could go.
+    fn go_on_now(&mut self, id: NodeId, work: WorkId) {
+        self.poll(id, work);
+    }
+
+    /// Somebody stops a piece of work.
+    pub(crate) fn stop(&mut self, id: NodeId, work: WorkId) {
+        if let Some(known) = self.work(id, work) {
+            known.is_stopped = true;
+            self.wake(id, work);
+        }
+    }
+
+    fn stopped(&mut self, id: NodeId, work: WorkId) {
+        let Some(known) = self.work(id, work) else { return };
+        match known.role.clone() {
+            Role::Task(order) => {
+                let error = cancelled(&order.spec);
+                self.task_failed(id, work, error);
+            }
+            Role::Life { .. } => self.life_stopped(id, work),
+            Role::Driver(spec) => {
+                self.drop_program(id, work);
+                self.forget_work(id, work);
+                self.driver_ended(id, spec.id, JobState::Stopped, None);
+            }
+        }
+    }
+
+    /// A program is dropped, with the wait that it is in and with all that it holds.
+    pub(crate) fn drop_program(&mut self, id: NodeId, work: WorkId) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(known) = node.work.get_mut(&work) else { return };
+        known.guest = None;
+        let held = std::mem::take(&mut known.held);
+        let waiter = match &known.stage {
+            Stage::Waiting(waiter, ..) => Some(*waiter),
+            _ => None,
+        };
+        held.iter().for_each(|held| node.unhold(*held));
+        node.asked.retain(|_, (_, asker)| *asker != work);
+        node.jobs_asked.values_mut().for_each(|waiting| waiting.retain(|waits| *waits != work));
+        node.jobs_asked.retain(|_, waiting| !waiting.is_empty());
+        if let Some(waiter) = waiter {
+            node.waiters.remove(&waiter.0);
+            self.tell(id, Event::WaitAbandoned(waiter));
+        }
+        if !held.is_empty() {
+            self.tell(id, Event::Released(held));
+        }
+    }
+
+    pub(crate) fn forget_work(&mut self, id: NodeId, work: WorkId) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.work.remove(&work);
+        }
+    }
+
+    /// The sandbox of a task or a call broke down.
+    fn broke_down(&mut self, id: NodeId, work: WorkId, error: Error) {
+        let Some(known) = self.work(id, work) else { return };
+        match known.role {
+            Role::Task(_) => self.task_failed(id, work, error),
+            Role::Life { .. } => self.life_crashed(id, work, error),
+            Role::Driver(_) => {}
+        }
+    }
+
+    pub(crate) fn task_failed(&mut self, id: NodeId, work: WorkId, error: Error) {
+        self.task_ended(id, work, Outcome::Failed(Box::new(error)));
+    }
+
+    fn task_ended(&mut self, id: NodeId, work: WorkId, outcome: Outcome) {
+        self.drop_program(id, work);
+        self.report(id, work, outcome);
+    }
+
+    /// A task's worker reports.
+    fn report(&mut self, id: NodeId, work: WorkId, outcome: Outcome) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(Role::Task(order)) = node.work.get(&work).map(|known| known.role.clone()) else { return };
+        node.running.remove(&order.spec.id);
+        self.tell(id, Event::Finished { task: order.spec.id, attempt: order.attempt, outcome });
+        self.drop_program(id, work);
+        self.forget_work(id, work);
+    }
+
+    /// A program has returned.
+    pub(crate) fn returned(&mut self, id: NodeId, work: WorkId, values: Vec<Val<RefId>>) {
+        let Some(known) = self.work(id, work) else { return };
+        match known.role.clone() {
+            Role::Task(order) => {
+                let outputs = self.outputs(id, &order.spec, &values);
+                self.report(id, work, Outcome::Returned(outputs));
+            }
+            Role::Life { call: Some(order), .. } => {
+                let outputs = self.outputs(id, &order.spec, &values);
+                self.call_ended(id, work, Outcome::Returned(outputs), None);
+            }
+            Role::Life { .. } => self.constructed(id, work),
+            Role::Driver(spec) => {
+                self.drop_program(id, work);
+                self.forget_work(id, work);
+                self.driver_ended(id, spec.id, JobState::Succeeded, values.first().map(|value| value.num));
+            }
+        }
+    }
+
+    /// A program has failed with an error of that kind.
+    pub(crate) fn failed(&mut self, id: NodeId, work: WorkId, kind: &'static str) {
+        let Some(known) = self.work(id, work) else { return };
+        match known.role.clone() {
+            Role::Task(_) => self.task_failed(id, work, failure(kind)),
+            Role::Life { call: Some(_), .. } => {
+                self.call_ended(id, work, Outcome::Failed(Box::new(failure(kind))), None);
+            }
+            Role::Life { .. } => self.constructor_failed(id, work, failure(kind)),
+            Role::Driver(spec) => {
+                self.drop_program(id, work);
+                self.forget_work(id, work);
+                self.driver_ended(id, spec.id, JobState::Failed, None);
+            }
+        }
+    }
+
+    fn outputs(&mut self, id: NodeId, spec: &TaskSpec, values: &[Val<RefId>]) -> Vec<Output> {
+        self.returned += 1;
+        let outputs = values.iter().zip(0..).map(|(value, index)| {
+            let object = spec.id.output(index);
+            self.check_output(object, value);
+            self.output(id, object, crate::node::encode(value))
+        });
+        outputs.collect()
+    }
+
+    /// Large values go to the store.
+    pub(crate) fn output(&mut self, id: NodeId, object: ObjectId, value: Value) -> Output {
+        if value.data.len() <= INLINE_BYTES {
+            return Output::Inline(Arc::new(value));
+        }
+        let (size, refs) = (value.size(), value.refs.clone());
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.store.insert(object, Arc::new(value));
+        }
+        Output::Stored { at: vec![id], size, refs }
+    }
+}
+
+impl Work {
+    /// The task that runs, and its attempt; a driver has none that its node knows.
+    pub(crate) fn task(&self) -> Option<(TaskId, u32)> {
+        match &self.role {
+            Role::Task(order) | Role::Life { call: Some(order), .. } => Some((order.spec.id, order.attempt)),
+            Role::Life { spec, .. } => Some((spec.creation.id, 0)),
+            Role::Driver(spec) => Some((spec.id.driver(1), 0)),
+        }
+    }
+
+    /// Who keeps the order of its calls.
+    pub(crate) fn submitter(&self) -> Option<TaskId> {
+        match &self.role {
+            Role::Life { spec, .. } => Some(spec.creation.id),
+            Role::Task(_) | Role::Driver(_) => self.task().map(|(task, _)| task),
+        }
+    }
+
+    /// Its job.
+    pub(crate) fn job(&self) -> JobId {
+        match &self.role {
+            Role::Task(order) => order.spec.job,
+            Role::Life { call: Some(order), .. } if matches!(order.spec.kind, TaskKind::ActorCall { .. }) => {
+                order.spec.job
+            }
+            Role::Life { spec, .. } => spec.creation.job,
+            Role::Driver(spec) => spec.id,
+        }
+    }
+}
+
+fn lost_copy(input: &Input, missing_at: Vec<NodeId>) -> Option<LostCopy> {
+    crate::node::stored_of(input).map(|stored| LostCopy { object: stored.object, missing_at })
+}
+
+fn cancelled(spec: &TaskSpec) -> Error {
+    Error::new(ErrorKind::TaskCancelled, format!("task `{}` was cancelled", spec.name))
+}
+
+/// A program's own error: its type says what it came from.
+fn failure(kind: &'static str) -> Error {
+    let mut error = Error::new(ErrorKind::TaskError, format!("it got {kind}"));
+    error.type_name = Some(kind.to_owned());
+    error
+}
+
+/// The kind of the error that an error came from.
+pub(crate) fn root(error: &Error) -> &'static str {
+    const KINDS: [ErrorKind; 24] = [
+        ErrorKind::TaskError,
+        ErrorKind::TaskPanicked,
+        ErrorKind::TaskCancelled,
+        ErrorKind::TaskTimeout,
+        ErrorKind::GetTimeout,
+        ErrorKind::WorkerCrashed,
+        ErrorKind::NodeDied,
+        ErrorKind::OutOfMemory,
+        ErrorKind::ObjectStoreFull,
+        ErrorKind::OutOfDisk,
+        ErrorKind::ActorDied,
+        ErrorKind::ActorUnavailable,
+        ErrorKind::ActorAlreadyExists,
+        ErrorKind::ActorNotFound,
+        ErrorKind::PendingCallsLimitExceeded,
+        ErrorKind::ObjectLost,
+        ErrorKind::OwnerDied,
+        ErrorKind::Unschedulable,
+        ErrorKind::PlacementGroupRemoved,
+        ErrorKind::UnknownFunction,
+        ErrorKind::InvalidArgument,
+        ErrorKind::Serialization,
+        ErrorKind::LimitExceeded,
+        ErrorKind::System,
+    ];
+    match &error.type_name {
+        Some(name) => KINDS.iter().map(|kind| kind.name()).find(|kind| kind == name).unwrap_or(crate::check::PLANNED),
+        None => error.kind.name(),
+    }
+}

@@ -1,0 +1,87 @@
+//! Seeds: many of them, some of them twice, and those that once found something.
+
+use rayw_sim::{Report, Scenario, World, simulate};
+
+/// Seeds of one test: a few of these run beside each other.
+const SEEDS: u64 = 100;
+
+#[track_caller]
+fn passes(seed: u64, report: &Report) {
+    let wrong = report.wrong.as_deref().unwrap_or_default();
+    assert!(wrong.is_empty(), "seed {seed} (`cargo xtask sim --from {seed} --trace`): {wrong}");
+}
+
+#[track_caller]
+fn seeds_from(from: u64) {
+    let mut returned = 0;
+    for seed in from..from + SEEDS {
+        let report = simulate(seed);
+        passes(seed, &report);
+        returned += report.returned;
+    }
+    assert!(returned > 5 * SEEDS, "only {returned} tasks returned: the workload does not work");
+}
+
+macro_rules! seeds {
+    ($($name:ident $from:literal)*) => {
+        $(#[test]
+        fn $name() {
+            seeds_from($from);
+        })*
+    };
+}
+
+seeds! {
+    seeds_0 0
+    seeds_1 100
+    seeds_2 200
+    seeds_3 300
+}
+
+#[test]
+fn a_seed_means_the_same_each_time() {
+    for seed in (0..400).step_by(23) {
+        let run = || World::new(Scenario::of(seed), true, false).run();
+        let (first, second) = (run(), run());
+        let differs = first.trace.iter().zip(&second.trace).find(|(one, other)| one != other);
+        assert_eq!(differs, None, "seed {seed}");
+        assert_eq!((first.digest, first.events), (second.digest, second.events), "seed {seed}");
+    }
+}
+
+#[test]
+fn every_packet_lost_once_changes_no_result() {
+    for seed in [9, 21] {
+        let run = |lose| World::new(Scenario::fixed(seed, lose), false, false).run();
+        let whole = run(None);
+        passes(seed, &whole);
+        assert!(whole.returned > 5 && whole.results.values().all(Option::is_some), "{whole:?}");
+        for lost in 1..=whole.packets {
+            let report = run(Some(lost));
+            assert!(report.wrong.is_none(), "seed {seed} without packet {lost}: {:?}", report.wrong);
+            assert_eq!(report.results, whole.results, "seed {seed} without packet {lost}");
+        }
+    }
+}
+
+/// Each of these seeds found something once. What it was is beside it.
+#[test]
+fn what_seeds_found_stays_mended() {
+    let found = [
+        (79, "references in a value that a worker fetches were not lent to it, so it found them lost"),
+        (29, "a worker forgot the tasks of a job that ended, so that their owner never heard of their end"),
+        (16, "a constructor's arguments came after the end of their actor's life, and stayed counted for ever"),
+        (95, "copies of objects whose owner had died stayed in the store for ever"),
+        (136, "the copy of an object whose owner had died stayed when its reference went as a failed one"),
+        (109, "a node that died took its word to an owner along, and the owner forgot what another node had"),
+        (225, "an owner counted tokens for ever that a node gave which died before they came"),
+        (230, "the end of an actor that was asked of a head that was away was never asked again"),
+        (241, "a `get` whose values were lost while it waited for others ended as if its time were over"),
+        (277, "slots given back before the report of their lease was taken in stayed taken for ever"),
+        (138, "of two returns with one reference the first went, and with it what the second contained"),
+    ];
+    for (seed, words) in found {
+        let report = simulate(seed);
+        assert!(report.wrong.is_none(), "seed {seed}, {words}: {:?}", report.wrong);
+    }
+}
