@@ -6,11 +6,13 @@
 //! running  a run in the background, asked and steered from outside
 //! cluster  a cluster inside the test, for several jobs in one
 //! home     heads and nodes in the background, found by their sessions
+//! bench    what the benchmarks measure
 //! patience `eventually(…)`: the only way that a test waits
 //! ```
 //!
 //! A process that does not end in time is killed, and the test fails with what it has printed.
 
+pub mod bench;
 mod cluster;
 mod home;
 mod patience;

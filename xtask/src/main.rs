@@ -4,7 +4,7 @@
 //! cargo xtask guests [NAME…]     build the guest programs (installs their tool chain once)
 //! cargo xtask demo               run the three programs of the memo
 //! cargo xtask test [-- ARGS]     every test there is
-//! cargo xtask bench [ARGS]       the benchmarks
+//! cargo xtask bench [--vs-ray …]  the benchmarks
 //! cargo xtask sim [--seeds N]     simulated clusters from seeds
 //! cargo xtask check              formatting, lints, documentation, licences
 //! ```
@@ -24,6 +24,7 @@ mod tree;
 
 use std::process::ExitCode;
 
+use bench::Suite;
 use clap::{Parser, Subcommand};
 
 /// Builds, demonstrates, tests and measures rayw.
@@ -49,11 +50,29 @@ enum Action {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Run the benchmarks.
+    /// Run the benchmarks; rows beside what bounds them, unless another suite is named.
+    #[command(group = clap::ArgGroup::new("suite"))]
     Bench {
-        /// Passed on to the benchmark program: a filter, or its own flags.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        /// Rows of the microbenchmark beside bare wasmtime and plain copies, in one process.
+        #[arg(long, group = "suite")]
+        ceiling: bool,
+        /// Rows of the microbenchmark in Ray and in rayw, in turns.
+        #[arg(long, group = "suite")]
+        vs_ray: bool,
+        /// How costs grow with sizes.
+        #[arg(long, group = "suite")]
+        growth: bool,
+        /// Nodes as processes on the loopback network.
+        #[arg(long, group = "suite")]
+        cluster: bool,
+        /// Copy the last --vs-ray into README.md.
+        #[arg(long, group = "suite")]
+        publish: bool,
+        /// Turns of Ray and rayw.
+        #[arg(long, default_value_t = 2)]
+        rounds: u32,
+        /// Only rows with one of these in their name.
+        rows: Vec<String>,
     },
     /// Run simulated clusters from seeds: `--seeds N`, `--from S`, `--trace` to tell what happens under one.
     Sim {
@@ -71,7 +90,16 @@ fn main() -> ExitCode {
         Action::Guests { names } => guests::build(&names).map(drop),
         Action::Demo => demo::run(),
         Action::Test { args } => test::run(&args),
-        Action::Bench { args } => bench::run(&args),
+        Action::Bench { vs_ray, growth, cluster, publish, rounds, rows, ceiling: _ } => {
+            let suite = match (vs_ray, growth, cluster, publish) {
+                (true, ..) => Suite::VsRay,
+                (_, true, ..) => Suite::Growth,
+                (_, _, true, _) => Suite::Cluster,
+                (_, _, _, true) => Suite::Publish,
+                _ => Suite::Ceiling,
+            };
+            bench::run(suite, &rows, rounds)
+        }
         Action::Sim { args } => sim::run(&args),
         Action::Check => check::run(),
     };

@@ -49,6 +49,8 @@ pub enum Command {
     Get(GetArgs),
     /// Count tasks, actors or objects of a running session by state
     Summary(SummaryArgs),
+    /// Measure what Ray's microbenchmark measures
+    Microbenchmark(MicrobenchmarkArgs),
     /// Print the version
     Version,
 }
@@ -186,6 +188,57 @@ pub struct SummaryArgs {
     /// Whom to ask.
     #[command(flatten)]
     pub session: SessionArgs,
+}
+
+/// Arguments of `rayw microbenchmark`.
+#[derive(Debug, clap::Args)]
+pub struct MicrobenchmarkArgs {
+    /// Only rows with this in their name; repeatable
+    #[arg(long = "filter", value_name = "TEXT")]
+    pub filters: Vec<String>,
+    /// Only print the names of the rows
+    #[arg(long)]
+    pub list: bool,
+    /// The head of a cluster; one inside a process of its own unless said
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "list")]
+    pub address: Option<String>,
+    /// Logical cpus to offer, or those of the cluster; all of the machine unless said
+    #[arg(long, value_name = "N", value_parser = parse::cpus)]
+    pub num_cpus: Option<f64>,
+    /// How long a row runs before it is measured
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse::duration)]
+    pub warmup: Duration,
+    /// How long each round is
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse::duration)]
+    pub seconds: Duration,
+    /// Rounds of each row, whose mean is shown
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// Multiply the sizes of all rounds, for trying: such numbers cannot be compared with others
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = parse_scale)]
+    pub scale: f64,
+    /// The benchmark's component or crate; beside this program, or in its checkout unless said
+    #[arg(long, value_name = "PATH")]
+    pub component: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    pub format: ReportFormat,
+}
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// A line for each row, as soon as it is there
+    Table,
+    /// One JSON document at the end
+    Json,
+}
+
+fn parse_scale(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(scale) if scale > 0.0 && scale <= 1.0 => Ok(scale),
+        _ => Err("write a number above 0, at most 1".to_owned()),
+    }
 }
 
 /// What can be listed.

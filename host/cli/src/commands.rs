@@ -5,6 +5,7 @@ mod build;
 mod get;
 mod job;
 mod list;
+mod microbenchmark;
 mod new;
 mod run;
 mod start;
@@ -12,6 +13,8 @@ mod status;
 mod stop;
 mod submit;
 mod summary;
+
+pub(crate) use microbenchmark::default_component;
 
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -37,6 +40,7 @@ pub fn dispatch(settings: Settings, printer: &PrinterHandle) -> Result<ExitStatu
         Settings::List(settings) => list::list(settings, printer, &Clock::system()),
         Settings::Get(settings) => get::get(settings, printer, &Clock::system()),
         Settings::Summary(settings) => summary::summary(&settings, printer, &Clock::system()),
+        Settings::Microbenchmark(settings) => microbenchmark::microbenchmark(&settings, printer),
         Settings::Version => {
             printer.out(concat!("rayw ", env!("CARGO_PKG_VERSION")));
             Ok(ExitStatus::Done)

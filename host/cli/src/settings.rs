@@ -13,10 +13,12 @@ use crate::failure::Failure;
 use crate::parse::{self, DirGrant};
 
 mod cluster;
+mod microbenchmark;
 
 pub use cluster::{
     DrainSettings, JobCommand, JobSettings, Mode, StartSettings, StatusSettings, StopSettings, SubmitSettings,
 };
+pub use microbenchmark::MicrobenchmarkSettings;
 
 /// A command with everything settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +47,8 @@ pub enum Settings {
     Get(GetSettings),
     /// `rayw summary`.
     Summary(SummarySettings),
+    /// `rayw microbenchmark`.
+    Microbenchmark(MicrobenchmarkSettings),
     /// `rayw version`.
     Version,
 }
@@ -196,6 +200,7 @@ impl Settings {
                 format: settle(args.format, Format::Table),
                 session: session(args.session, environment),
             }),
+            Command::Microbenchmark(args) => Self::Microbenchmark(microbenchmark::microbenchmark(args)?),
             Command::Version => Self::Version,
         })
     }

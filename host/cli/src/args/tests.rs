@@ -33,20 +33,21 @@ fn help_of_rayw() {
     Usage: rayw <COMMAND>
 
     Commands:
-      new      Make a crate with a task, an actor and a driver, ready to run
-      build    Compile a crate to a component and print where it is
-      run      Run a program: its driver, or one function of it
-      start    Start a head or a node of a cluster, in the background unless `--block`
-      stop     Stop the heads and nodes that were started here
-      status   Show a cluster: its nodes, what is used, what waits and why
-      submit   Run a program on a cluster and show what it prints
-      job      List, look at, stop or delete jobs of a cluster
-      drain    Have a node of a cluster leave when its work is done
-      list     List tasks, actors, objects, nodes, jobs, leases or placement groups
-      get      Show everything about one task, actor, object, node, job, lease or placement group
-      summary  Count tasks, actors or objects of a running session by state
-      version  Print the version
-      help     Print this message or the help of the given subcommand(s)
+      new             Make a crate with a task, an actor and a driver, ready to run
+      build           Compile a crate to a component and print where it is
+      run             Run a program: its driver, or one function of it
+      start           Start a head or a node of a cluster, in the background unless `--block`
+      stop            Stop the heads and nodes that were started here
+      status          Show a cluster: its nodes, what is used, what waits and why
+      submit          Run a program on a cluster and show what it prints
+      job             List, look at, stop or delete jobs of a cluster
+      drain           Have a node of a cluster leave when its work is done
+      list            List tasks, actors, objects, nodes, jobs, leases or placement groups
+      get             Show everything about one task, actor, object, node, job, lease or placement group
+      summary         Count tasks, actors or objects of a running session by state
+      microbenchmark  Measure what Ray's microbenchmark measures
+      version         Print the version
+      help            Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help

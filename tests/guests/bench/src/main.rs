@@ -1,142 +1,92 @@
-//! What the benchmarks measure: each scenario times its own loop and prints `nanos N`.
+//! What the benchmarks do on several nodes: work that is placed on certain nodes and times itself.
 //!
-//! Arguments: the name of a scenario, how many rounds it goes, and the size of one round. What a
-//! loop needs beforehand is made before its clock starts.
+//! Arguments: the name of a scenario, and its sizes. Node number N offers the resource `node-N`.
 
 use std::time::{Duration, Instant};
 
 use rayw::{Bytes, ObjectRef};
 
-/// A scenario: its name, and what it does for so many rounds of that size.
-type Scenario = (&'static str, fn(u64, usize) -> rayw::Result<Duration>);
+/// Longer than any benchmark: whoever sleeps so long is killed before.
+const LONG: Duration = Duration::from_secs(3600);
 
-const SCENARIOS: &[Scenario] = &[
-    ("tasks-sync", tasks_sync),
-    ("tasks-batch", tasks_batch),
-    ("tasks-reuse", tasks_reuse),
-    ("actor-sync", actor_sync),
-    ("actor-batch", actor_batch),
-    ("put", put),
-    ("get", get),
-    ("wait", wait),
-    ("get-of-refs", get_of_refs),
-];
-
+/// Bytes that nobody has seen before.
 #[rayw::task]
-fn noop() -> u32 {
-    1
+fn make(size: usize) -> Bytes {
+    Bytes::from(vec![7; size])
 }
 
-#[rayw::task(max_calls = 0)]
-fn noop_again() -> u32 {
-    1
-}
-
-/// An object that holds so many references.
+/// Waits until this node has the object too, without taking it into this sandbox.
 #[rayw::task]
-fn many_refs(count: usize) -> rayw::Result<Vec<ObjectRef<u32>>> {
-    (0..count).map(|_| rayw::put(&1)).collect()
+fn fetch(object: Vec<ObjectRef<Bytes>>) -> rayw::Result<()> {
+    rayw::wait(&object, object.len(), None).map(drop)
 }
 
+/// Tells that it runs and goes on for ever, the first time; ends at once when it runs again.
+#[rayw::task(num_cpus = 0, max_retries = 3)]
+fn survivor(count: CountHandle) {
+    if rayw::context().attempt == 0 {
+        count.one_more();
+        std::thread::sleep(LONG);
+    }
+}
+
+/// Counts who runs.
 #[derive(Default)]
-struct Nobody;
+struct Count {
+    count: usize,
+}
 
-#[rayw::actor]
-impl Nobody {
-    fn noop(&self) -> u32 {
-        1
+#[rayw::actor(num_cpus = 0)]
+impl Count {
+    #[rayw(num_returns = 0)]
+    fn one_more(&mut self) {
+        self.count += 1;
+    }
+
+    fn count(&self) -> usize {
+        self.count
     }
 }
 
 #[rayw::main]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let name = args.next().unwrap_or_default();
-    let rounds = args.next().unwrap_or_default().parse()?;
-    let size = args.next().unwrap_or_default().parse()?;
-    let scenario = SCENARIOS.iter().find(|(known, _)| *known == name);
-    let (_, run) = scenario.ok_or_else(|| format!("there is no scenario `{name}`"))?;
-    println!("nanos {}", run(rounds, size)?.as_nanos());
-    Ok(())
-}
-
-/// One task at a time.
-fn tasks_sync(rounds: u64, size: usize) -> rayw::Result<Duration> {
-    timed(rounds, || (0..size).try_for_each(|_| noop::remote().get().map(drop)))
-}
-
-/// A batch of tasks, each in a sandbox of its own.
-fn tasks_batch(rounds: u64, size: usize) -> rayw::Result<Duration> {
-    timed(rounds, || collect((0..size).map(|_| noop::remote())))
-}
-
-/// A batch of tasks in sandboxes that serve again.
-fn tasks_reuse(rounds: u64, size: usize) -> rayw::Result<Duration> {
-    timed(rounds, || collect((0..size).map(|_| noop_again::remote())))
-}
-
-/// One call of an actor at a time.
-fn actor_sync(rounds: u64, size: usize) -> rayw::Result<Duration> {
-    let actor = Nobody::remote()?;
-    actor.noop().get()?;
-    timed(rounds, || (0..size).try_for_each(|_| actor.noop().get().map(drop)))
-}
-
-/// A batch of calls of one actor.
-fn actor_batch(rounds: u64, size: usize) -> rayw::Result<Duration> {
-    let actor = Nobody::remote()?;
-    actor.noop().get()?;
-    timed(rounds, || collect((0..size).map(|_| actor.noop())))
-}
-
-/// Bytes that are put, and freed again.
-fn put(rounds: u64, size: usize) -> rayw::Result<Duration> {
-    let mut total = Duration::ZERO;
-    for _ in 0..rounds {
-        let bytes = Bytes::from(vec![7; size]);
-        let started = Instant::now();
-        drop(rayw::put_bytes(bytes)?);
-        total += started.elapsed();
+    let scenario = args.next().unwrap_or_default();
+    let sizes = args.map(|size| size.parse()).collect::<Result<Vec<usize>, _>>()?;
+    match (scenario.as_str(), sizes.as_slice()) {
+        ("broadcast", &[size, receivers]) => println!("seconds {}", broadcast(size, receivers)?.as_secs_f64()),
+        ("killed", &[tasks]) => killed(tasks)?,
+        _ => return Err(format!("there is no scenario `{scenario}` with {} sizes", sizes.len()).into()),
     }
-    Ok(total)
-}
-
-/// Bytes that somebody has put.
-fn get(rounds: u64, size: usize) -> rayw::Result<Duration> {
-    let object = rayw::put_bytes(vec![7; size])?;
-    timed(rounds, || object.get().map(drop))
-}
-
-/// A batch of tasks, awaited one by one among all that are left.
-fn wait(rounds: u64, size: usize) -> rayw::Result<Duration> {
-    timed(rounds, || {
-        let mut left: Vec<_> = (0..size).map(|_| noop::remote()).collect();
-        while !left.is_empty() {
-            left = rayw::wait(&left, 1, None)?.1;
-        }
-        Ok(())
-    })
-}
-
-/// An object that holds references to others.
-fn get_of_refs(rounds: u64, size: usize) -> rayw::Result<Duration> {
-    let object = many_refs::remote(size);
-    object.get()?;
-    timed(rounds, || object.get().map(drop))
-}
-
-fn collect(refs: impl Iterator<Item = ObjectRef<u32>>) -> rayw::Result<()> {
-    let refs: Vec<_> = refs.collect();
-    let count = refs.len();
-    let sum: u32 = rayw::get_all(refs)?.into_iter().sum();
-    assert_eq!(sum as usize, count, "every call answers with one");
     Ok(())
 }
 
-fn timed(rounds: u64, mut round: impl FnMut() -> rayw::Result<()>) -> rayw::Result<Duration> {
+/// From the first node to so many others.
+fn broadcast(size: usize, receivers: usize) -> rayw::Result<Duration> {
+    let on = |node: usize| (format!("node-{node}"), 1.0);
+    let (name, amount) = on(0);
+    let object = make::options().resource(name, amount).remote(size);
+    rayw::wait(&[object.clone()], 1, None)?;
     let started = Instant::now();
-    for _ in 0..rounds {
-        round()?;
-    }
+    let fetched = (1..=receivers).map(|node| {
+        let (name, amount) = on(node);
+        fetch::options().resource(name, amount).remote(vec![object.clone()])
+    });
+    rayw::get_all(fetched)?;
     Ok(started.elapsed())
+}
+
+/// Each task takes room of which only one node has enough.
+fn killed(tasks: usize) -> rayw::Result<()> {
+    // With the node that is killed the actor would be lost: it stays where the driver is.
+    let count = Count::options().resource("head", 1.0).remote()?;
+    let running: Vec<_> =
+        (0..tasks).map(|_| survivor::options().resource("room", 1.0).remote(&count)).collect();
+    while count.count().get()? < tasks {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    println!("all run");
+    rayw::get_all(running)?;
+    println!("all done");
+    Ok(())
 }

@@ -72,6 +72,15 @@ impl Ceiling {
         Self { engine, pre, invoke: invoke.expect("the component is a guest") }
     }
 
+    /// Instances that nobody calls.
+    pub(crate) fn start_only(&self, instances: u64) {
+        runtime().block_on(async {
+            for _ in 0..instances {
+                self.instantiate().await;
+            }
+        });
+    }
+
     /// Each call in a store, WASI context and instance of its own.
     pub(crate) fn call_fresh(&self, calls: u64) {
         runtime().block_on(async {
@@ -102,17 +111,18 @@ impl Ceiling {
 
 impl Live {
     /// Calls it so many times.
-    pub(crate) fn call(mut self, calls: u64) {
-        self.runtime.block_on(async {
+    pub(crate) fn call(&mut self, calls: u64) {
+        let Self { runtime, store, invoke } = self;
+        runtime.block_on(async {
             for _ in 0..calls {
-                call(&mut self.store, &self.invoke).await;
+                call(store, invoke).await;
             }
         });
     }
 }
 
 async fn call(store: &mut Store<Guest>, invoke: &Invoke) {
-    let (returned,) = invoke.call_async(store, ("noop", &[], 1)).await.expect("it does not trap");
+    let (returned,) = invoke.call_async(store, ("small_value", &[], 1)).await.expect("it does not trap");
     assert!(returned.is_ok_and(|values| values.len() == 1), "it answers with one value");
 }
 

@@ -1,0 +1,124 @@
+//! The head's machine by itself: what a decision costs it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rayw_core::message::{FromHead, NodeAddress, Shape, ToHead};
+use rayw_core::scheduler::{Outbox, Scheduler};
+use rayw_core::{Amount, JobId, Labels, LeaseId, NodeId, Resources, resources_of};
+
+use super::report::Curve;
+
+/// Cpus of each node.
+const CPUS: u64 = 4;
+
+/// How often a cost is measured; the least counts, because all that disturbs adds.
+const REPEATS: usize = 3;
+
+/// What granting a lease and taking it back costs, against the nodes there are.
+#[must_use]
+pub fn nodes(sizes: &[usize], decisions: usize) -> Curve {
+    let points = sizes.iter().map(|&size| (size as f64, micros(|| Head::half_full(size), decisions)));
+    Curve::new("scheduler: a lease granted and taken back", "nodes", "µs", points.collect())
+}
+
+/// The same against shapes that wait for what no node has free.
+#[must_use]
+pub fn shapes(sizes: &[usize], decisions: usize) -> Curve {
+    /// Enough that a place has to be found.
+    const NODES: usize = 100;
+    let prepare = |size| {
+        let mut head = Head::half_full(NODES);
+        // Somebody holds all seats, which others want; nobody who wants cpus stands behind them.
+        let seats = |job| Shape { resources: Arc::new(seats(1.0)), ..shape(JobId::numbered(job), 0) };
+        head.want(0, seats(1), u32::try_from(NODES).unwrap_or(u32::MAX));
+        for number in 0..size {
+            let job = u32::try_from(number).unwrap_or(u32::MAX).saturating_add(2);
+            head.want(number % NODES, seats(job), 1);
+        }
+        head
+    };
+    let points = sizes.iter().map(|&size| (size as f64, micros(|| prepare(size), decisions)));
+    Curve::new("scheduler: a lease granted and taken back", "other shapes that wait", "µs", points.collect())
+}
+
+/// Microseconds of one grant and one return.
+fn micros(prepare: impl Fn() -> Head, decisions: usize) -> f64 {
+    let once = || {
+        let mut head = prepare();
+        let started = Instant::now();
+        head.grant_and_return(decisions);
+        started.elapsed().as_secs_f64() * 1e6 / decisions as f64
+    };
+    (0..REPEATS).map(|_| once()).fold(f64::INFINITY, f64::min)
+}
+
+/// A head with simulated nodes.
+struct Head {
+    machine: Scheduler,
+    nodes: Vec<NodeId>,
+    now: u64,
+}
+
+impl Head {
+    /// Every node leases half of its cpus for itself.
+    fn half_full(nodes: usize) -> Self {
+        let mut head = Self { machine: Scheduler::default(), nodes: (0..nodes).map(node).collect(), now: 0 };
+        let mut total = Resources::cpus(Amount(CPUS * 10_000));
+        total.give(&seats(1.0), 1);
+        for index in 0..nodes {
+            let at = NodeAddress::default();
+            head.tell(ToHead::NodeJoined { node: head.nodes[index], at, total: total.clone(), labels: Labels::new() });
+        }
+        for index in 0..nodes {
+            head.want(index, shape(JobId::numbered(1), 10_000), u32::try_from(CPUS / 2).unwrap_or(1));
+        }
+        head
+    }
+
+    fn want(&mut self, owner: usize, shape: Shape, backlog: u32) -> Option<LeaseId> {
+        let owner = self.nodes[owner];
+        self.tell(ToHead::LeaseWanted { owner, shape, backlog })
+    }
+
+    /// Owners far from each other want one slot each, and give it back.
+    fn grant_and_return(&mut self, decisions: usize) {
+        /// Prime, so that all nodes have their turn.
+        const STRIDE: usize = 7919;
+        let shape = shape(JobId::numbered(1), 10_000);
+        for number in 0..decisions {
+            let owner = number * STRIDE % self.nodes.len();
+            let Some(lease) = self.want(owner, shape.clone(), 1) else { panic!("there is room for one more") };
+            self.tell(ToHead::SlotsReturned { lease, slots: 1, parked: 0 });
+        }
+    }
+
+    /// The lease that is granted because of it.
+    fn tell(&mut self, message: ToHead) -> Option<LeaseId> {
+        self.now += 1;
+        let mut out = Outbox::new();
+        self.machine.handle(message, self.now, &mut out);
+        out.into_iter().rev().find_map(|(_, said)| match said {
+            FromHead::SlotsGranted { lease, .. } => Some(lease),
+            _ => None,
+        })
+    }
+}
+
+fn node(index: usize) -> NodeId {
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&(index as u64 + 1).to_le_bytes());
+    // Ids are digests: their bytes are spread.
+    id[8..].copy_from_slice(&(index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+    NodeId(id)
+}
+
+/// Seats and nothing else.
+fn seats(number: f64) -> Resources {
+    let seats = resources_of(Some(0.0), Amount::ZERO, None, &[("seat".to_owned(), number)]);
+    seats.unwrap_or_else(|error| panic!("a seat is a resource: {error:?}"))
+}
+
+fn shape(job: JobId, cpus: u64) -> Shape {
+    Shape { job, resources: Arc::new(Resources::cpus(Amount(cpus))), placement: Arc::default(), near: None }
+}

@@ -1,0 +1,207 @@
+//! rayw beside Ray on this machine: both in turns, one table, one plot.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::measured::{self, Table, shown};
+use super::plot;
+use super::ray::Ray;
+use crate::{printer, tree};
+
+/// Rows that take minutes in Ray and say nothing that others do not: its published numbers stand in the README.
+const NOT_IN_RAY: [&str; 1] = ["1000000 tasks queued"];
+
+/// How long rayw measures each row in one turn: as the script for Ray does.
+const LENGTHS: [&str; 6] = ["--warmup", "500ms", "--seconds", "1s", "--rounds", "2"];
+
+/// One line of the table.
+struct Line {
+    name: String,
+    unit: String,
+    ray: Option<f64>,
+    rayw: f64,
+    deviation: f64,
+    /// How many times as fast.
+    ratio: Option<f64>,
+    /// What bounds it in the same run, how much of that is reached, and what it is.
+    ceiling: Option<(f64, f64, String)>,
+}
+
+/// Runs both in turns and writes the report.
+pub(super) fn run(
+    rayw: &Path,
+    component: &Path,
+    ceiling: &Path,
+    filters: &[String],
+    rounds: u32,
+    folder: &Path,
+) -> Result<()> {
+    let ray = Ray::install(folder)?;
+    let names: Vec<String> = names(rayw, component, filters)?;
+    let (mut ours, mut theirs) = (Table::default(), Table::default());
+    let mut versions = json!({});
+    let in_ray = |name: &&String| !NOT_IN_RAY.iter().any(|part| name.starts_with(part));
+    let rows: Vec<_> = names.iter().filter(in_ray).cloned().collect();
+    for round in 0..rounds {
+        printer::say(&format!("round {} of {rounds}: Ray", round + 1));
+        let found = ray.measure(&rows, &folder.join("ray.json"))?;
+        theirs.add(&found);
+        versions = json!({ "ray": found["ray"], "python": found["python"] });
+        printer::say(&format!("round {} of {rounds}: rayw", round + 1));
+        // A million tasks say the same each time.
+        let names = if round == 0 { &names } else { &rows };
+        ours.add(&measure(rayw, component, names)?);
+    }
+    let bounds = measured::read(ceiling)?;
+    let lines = lines(&ours, &theirs, &bounds);
+    let machine = machine(&versions);
+    let markdown = markdown(&lines, &machine);
+    println!("{markdown}");
+    super::write(&folder.join("vs-ray.md"), &markdown)?;
+    let bars: Vec<_> = lines.iter().filter_map(|line| Some((line.name.clone(), line.ratio?))).collect();
+    super::write(&folder.join("vs-ray.svg"), &plot::ratios("times as fast as Ray, on one machine", &bars))?;
+    super::write(&folder.join("vs-ray.json"), &format!("{:#}", document(&lines, &machine)))
+}
+
+/// The rows that there are, with these filters.
+fn names(rayw: &Path, component: &Path, filters: &[String]) -> Result<Vec<String>> {
+    let mut list = Command::new(rayw);
+    list.args(["microbenchmark", "--list", "--component"]).arg(component);
+    let output = list.output().context("failed to start rayw")?;
+    if !output.status.success() {
+        bail!("`rayw microbenchmark --list` failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let names: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    let wanted = |name: &String| filters.is_empty() || filters.iter().any(|part| name.contains(part.as_str()));
+    let chosen: Vec<_> = names.iter().filter(|name| wanted(name)).cloned().collect();
+    if chosen.is_empty() {
+        bail!("no row has that in its name; the rows are: {}", names.join(", "));
+    }
+    Ok(chosen)
+}
+
+fn measure(rayw: &Path, component: &Path, names: &[String]) -> Result<Value> {
+    let mut run = Command::new(rayw);
+    run.args(["microbenchmark", "--format", "json"]).args(LENGTHS).arg("--component").arg(component);
+    run.args(names.iter().flat_map(|name| ["--filter", name.as_str()]));
+    printer::show(&run);
+    let output = run.stderr(std::process::Stdio::inherit()).output().context("failed to start rayw")?;
+    if !output.status.success() {
+        bail!("`rayw microbenchmark` failed with {}", output.status);
+    }
+    serde_json::from_slice(&output.stdout).context("rayw's report is no JSON")
+}
+
+fn lines(ours: &Table, theirs: &Table, bounds: &Value) -> Vec<Line> {
+    let line = |name: &String| {
+        let row = ours.get(name)?;
+        let ray = theirs.get(name).map(measured::Samples::mean);
+        let rayw = row.mean();
+        let ratio = ray.map(|ray| if row.less_is_better() { ray / rayw } else { rayw / ray });
+        let ceiling = bounds["rows"].as_array().into_iter().flatten().find(|bound| bound["name"] == **name);
+        let ceiling = ceiling.and_then(bound_of);
+        Some(Line { name: name.clone(), unit: row.unit.clone(), ray, rayw, deviation: row.deviation(), ratio, ceiling })
+    };
+    ours.names.iter().filter_map(line).collect()
+}
+
+/// The bound of a row, and how much of it the row reached in the same run.
+fn bound_of(row: &Value) -> Option<(f64, f64, String)> {
+    let numbers =
+        |of: &Value| -> Vec<f64> { of["samples"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect() };
+    let (own, other) = (numbers(&row["rayw"]), numbers(&row["ceiling"]));
+    let count = own.len().min(other.len());
+    if count == 0 {
+        return None;
+    }
+    let share = own.iter().zip(&other).map(|(own, other)| own / other).sum::<f64>() / count as f64;
+    let mean = other.iter().sum::<f64>() / count as f64;
+    Some((mean, share, row["ceiling_is"].as_str().unwrap_or_default().to_owned()))
+}
+
+fn markdown(lines: &[Line], machine: &Value) -> String {
+    let mut text =
+        String::from("| row | Ray | rayw | times as fast | ceiling | share of it |\n|---|--:|--:|--:|--:|--:|\n");
+    for line in lines {
+        let unit = if line.unit == "per second" { String::new() } else { format!(" {}", short(&line.unit)) };
+        let dash = || "–".to_owned();
+        let ray = line.ray.map_or_else(dash, |ray| shown(ray) + &unit);
+        let ratio = line.ratio.map_or_else(dash, |ratio| format!("**{}**", shown(ratio)));
+        let (ceiling, share) = match &line.ceiling {
+            Some((mean, share, what)) => (format!("{} ({what})", shown(*mean)), format!("{share:.2}")),
+            None => (dash(), dash()),
+        };
+        let (name, rayw, deviation) = (&line.name, shown(line.rayw), shown(line.deviation));
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| {name} | {ray} | {rayw}{unit} ± {deviation} | {ratio} | {ceiling} | {share} |");
+    }
+    let said = |key: &str| machine[key].as_str().unwrap_or("?").to_owned();
+    let _ = writeln!(
+        text,
+        "\nPer second unless a unit is given; means of all rounds, rayw's with its standard deviation. {} cpus, {}. \
+         rayw {}, wasmtime {}, Ray {} on Python {}. {}.",
+        machine["cpus"],
+        said("cpu"),
+        said("rayw"),
+        said("wasmtime"),
+        said("ray"),
+        said("python"),
+        said("date")
+    );
+    text
+}
+
+fn short(unit: &str) -> &str {
+    match unit {
+        "seconds" => "s",
+        "bytes" => "B",
+        other => other,
+    }
+}
+
+fn document(lines: &[Line], machine: &Value) -> Value {
+    let rows: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let ceiling =
+                line.ceiling.as_ref().map(|(mean, share, what)| json!({ "mean": mean, "share": share, "is": what }));
+            json!({
+                "name": line.name,
+                "unit": line.unit,
+                "ray": line.ray,
+                "rayw": line.rayw,
+                "deviation": line.deviation,
+                "ratio": line.ratio,
+                "ceiling": ceiling,
+            })
+        })
+        .collect();
+    json!({ "machine": machine, "rows": rows })
+}
+
+/// What the numbers hold for.
+fn machine(versions: &Value) -> Value {
+    let lock = std::fs::read_to_string(tree::root().join("Cargo.lock")).unwrap_or_default();
+    let wasmtime = lock.split("name = \"wasmtime\"\nversion = \"").nth(1).and_then(|rest| rest.split('"').next());
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    json!({
+        "cpus": std::thread::available_parallelism().map_or(1, usize::from),
+        "cpu": cpu.map_or("unknown cpu", |(_, name)| name),
+        "rayw": said(Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(tree::root())),
+        "wasmtime": wasmtime,
+        "ray": versions["ray"],
+        "python": versions["python"],
+        "date": said(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"])),
+    })
+}
+
+/// The one line that a program answers with.
+fn said(command: &mut Command) -> String {
+    let output = command.output().map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    output.unwrap_or_default()
+}
