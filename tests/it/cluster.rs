@@ -7,6 +7,10 @@
 //! death   nodes that are killed
 //! group   placement groups, strategies, labels
 //! restart the head that is killed, and started again from its journal
+//! lost    what becomes of tasks, actors and objects of killed nodes
+//! objects objects on their way between nodes
+//! network networks of the tests' own: slow ones, and one that is cut and heals
+//! namespaces the networks themselves, which take root
 //! life    heads and nodes in the background: started, found, looked at, stopped
 //! submission  jobs as people submit them: many at once, with folders, interrupted, broken
 //! ```
@@ -16,6 +20,10 @@ mod group;
 mod job;
 mod life;
 mod restart;
+mod lost;
+mod namespaces;
+mod network;
+mod objects;
 mod submission;
 mod support;
 mod work;

@@ -17,13 +17,13 @@ pub fn run(guest: &str) -> Run {
 
 /// A run of whatever file or folder this is.
 pub fn run_app(app: impl Into<PathBuf>) -> Run {
-    Run { flags: vec!["run".into(), app.into().into()], args: Vec::new(), environment: Vec::new() }
+    Run { flags: vec!["run".into(), app.into().into()], args: Vec::new(), environment: Vec::new(), namespace: None }
 }
 
 /// Any other command of `rayw`.
 pub fn command<I: AsRef<OsStr>>(words: impl IntoIterator<Item = I>) -> Run {
     let flags = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
-    Run { flags, args: Vec::new(), environment: Vec::new() }
+    Run { flags, args: Vec::new(), environment: Vec::new(), namespace: None }
 }
 
 /// What is about to be called.
@@ -33,6 +33,8 @@ pub struct Run {
     flags: Vec<OsString>,
     args: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    /// The network namespace that it runs in, where it is another one.
+    namespace: Option<String>,
 }
 
 impl Run {
@@ -59,6 +61,12 @@ impl Run {
         self
     }
 
+    /// Runs it in a network namespace, which takes root.
+    pub fn within(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
+        self
+    }
+
     /// Runs it to its end.
     ///
     /// # Panics
@@ -77,7 +85,7 @@ impl Run {
     pub fn start(self) -> Running {
         let runtime = tempfile::Builder::new().prefix("rayw-it-").tempdir().expect("a folder can be made");
         let steps = TempDir::new().expect("a folder can be made");
-        let is_run = self.flags.first().is_some_and(|flag| flag == "run");
+        let is_run = self.flags.first().is_some_and(|flag| flag == "run" || flag == "submit");
         let mut command = self.command(runtime.path());
         if is_run {
             let mut grant = OsString::from("--dir=");
@@ -106,7 +114,15 @@ impl Run {
     }
 
     fn command(&self, runtime: &Path) -> Command {
-        let mut command = Command::new(place::program());
+        let mut command = match &self.namespace {
+            None => Command::new(place::program()),
+            Some(namespace) => {
+                // It becomes the program, so that a signal reaches that one.
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(place::program());
+                command
+            }
+        };
         command
             .args(&self.flags)
             .stdin(Stdio::null())

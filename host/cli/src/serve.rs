@@ -154,6 +154,8 @@ fn life(
         endpoint.serve_head(parts.seed.max(1), Arc::new(end), timing);
         clocks.spawn_on(Arc::clone(head).keep_time(shutdown.clone()), &control);
     }
+    // What comes must find room in the store.
+    endpoint.limit_fetches(parts.store.usage().bytes_max);
     let mut far_head = None;
     let (link, head_address): (Arc<dyn HeadLink>, String) = match (&settings.role, &head) {
         (Role::Node(address), _) => {

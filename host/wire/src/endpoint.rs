@@ -133,6 +133,12 @@ impl Endpoint {
         Arc::new(self.ends.link_to_node(self.ends.head().as_ref(), node, address))
     }
 
+    /// No more bytes of objects than this come at once, where that is less than
+    /// [`FETCH_BYTES_MAX`](rayw_core::limits::FETCH_BYTES_MAX). To be said before anything is fetched.
+    pub fn limit_fetches(&self, bytes: u64) {
+        self.fetching.limit(bytes);
+    }
+
     /// Gets an object from one of the nodes that have it, tried one after another. It can be dropped at any
     /// time; it has no time limit of its own but for one that stands still.
     ///

@@ -4,14 +4,16 @@
 //!  fetcher                                             source
 //!     │ magic, node, object, patience ────────────────▶  │  is it here, is a place free?
 //!     │ ◀────── not here | busy | header(codec, refs, total)
-//!     │ ◀────── blake3(chunk) chunk, … ──────────────────│  the next hash while a chunk is on its way
-//!     └ each chunk checked while the next one comes, in one buffer
+//!     │ ◀────── chunk blake3(chunk), … ──────────────────│  each piece hashed right before it is sent
+//!     └ each piece hashed right after it came, in one buffer
 //! ```
+//!
+//! Pieces are small enough to be in the cpu's cache still when they are sent, and when they are checked:
+//! reading them from memory again would cost more than the hash, and so would another thread.
 
 mod fetch;
 mod serve;
 
-use bytes::BytesMut;
 use rayw_core::{Codec, RefId, limits};
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +43,8 @@ const HEADER: u8 = 2;
 /// The longest header: a reference takes 22 bytes at most.
 const HEADER_BYTES_MAX: usize = 64 + 22 * limits::VALUE_REFS_MAX;
 
-/// Chunks below this are hashed at once: it takes less than handing them to another thread and back.
-const HASHED_AT_ONCE_BYTES: usize = 128 << 10;
+/// Bytes that are hashed in one go.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// What is known about an object before its bytes come.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,19 +52,4 @@ struct Header {
     codec: Codec,
     refs: Vec<RefId>,
     total: u64,
-}
-
-/// Hashes bytes and gives them back, on a thread that may be busy when they are many.
-async fn hash<B: AsRef<[u8]> + Send + 'static>(bytes: B) -> std::io::Result<(blake3::Hash, B)> {
-    let digest = |bytes: B| (blake3::hash(bytes.as_ref()), bytes);
-    if bytes.as_ref().len() <= HASHED_AT_ONCE_BYTES {
-        return Ok(digest(bytes));
-    }
-    Ok(tokio::task::spawn_blocking(move || digest(bytes)).await?)
-}
-
-/// Puts two neighbouring pieces of one buffer together; nothing is copied.
-fn joined(mut front: BytesMut, back: BytesMut) -> BytesMut {
-    front.unsplit(back);
-    front
 }

@@ -76,6 +76,7 @@ impl Queue {
         state.broken.get_or_insert(why);
         drop(state);
         self.wake.notify_one();
+        self.confirmed.notify_waiters();
     }
 
     /// Why nothing is sent any more.
@@ -116,7 +117,7 @@ impl Queue {
         result
     }
 
-    /// Waits until everything is confirmed that was put in.
+    /// Waits until everything is confirmed that was put in, or will never be.
     pub(crate) async fn all_confirmed(&self) {
         loop {
             let mut confirmed = std::pin::pin!(self.confirmed.notified());

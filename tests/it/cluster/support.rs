@@ -12,6 +12,8 @@ pub(super) struct Processes {
     folder: tempfile::TempDir,
     /// Nodes that were ever started; their names are numbered by it.
     started: usize,
+    /// Variables that the head has.
+    environment: Vec<(String, String)>,
 }
 
 impl Processes {
@@ -22,13 +24,29 @@ impl Processes {
 
     /// A cluster of nodes that are started with these flags, such as `--num-cpus 4 --labels zone=a`.
     pub(super) fn start_with(nodes: &[&str]) -> Self {
+        Self::start_where(nodes, &[])
+    }
+
+    /// The same, where all processes have these variables.
+    pub(super) fn start_where(nodes: &[&str], environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let head = start_head(folder.path(), "0");
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment: Vec<_> = environment.iter().map(owned).collect();
+        let head = start_head(folder.path(), "0", &environment);
         let address = word_after(&head, "ready at ");
-        let mut processes = Self { nodes: Vec::new(), address, head: Some(head), folder, started: 0 };
+        let mut processes = Self { nodes: Vec::new(), address, head: Some(head), folder, started: 0, environment };
         for flags in nodes {
             processes.spawn(flags);
         }
+        processes.all_are_there();
+        processes
+    }
+
+    /// Processes that were started somehow, once all are there.
+    pub(super) fn of(head: Running, address: String, nodes: Vec<(String, Running)>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let started = nodes.len();
+        let processes = Self { nodes, address, head: Some(head), folder, started, environment: Vec::new() };
         processes.all_are_there();
         processes
     }
@@ -62,7 +80,7 @@ impl Processes {
     /// Starts the head again where it was: the same port, the same folder.
     pub(super) fn start_head_again(&mut self) {
         let port = self.address.rsplit_once(':').expect("an address has a port").1;
-        let head = start_head(self.folder.path(), port);
+        let head = start_head(self.folder.path(), port, &self.environment);
         word_after(&head, "ready at ");
         self.head = Some(head);
     }
@@ -112,14 +130,34 @@ impl Processes {
         row.and_then(|row| row["node_id"].as_str()).expect("the node is listed").to_owned()
     }
 
+    /// Waits until that many nodes are known to be dead.
+    pub(super) fn nodes_become_dead(&self, number: usize) {
+        self.rows_become("nodes", |rows| rows.iter().filter(|row| row["state"] == "DEAD").count() == number);
+    }
+
+    /// Waits until a node's process has ended by itself.
+    pub(super) fn ends(&mut self, index: usize) {
+        let (name, node) = self.nodes.remove(index);
+        let output = node.output();
+        assert_eq!(output.code, Some(0), "{name}: {output}");
+    }
+
+    /// Whether the head's process has logged these words.
+    pub(super) fn head_logged(&self, words: &str) -> bool {
+        self.head.so_far().stderr.contains(words)
+    }
+
     /// Kills a node as `kill -9` does.
     pub(super) fn kill(&mut self, index: usize) -> String {
         self.nodes.remove(index).0
     }
 }
 
-fn start_head(folder: &std::path::Path, port: &str) -> Running {
-    let head = command(["start", "--head", "--block", "--port", port, "--num-cpus", "0"]);
+fn start_head(folder: &std::path::Path, port: &str, environment: &[(String, String)]) -> Running {
+    let mut head = command(["start", "--head", "--block", "--port", port, "--num-cpus", "0"]);
+    for (name, value) in environment {
+        head = head.environment(name, value);
+    }
     head.flag("--dir", folder.join("head")).start()
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::tests::{actor, cpus, granted, shape};
 use super::{Outbox, Scheduler};
-use crate::message::{ActorChange, FromHead, NodeAddress, RequestId, Shape, ToHead};
+use crate::message::{ActorChange, ActorEnd, FromHead, NodeAddress, RequestId, Shape, ToHead};
 use crate::{
     ActorSpec, ComponentDigest, Error, ErrorKind, JobId, JobSpec, JobState, LabelSelector, Labels, NodeId, Placement,
     Retries, Strategy, TaskSpec,
@@ -153,6 +153,26 @@ fn an_actor_on_a_dead_node_starts_elsewhere_or_dies() {
             if *actor == once.id && cause.kind == ErrorKind::ActorDied && cause.to_string().contains("not heard"))
     });
     assert!(died, "{out:?}");
+}
+
+#[test]
+fn an_actor_that_leaves_with_a_draining_node_spends_no_restart() {
+    let mut head = pair();
+    let soft = on(Strategy::NodeAffinity { node: B, soft: true });
+    let spec = placed_actor(1, soft, 1, false);
+    live(&mut head, A, &spec);
+    tell(&mut head, ToHead::NodeDrain { node: B, why: "spot".into(), deadline_ms: Some(50) });
+    let starts = |out: &Outbox, life| {
+        out.iter()
+            .any(|(to, m)| *to == A && matches!(m, FromHead::ActorStart { incarnation, .. } if *incarnation == life))
+    };
+    assert!(starts(&lose(&mut head, B), 1));
+    let crash = |incarnation| {
+        let cause = Error::new(ErrorKind::ActorDied, "it broke down");
+        ToHead::ActorEnded { actor: spec.id, incarnation, end: ActorEnd::Crashed(cause) }
+    };
+    assert!(starts(&tell(&mut head, crash(1)), 2), "the restart that it may have is left");
+    assert!(!starts(&tell(&mut head, crash(2)), 3));
 }
 
 #[test]

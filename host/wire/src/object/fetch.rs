@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use bytes::{BufMut as _, BytesMut};
 use rayw_core::{NodeId, ObjectId, Value, limits};
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::{AT_ONCE, BUSY, HEADER, HEADER_BYTES_MAX, Header, MAGIC, NOT_HERE, WAITS, hash, joined};
+use super::{AT_ONCE, BUSY, HEADER, HEADER_BYTES_MAX, Header, MAGIC, NOT_HERE, PIECE_BYTES, WAITS};
 
 /// Why an object could not be fetched from any of its sources.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +42,8 @@ pub enum FetchError {
 pub(crate) struct Fetching {
     /// One permit for each KiB that may come at once.
     room: Arc<Semaphore>,
+    /// All of them: an object that is larger comes alone.
+    room_max: AtomicU32,
     /// Rotates the sources, so that they share the load. Every process begins somewhere else.
     turn: AtomicUsize,
 }
@@ -68,13 +70,27 @@ impl From<tokio::time::error::Elapsed> for Failure {
 
 impl Default for Fetching {
     fn default() -> Self {
-        let room = Arc::new(Semaphore::new(usize::try_from(limits::FETCH_BYTES_MAX >> 10).unwrap_or(usize::MAX >> 4)));
+        let room_max = kib(limits::FETCH_BYTES_MAX);
+        let room = Arc::new(Semaphore::new(room_max as usize));
         let turn = RandomState::new().build_hasher().finish() as u32;
-        Self { room, turn: AtomicUsize::new(turn as usize) }
+        Self { room, room_max: room_max.into(), turn: AtomicUsize::new(turn as usize) }
     }
 }
 
 impl Fetching {
+    /// No more than this may come at once. To be said before anything comes.
+    pub(crate) fn limit(&self, bytes: u64) {
+        let wanted = kib(bytes).max(1);
+        let surplus = self.room_max.load(Ordering::Relaxed).saturating_sub(wanted);
+        let taken = self.room.forget_permits(surplus as usize);
+        self.room_max.fetch_sub(u32::try_from(taken).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// What an object takes of the room.
+    fn share(&self, total: u64) -> u32 {
+        kib(total).min(self.room_max.load(Ordering::Relaxed))
+    }
+
     /// Tries the sources one after another.
     pub(crate) async fn fetch(
         &self,
@@ -113,7 +129,7 @@ impl Fetching {
 
     async fn fetch_from(&self, node: NodeId, address: &str, object: ObjectId, patience: u8) -> Result<Value, Failure> {
         let (mut stream, mut header) = ask(node, address, object, patience).await?;
-        let room = match self.room.clone().try_acquire_many_owned(kib(header.total)) {
+        let room = match self.room.clone().try_acquire_many_owned(self.share(header.total)) {
             Ok(room) => room,
             Err(_) => {
                 // Whoever waits holds no connection: the source could serve others meanwhile.
@@ -133,7 +149,7 @@ impl Fetching {
     }
 
     async fn room_for(&self, total: u64) -> Result<OwnedSemaphorePermit, Failure> {
-        let room = self.room.clone().acquire_many_owned(kib(total)).await;
+        let room = self.room.clone().acquire_many_owned(self.share(total)).await;
         room.map_err(|_| Failure::Unreachable("this process ends".to_owned()))
     }
 }
@@ -172,40 +188,25 @@ async fn header(stream: &mut TcpStream) -> Result<Header, Failure> {
     if fits { Ok(header) } else { Err(Failure::Corrupt) }
 }
 
-/// Reads the chunks into one buffer; each is checked while the next one comes.
+/// Reads the chunks into one buffer and checks each.
 async fn receive(stream: &mut TcpStream, total: u64) -> Result<BytesMut, Failure> {
-    let mut left = usize::try_from(total).map_err(|_| Failure::Corrupt)?;
-    let mut buffer = BytesMut::with_capacity(left);
-    let mut whole = BytesMut::new();
-    let mut unchecked = None;
-    while left > 0 || unchecked.is_some() {
-        let size = left.min(limits::CHUNK_BYTES);
-        let read = async {
-            if size == 0 {
-                return Ok(None);
-            }
-            let mut digest = [0; 32];
-            timeout(limits::FETCH_STALL_TIMEOUT, stream.read_exact(&mut digest)).await??;
-            fill(stream, &mut buffer, size).await?;
-            Ok::<_, Failure>(Some((blake3::Hash::from_bytes(digest), buffer.split())))
-        };
-        let check = async {
-            match unchecked.take() {
-                Some((digest, chunk)) => checked(digest, chunk).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        let (came, chunk) = tokio::try_join!(read, check)?;
-        whole = joined(whole, chunk.unwrap_or_default());
-        unchecked = came;
-        left -= size;
+    let total = usize::try_from(total).map_err(|_| Failure::Corrupt)?;
+    let mut buffer = BytesMut::with_capacity(total);
+    while buffer.len() < total {
+        let end = total.min(buffer.len() + limits::CHUNK_BYTES);
+        let mut hasher = blake3::Hasher::new();
+        while buffer.len() < end {
+            let start = buffer.len();
+            fill(stream, &mut buffer, PIECE_BYTES.min(end - start)).await?;
+            hasher.update(&buffer[start..]);
+        }
+        let mut digest = [0; 32];
+        timeout(limits::FETCH_STALL_TIMEOUT, stream.read_exact(&mut digest)).await??;
+        if hasher.finalize() != digest {
+            return Err(Failure::Corrupt);
+        }
     }
-    Ok(whole)
-}
-
-async fn checked(digest: blake3::Hash, chunk: BytesMut) -> Result<BytesMut, Failure> {
-    let (found, chunk) = hash(chunk).await?;
-    if found == digest { Ok(chunk) } else { Err(Failure::Corrupt) }
+    Ok(buffer)
 }
 
 /// Reads `size` bytes into the buffer, which has room for them, as long as there is progress.

@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::io::{Error, ErrorKind, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use rayw_core::{NodeId, ObjectId, Value, limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::{BUSY, HEADER, Header, MAGIC, NOT_HERE, REQUEST_BYTES, WAITS, hash};
+use super::{BUSY, HEADER, Header, MAGIC, NOT_HERE, PIECE_BYTES, REQUEST_BYTES, WAITS};
 use crate::ends::Ends;
 
 /// Which objects are being served, and how often each.
@@ -118,22 +117,13 @@ async fn send(stream: &mut TcpStream, value: &Value) -> Result<()> {
     answer.extend(header);
     steadily(stream, &answer).await?;
 
-    let mut next = 0;
-    let mut chunk = || -> Bytes {
-        let start = next;
-        next = value.data.len().min(start + limits::CHUNK_BYTES);
-        value.data.slice(start..next)
-    };
-    let mut hashed = hash(chunk()).await?;
-    while !hashed.1.is_empty() {
-        let (digest, bytes) = &hashed;
-        let write = async {
-            steadily(stream, digest.as_bytes()).await?;
-            steadily(stream, bytes).await
-        };
-        let (written, following) = tokio::join!(write, hash(chunk()));
-        written?;
-        hashed = following?;
+    for chunk in value.data.chunks(limits::CHUNK_BYTES) {
+        let mut hasher = blake3::Hasher::new();
+        for piece in chunk.chunks(PIECE_BYTES) {
+            hasher.update(piece);
+            steadily(stream, piece).await?;
+        }
+        steadily(stream, hasher.finalize().as_bytes()).await?;
     }
     stream.shutdown().await
 }

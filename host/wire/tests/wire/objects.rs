@@ -9,6 +9,7 @@ use rayw_wire::{BoxFuture, Endpoint, FetchError, ObjectSource};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinSet;
 
 use crate::support::{ANY, End, bind, id, node, node_with};
@@ -146,6 +147,75 @@ async fn a_source_serves_a_few_at_once() {
 }
 
 #[tokio::test]
+async fn no_more_comes_at_once_than_is_allowed() {
+    let size = 200_000;
+    let (_end, source) = source(1, Shelf::of([value(size), value(size), value(size)]));
+    let (slow, mut proxy) = held_proxy(source.1).await;
+    let fetcher = bind(ANY, None);
+    fetcher.limit_fetches(2 * size as u64 + 5_000);
+    let mut fetches = JoinSet::new();
+    for number in 0..3 {
+        let (fetcher, sources) = (fetcher.clone(), vec![(source.0, slow.clone())]);
+        fetches.spawn(async move { fetcher.fetch(sources, object(number)).await.unwrap() });
+    }
+    // Two have room and hold their connections; the third lets go of its own, and asks again later.
+    for _ in 0..3 {
+        proxy.asked.recv().await.unwrap();
+    }
+    proxy.go.add_permits(1);
+    assert!(fetches.join_next().await.unwrap().unwrap() == value(size));
+    proxy.asked.recv().await.unwrap();
+    proxy.go.add_permits(3);
+    while let Some(fetched) = fetches.join_next().await {
+        assert!(fetched.unwrap() == value(size));
+    }
+    // One that is larger than all of the room comes alone.
+    fetcher.limit_fetches(1_000);
+    proxy.go.add_permits(1);
+    assert!(fetcher.fetch(vec![(source.0, slow)], object(0)).await.unwrap() == value(size));
+}
+
+/// A proxy that gives the header of an answer at once and the rest when it may.
+struct Held {
+    asked: Receiver<()>,
+    go: Arc<Semaphore>,
+    _tasks: JoinSet<()>,
+}
+
+async fn held_proxy(target: String) -> (String, Held) {
+    let listener = TcpListener::bind(ANY).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sender, asked) = channel(100);
+    let go = Arc::new(Semaphore::new(0));
+    let (mut tasks, permits) = (JoinSet::new(), go.clone());
+    tasks.spawn(async move {
+        let mut answers = JoinSet::new();
+        loop {
+            let (mut from, _) = listener.accept().await.unwrap();
+            let mut to = TcpStream::connect(&target).await.unwrap();
+            let (sender, permits) = (sender.clone(), permits.clone());
+            answers.spawn(async move {
+                let mut request = [0; 45];
+                from.read_exact(&mut request).await.unwrap();
+                to.write_all(&request).await.unwrap();
+                // More than the header, and less than the first chunk.
+                let mut answer = vec![0; 1_000];
+                to.read_exact(&mut answer).await.unwrap();
+                from.write_all(&answer).await.unwrap();
+                sender.send(()).await.unwrap();
+                tokio::select! {
+                    permit = permits.acquire() => permit.unwrap().forget(),
+                    // Whoever asked has no room, and has let go.
+                    _ = from.read_u8() => return,
+                }
+                let _ = tokio::io::copy(&mut to, &mut from).await;
+            });
+        }
+    });
+    (address, Held { asked, go, _tasks: tasks })
+}
+
+#[tokio::test]
 async fn a_flipped_bit_is_noticed_and_another_source_asked() {
     let (_end, (node, address)) = source(1, Shelf::of([value(2 * limits::CHUNK_BYTES)]));
     let (spoilt, _proxy) = spoiling_proxy(address.clone(), limits::CHUNK_BYTES + 5000, Spoil::Flip).await;
@@ -186,15 +256,27 @@ async fn a_gibibyte_beside_a_plain_copy() {
     let (_end, source) = source(1, Shelf::of([Value { refs: Vec::new(), ..value(bytes) }]));
     let fetcher = bind(ANY, None);
     for _ in 0..3 {
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), cpu_seconds());
         assert_eq!(fetcher.fetch(vec![source.clone()], object(0)).await.unwrap().data.len(), bytes);
-        let fetched = start.elapsed();
-        let start = Instant::now();
+        let (fetched, fetch_cpu) = (start.elapsed(), cpu_seconds() - cpu);
+        let (start, cpu) = (Instant::now(), cpu_seconds());
         plain_copy(bytes).await;
-        let copied = start.elapsed();
+        let (copied, copy_cpu) = (start.elapsed(), cpu_seconds() - cpu);
         let speed = |time: std::time::Duration| bytes as f64 / time.as_secs_f64() / 1e9;
-        println!("1 GiB: fetch {:.2} GB/s, plain TCP {:.2} GB/s", speed(fetched), speed(copied));
+        println!(
+            "1 GiB: fetch {:.2} GB/s ({fetch_cpu:.2} s of cpu), plain TCP {:.2} GB/s ({copy_cpu:.2} s)",
+            speed(fetched),
+            speed(copied)
+        );
     }
+}
+
+/// What this process has used of its cpus, where the kernel tells: on a busy machine this says more than
+/// the clock.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 /// The same bytes over a bare connection, into a fresh buffer too.

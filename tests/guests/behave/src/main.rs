@@ -8,6 +8,7 @@ mod cancel;
 mod failures;
 mod groups;
 mod hostile;
+mod nodes;
 mod objects;
 mod resources;
 mod stage;
@@ -36,6 +37,7 @@ fn main() -> rayw::Result<()> {
         objects::SCENARIOS,
         resources::SCENARIOS,
         hostile::SCENARIOS,
+        nodes::SCENARIOS,
     ]
     .concat();
     match scenarios.iter().find(|(name, _)| *name == wanted) {

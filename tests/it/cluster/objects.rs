@@ -1,0 +1,91 @@
+//! Objects on their way between nodes: fetched or not, drawn to, moved before a node leaves.
+
+use rayw_tests::eventually;
+use serde_json::Value;
+
+use super::support::Processes;
+
+const DOOMED: &str = r#"--num-cpus 2 --resources {"doomed":1}"#;
+const SAFE: &str = r#"--num-cpus 2 --resources {"safe":1}"#;
+
+/// Transfers are logged.
+const LOGGING: &[(&str, &str)] = &[("RAYW_LOG", "rayw_node=debug")];
+
+fn printed(output: &rayw_tests::Output) -> Vec<String> {
+    assert_eq!(output.code, Some(0), "{output}");
+    output.stdout.lines().filter(|line| !line.starts_with("pause: ")).map(str::to_owned).collect()
+}
+
+#[test]
+#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
+fn a_wait_brings_an_object_here_unless_it_is_told_not_to() {
+    let cluster = Processes::start_where(&[SAFE, DOOMED], LOGGING);
+    let mut job = cluster.submit("behave", &["ready_wherever_it_is"]);
+    job.reaches("ready");
+    assert!(!cluster.head_logged("an object came"));
+    job.passes("ready");
+    job.reaches("here");
+    eventually("a copy at the driver's node", || cluster.head_logged("an object came").then_some(()));
+    job.passes("here");
+    assert_eq!(printed(&job.output()), ["1", "1"]);
+}
+
+#[test]
+#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
+fn a_task_runs_where_its_large_argument_is() {
+    let cluster = Processes::start_with(&[SAFE, DOOMED]);
+    let output = cluster.submit("behave", &["an_argument_draws_its_task"]).output();
+    assert_eq!(printed(&output), ["true", "true"]);
+}
+
+#[test]
+#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
+fn a_draining_node_leaves_when_nobody_would_miss_its_objects() {
+    let mut cluster = Processes::start_where(&[SAFE, DOOMED], LOGGING);
+    let mut job = cluster.submit("behave", &["what_a_draining_node_keeps"]);
+    job.reaches("made");
+    cluster.ask(&["drain", "node-1"]).succeeded();
+    // It owns an object that the driver refers to.
+    cluster.rows_become("nodes", |rows| state_of(rows, "node-1") == "DRAINING");
+    eventually("the object is moved", || cluster.head_logged("an object moved here").then_some(()));
+    assert_eq!(state_of(&cluster.rows("nodes"), "node-1"), "DRAINING");
+    job.passes("made");
+    cluster.rows_become("nodes", |rows| state_of(rows, "node-1") == "DEAD");
+    cluster.ends(1);
+    job.reaches("left");
+    job.passes("left");
+    assert_eq!(printed(&job.output()), ["300000", "(300000, 1)", "1"]);
+}
+
+#[test]
+#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
+fn an_actor_that_leaves_with_its_node_spends_no_restart() {
+    let mut cluster = Processes::start_with(&[SAFE, DOOMED, DOOMED]);
+    let mut job = cluster.submit("behave", &["an_actor_that_is_preempted"]);
+    job.reaches("lives");
+    let actors = cluster.rows("actors");
+    let on_first = actors[0]["node_id"] == cluster.id_of("node-1").as_str();
+    let (draining, index) = if on_first { ("node-1", 1) } else { ("node-2", 2) };
+    cluster.ask(&["drain", draining, "--deadline", "0.2s"]).succeeded();
+    job.passes("lives");
+    job.reaches("preempted");
+    cluster.ends(index);
+    cluster.kill(1);
+    cluster.join(DOOMED);
+    job.passes("preempted");
+    assert_eq!(printed(&job.output()), ["(0, 1)", "(1, 1)", "(2, 1)"]);
+}
+
+#[test]
+#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
+fn one_large_object_comes_to_every_node() {
+    let flags: Vec<String> = (0..4).map(|node| format!(r#"--num-cpus 1 --resources {{"node{node}":1}}"#)).collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let cluster = Processes::start_with(&flags);
+    let output = cluster.submit("behave", &["one_object_for_all", "4"]).output();
+    assert_eq!(printed(&output), ["4 of 4"]);
+}
+
+fn state_of<'a>(rows: &'a [Value], name: &str) -> &'a str {
+    rows.iter().find(|row| row["node_name"] == name).and_then(|row| row["state"].as_str()).unwrap_or_default()
+}
