@@ -60,7 +60,10 @@ pub(super) fn run(
     let lines = lines(&ours, &theirs, &bounds);
     let machine = machine(&versions);
     let markdown = markdown(&lines, &machine);
-    println!("{markdown}");
+    #[expect(clippy::print_stdout, reason = "the report is the program's output")]
+    {
+        println!("{markdown}");
+    }
     super::write(&folder.join("vs-ray.md"), &markdown)?;
     let bars: Vec<_> = lines.iter().filter_map(|line| Some((line.name.clone(), line.ratio?))).collect();
     super::write(&folder.join("vs-ray.svg"), &plot::ratios("times as fast as Ray, on one machine", &bars))?;
