@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rayw_core::{Error, ErrorKind, Value};
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
-use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Lift, Lower};
+use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Lift, Lower, TypedFunc};
 
 use crate::export::GuestExports;
 use crate::reference::Handles;
@@ -31,10 +31,10 @@ const CALL_BYTES_MAX: usize = rayw_core::limits::VALUE_BYTES_MAX + (256 << 20);
 const HOST_BYTES_PER_GUEST_BYTE: u64 = 4;
 
 /// What `guest.invoke` and `guest.call` take.
-type Invoke<'a> = (&'a str, &'a [types::Value], u32);
+type Invoke = (Arc<str>, Vec<types::Value>, u32);
 
 /// What `guest.construct` takes.
-type Construct<'a> = (&'a str, &'a [types::Value]);
+type Construct = (Arc<str>, Vec<types::Value>);
 
 /// What `guest.invoke` and `guest.call` answer.
 type Values = types::Answer<Vec<types::Value>>;
@@ -53,6 +53,8 @@ pub struct Instance {
     store: Store<Guest>,
     instance: wasmtime::component::Instance,
     program: Arc<Program>,
+    /// The export that was called last: one that serves many calls is looked up and checked once.
+    last: Option<(ComponentExportIndex, TypedFunc<Invoke, Values>)>,
     is_usable: bool,
     /// Dropped last: the place is free when the store is gone.
     _place: OwnedSemaphorePermit,
@@ -75,7 +77,7 @@ impl Instance {
             Ok(instance) => instance,
             Err(error) => return Err(trap::explain(&error, store.data())),
         };
-        Ok(Self { store, instance, program, is_usable: true, _place: place })
+        Ok(Self { store, instance, program, last: None, is_usable: true, _place: place })
     }
 
     /// Runs a task: a function of the guest, or an exported function of a typed component.
@@ -95,9 +97,8 @@ impl Instance {
             let value = self.invoke_typed(&program, function, args, num_returns).await?;
             return Ok(Returned { values: value.into_iter().collect(), handles: self.no_handles() });
         };
-        let args = self.give(args)?;
-        let params = (function, args.as_slice(), num_returns);
-        let returned = self.enter(&guest.invoke, params).await?;
+        let params = (Arc::from(function), self.give(args)?, num_returns);
+        let returned = self.enter_again(&guest.invoke, params).await?;
         self.take(function, returned, num_returns)
     }
 
@@ -105,12 +106,18 @@ impl Instance {
     ///
     /// # Errors
     /// The constructor's own error, or why it broke down.
-    pub async fn construct(&mut self, caller: Arc<Caller>, class: &str, args: &[Arc<Value>]) -> Result<(), Error> {
+    pub async fn construct(
+        &mut self,
+        caller: Arc<Caller>,
+        class: &str,
+        args: &[Arc<Value>],
+    ) -> Result<(), Error> {
         let program = Arc::clone(&self.program);
         self.begin(caller)?;
-        let args = self.give(args)?;
+        let params: Construct = (Arc::from(class), self.give(args)?);
         let index = &actors_of(&program)?.construct;
-        let (constructed,): types::Answer<()> = self.enter(index, (class, args.as_slice())).await?;
+        let called = self.enter_raw(index, params).await;
+        let (constructed,): types::Answer<()> = called.map_err(|error| trap::explain(&error, self.store.data()))?;
         constructed.map_err(Into::into)
     }
 
@@ -127,9 +134,8 @@ impl Instance {
     ) -> Result<Returned, Error> {
         let program = Arc::clone(&self.program);
         self.begin(caller)?;
-        let args = self.give(args)?;
-        let params = (method, args.as_slice(), num_returns);
-        let returned = self.enter(&actors_of(&program)?.call, params).await?;
+        let params = (Arc::from(method), self.give(args)?, num_returns);
+        let returned = self.enter_again(&actors_of(&program)?.call, params).await?;
         self.take(method, returned, num_returns)
     }
 
@@ -201,13 +207,18 @@ impl Instance {
         Ok(())
     }
 
-    /// Calls an export; a trap becomes an error.
-    async fn enter<Params, Return>(&mut self, index: &ComponentExportIndex, params: Params) -> Result<Return, Error>
-    where
-        Params: ComponentNamedList + Lower + Send + Sync,
-        Return: ComponentNamedList + Lift + Send + Sync + 'static,
-    {
-        let returned = self.enter_raw(index, params).await;
+    /// Calls `guest.invoke` or `guest.call`; a trap becomes an error.
+    async fn enter_again(&mut self, index: &ComponentExportIndex, params: Invoke) -> Result<Values, Error> {
+        let returned = match self.last {
+            Some((last, function)) if last == *index => self.run(function, params).await,
+            _ => match self.instance.get_typed_func(&mut self.store, index) {
+                Ok(function) => {
+                    self.last = Some((*index, function));
+                    self.run(function, params).await
+                }
+                Err(error) => Err(error),
+            },
+        };
         returned.map_err(|error| trap::explain(&error, self.store.data()))
     }
 
@@ -221,11 +232,23 @@ impl Instance {
         Return: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let function = self.instance.get_typed_func::<Params, Return>(&mut self.store, index)?;
+        self.run(function, params).await
+    }
+
+    async fn run<Params, Return>(
+        &mut self,
+        function: TypedFunc<Params, Return>,
+        params: Params,
+    ) -> wasmtime::Result<Return>
+    where
+        Params: ComponentNamedList + Lower + Send + Sync,
+        Return: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
         epoch::rearm(&mut self.store);
         self.is_usable = false;
         let returned = function.call_async(&mut self.store, params).await;
         self.is_usable = returned.is_ok();
-        self.store.data().flush();
+        self.store.data_mut().flush();
         returned
     }
 
@@ -247,7 +270,7 @@ impl Instance {
         self.is_usable = false;
         let called = export.call_async(&mut self.store, &params, &mut results).await;
         self.is_usable = called.is_ok();
-        self.store.data().flush();
+        self.store.data_mut().flush();
         called.map_err(|error| trap::explain(&error, self.store.data()))?;
         let value = function.returned(results)?;
         Ok((num_returns == 1).then_some(value))

@@ -55,16 +55,42 @@ impl std::fmt::Debug for Handles {
     }
 }
 
+/// References that a guest may drop before the node hears of them: enough that the node's lock is
+/// taken seldom, few enough that little is kept alive for it.
+const DROPPED_MAX: usize = 256;
+
 /// The references of one store by number.
 pub(crate) struct References {
     services: Arc<dyn Services>,
     slots: Vec<Option<RefId>>,
     free: Vec<u32>,
+    /// Dropped by the guest, and not given back to the node yet.
+    dropped: Vec<RefId>,
 }
 
 impl References {
     pub(crate) fn new(services: Arc<dyn Services>) -> Self {
-        Self { services, slots: Vec::new(), free: Vec::new() }
+        Self { services, slots: Vec::new(), free: Vec::new(), dropped: Vec::new() }
+    }
+
+    /// The guest dropped a handle. The node hears of it soon: with the next ones, or when the guest
+    /// next asks for anything that may take its time ([`settle`](Self::settle)). The end of an actor
+    /// is not put off.
+    pub(crate) fn drop_handle(&mut self, number: u32) -> wasmtime::Result<()> {
+        let reference = self.take(number)?;
+        self.dropped.push(reference);
+        if self.dropped.len() >= DROPPED_MAX || matches!(reference, RefId::Actor(_)) {
+            self.settle();
+        }
+        Ok(())
+    }
+
+    /// Gives back what was dropped.
+    pub(crate) fn settle(&mut self) {
+        if !self.dropped.is_empty() {
+            self.services.release(&self.dropped);
+            self.dropped.clear();
+        }
     }
 
     /// Takes over one counted reference.
@@ -115,9 +141,7 @@ fn unknown(number: u32) -> wasmtime::Error {
 
 impl Drop for References {
     fn drop(&mut self) {
-        let held: Vec<RefId> = self.slots.iter().flatten().copied().collect();
-        if !held.is_empty() {
-            self.services.release(&held);
-        }
+        self.dropped.extend(self.slots.iter().flatten());
+        self.settle();
     }
 }

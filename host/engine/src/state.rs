@@ -78,8 +78,9 @@ impl Guest {
         self.memory.forget();
     }
 
-    /// A call is over: prints the line that has no end.
-    pub(crate) fn flush(&self) {
+    /// A call is over: prints the line that has no end, gives back what the guest dropped.
+    pub(crate) fn flush(&mut self) {
+        self.references.settle();
         if let Some(wasi) = &self.wasi {
             wasi.printer.lock().unwrap_or_else(PoisonError::into_inner).flush();
         }
@@ -147,6 +148,8 @@ fn within_limits(value: &Value) -> Result<(), Error> {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        // Whatever is asked of WASI may take its time.
+        self.references.settle();
         if self.wasi.is_none() {
             // Without folders nothing of it can fail; with folders it was made at the start.
             let grants = Grants { dirs: Vec::new(), env: self.grants.env.clone() };

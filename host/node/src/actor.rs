@@ -87,6 +87,14 @@ impl State {
     }
 }
 
+/// What an actor does next.
+enum Next {
+    /// This call, which counts as begun.
+    Call(Order, Arc<Caller>),
+    /// It ends.
+    Stop(Error),
+}
+
 /// One life of an actor.
 struct Life {
     node: Arc<Node>,
@@ -247,37 +255,41 @@ impl Life {
     }
 
     async fn serve(&self, mut instance: Instance, job: &JobRun) -> ActorEnd {
+        let mut next = self.next(job);
         loop {
-            let letter = match self.next_letter() {
-                Some(letter) => letter,
+            next = match next {
+                Some(Next::Call(order, caller)) => match self.call(&mut instance, order, caller, job).await {
+                    Ok(next) => next,
+                    Err(end) => return end,
+                },
+                Some(Next::Stop(reason)) => return ActorEnd::Intended(reason),
                 None => match self.node.until_stopped(&self.stopper, None, self.arrived.notified()).await {
-                    Ended::Done(()) | Ended::TimedOut(_) => continue,
+                    Ended::Done(()) | Ended::TimedOut(_) => self.next(job),
                     Ended::Stopped => return self.stopped_end(),
                 },
             };
-            let order = match letter {
-                Letter::Call(order) => order,
-                Letter::Stop(reason) => return ActorEnd::Intended(reason),
-            };
-            if let Some(end) = self.call(&mut instance, order, job).await {
-                return end;
-            }
+            // A long line of short calls must not keep the thread from everybody else.
+            tokio::task::coop::consume_budget().await;
         }
     }
 
-    /// Runs one call; answers with the end of the actor when it ended by it.
-    async fn call(&self, instance: &mut Instance, order: Order, job: &JobRun) -> Option<ActorEnd> {
-        let spec = Arc::clone(&order.spec);
-        let caller = self.caller(&spec, order.attempt, job);
-        if !self.begin(&spec.id, &caller) {
-            let outcome = Outcome::Failed(Box::new(cancelled(&spec)));
-            self.node.handle(Event::Finished { task: spec.id, attempt: order.attempt, outcome });
-            return None;
+    /// Runs one call; answers with what comes next, or with the end of the actor when it ended by it.
+    async fn call(
+        &self,
+        instance: &mut Instance,
+        order: Order,
+        caller: Arc<Caller>,
+        job: &JobRun,
+    ) -> Result<Option<Next>, ActorEnd> {
+        if self.stopper.is_stopped() {
+            self.put_back(order);
+            return Err(self.stopped_end());
         }
+        let spec = Arc::clone(&order.spec);
         let calling = async {
             let inputs = self.node.inputs(&order.inputs).await?;
             let method = spec.function.rsplit('.').next().unwrap_or(&spec.function);
-            instance.call(Arc::clone(&caller), method, &inputs, spec.num_returns).await.map_err(Missing::Failed)
+            instance.call(caller, method, &inputs, spec.num_returns).await.map_err(Missing::Failed)
         };
         let ended = self.node.until_stopped(&self.stopper, spec.timeout, calling).await;
         let (outcome, handles, end) = match ended {
@@ -319,6 +331,7 @@ impl Life {
             self.node.handle(Event::CallsReturned { actor: self.spec.id, tasks: returned });
         }
         let mut after = After::default();
+        let mut next = None;
         {
             let mut state = self.node.lock();
             if let Some(mailbox) = state.mailboxes.get_mut(&self.spec.id) {
@@ -326,34 +339,59 @@ impl Life {
             }
             let event = Event::Finished { task: spec.id, attempt: order.attempt, outcome };
             state.apply(event, &self.node, None, &mut after);
+            if end.is_none() && !after.woke {
+                next = self.begin_next(&mut state, job, &mut after);
+            }
         }
         drop(handles);
         let woke = after.woke;
         self.node.finish_up(after);
-        if woke && end.is_none() {
+        if let Some(end) = end {
+            return Err(end);
+        }
+        if woke {
             // Whoever was woken may be queued behind this very thread.
             tokio::task::yield_now().await;
+            next = self.next(job);
         }
-        end
+        Ok(next)
     }
 
-    fn begin(&self, task: &TaskId, caller: &Arc<Caller>) -> bool {
+    /// Puts a call back that was taken out and shall not run here.
+    fn put_back(&self, order: Order) {
+        if let Some(mailbox) = self.node.lock().mailboxes.get_mut(&self.spec.id) {
+            mailbox.current = None;
+            mailbox.letters.push_front(Letter::Call(order));
+        }
+    }
+
+    /// Takes the next letter, if there is one.
+    fn next(&self, job: &JobRun) -> Option<Next> {
         let mut after = After::default();
-        let mut state = self.node.lock();
-        let Some(mailbox) = state.mailboxes.get_mut(&self.spec.id) else { return false };
-        if mailbox.unwanted.remove(task) {
-            return false;
-        }
-        mailbox.current = Some(Arc::clone(caller));
-        let event = Event::Started { task: *task, worker: self.worker };
-        state.apply(event, &self.node, None, &mut after);
-        drop(state);
+        let next = self.begin_next(&mut self.node.lock(), job, &mut after);
         self.node.finish_up(after);
-        true
+        next
     }
 
-    fn next_letter(&self) -> Option<Letter> {
-        self.node.lock().mailboxes.get_mut(&self.spec.id)?.letters.pop_front()
+    /// Takes the next letter; a call in it counts as begun, one that is not wanted any more has failed.
+    fn begin_next(&self, state: &mut State, job: &JobRun, after: &mut After) -> Option<Next> {
+        loop {
+            let mailbox = state.mailboxes.get_mut(&self.spec.id)?;
+            let order = match mailbox.letters.pop_front()? {
+                Letter::Call(order) => order,
+                Letter::Stop(reason) => return Some(Next::Stop(reason)),
+            };
+            let task = order.spec.id;
+            if mailbox.unwanted.remove(&task) {
+                let outcome = Outcome::Failed(Box::new(cancelled(&order.spec)));
+                state.apply(Event::Finished { task, attempt: order.attempt, outcome }, &self.node, None, after);
+                continue;
+            }
+            let caller = self.caller(&order.spec, order.attempt, job);
+            mailbox.current = Some(Arc::clone(&caller));
+            state.apply(Event::Started { task, worker: self.worker }, &self.node, None, after);
+            return Some(Next::Call(order, caller));
+        }
     }
 
     /// Takes the mailbox down; answers with the calls that were not begun.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rayw_core::{ObjectId, RefId};
+use rayw_core::{ObjectId, RefId, limits};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
 
@@ -71,13 +71,14 @@ fn add_resources(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 
 /// The guest dropped a handle.
 fn release(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
-    let guest = store.data_mut();
-    let reference = guest.references.take(number)?;
-    guest.services.release(&[reference]);
-    Ok(())
+    store.data_mut().references.drop_handle(number)
 }
 
 fn put(guest: &mut Guest, value: types::Value) -> wasmtime::Result<Answer<Resource<ObjectRef>>> {
+    if value.data.len() > limits::INLINE_BYTES_MAX {
+        // It may need the room of what was dropped.
+        guest.references.settle();
+    }
     let mut handles = Handles::new(Arc::clone(&guest.services));
     let put = match guest.take(value, &mut handles)? {
         Ok(value) => guest.services.put(&guest.caller, value),
@@ -94,6 +95,7 @@ async fn get(
     refs: Vec<Resource<ObjectRef>>,
     timeout_ms: Option<u64>,
 ) -> wasmtime::Result<Answer<Vec<types::Value>>> {
+    store.data_mut().references.settle();
     let objects = ids(store.data(), &refs)?;
     let services = Arc::clone(&store.data().services);
     let caller = Arc::clone(&store.data().caller);
@@ -106,12 +108,13 @@ async fn get(
 }
 
 async fn wait(
-    store: Store<'_>,
+    mut store: Store<'_>,
     refs: Vec<Resource<ObjectRef>>,
     num_ready: u32,
     timeout_ms: Option<u64>,
     fetch_local: bool,
 ) -> wasmtime::Result<Answer<Vec<u32>>> {
+    store.data_mut().references.settle();
     let objects = ids(store.data(), &refs)?;
     let services = Arc::clone(&store.data().services);
     let caller = Arc::clone(&store.data().caller);
