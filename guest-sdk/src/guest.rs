@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 
+use crate::bindings::exports::rayw::core::durable;
 use crate::bindings::exports::rayw::core::guest::{ActorClass, Description, Function, Guest, Method, Parameter};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::{self, Class};
@@ -65,6 +66,33 @@ impl Guest for Dispatcher {
     }
 }
 
+impl durable::Guest for Dispatcher {
+    fn checkpoint() -> Result<Value, types::Error> {
+        driver::install_panic_hook();
+        INSTANCE.with_borrow(|instance| {
+            let instance = instance.as_ref().ok_or_else(|| {
+                Error::of_kind(ErrorKind::System, "a checkpoint was asked for before the actor was constructed")
+            })?;
+            Ok((durable(instance.class)?.checkpoint)(instance.state.as_ref())?)
+        })
+    }
+
+    fn restore(class: String, state: Value) -> Result<(), types::Error> {
+        driver::install_panic_hook();
+        let class = registry::class(&class)?;
+        let state = (durable(class)?.restore)(state)?;
+        INSTANCE.set(Some(Instance { class, state }));
+        Ok(())
+    }
+}
+
+fn durable(class: &Class) -> Result<&registry::Durable> {
+    class.durable.as_ref().ok_or_else(|| {
+        let message = format!("`{}` is not durable: say `#[rayw::actor(durable)]`", class.name);
+        Error::of_kind(ErrorKind::InvalidArgument, message)
+    })
+}
+
 /// Lets out the line that has no end yet: std keeps it until the program exits, which an instance does not.
 fn flush() {
     use std::io::Write as _;
@@ -89,6 +117,7 @@ fn describe_class(class: &Class) -> ActorClass {
         parameters: describe_parameters(class.parameters),
         methods: class.methods.iter().map(describe_method).collect(),
         options: settings.options,
+        durable: class.durable.is_some(),
     }
 }
 

@@ -13,7 +13,7 @@ pub use crate::failure::{
 #[cfg(target_family = "wasm")]
 pub use crate::guest::Dispatcher;
 pub use crate::options::{ActorSettings, CallSettings, TaskSettings};
-pub use crate::registry::{Class, Function, Method, Parameter};
+pub use crate::registry::{Class, Durable, Function, Method, Parameter};
 pub use crate::returns::{
     Declared, EncodeOne, EncodeSeveral, Nothing, Output, ResultLike, Returns, Several, Single, Submitted,
 };

@@ -4,9 +4,13 @@
 
 use std::any::Any;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::{ActorSettings, CallSettings, TaskSettings};
 use crate::runtime::types::Value;
+use crate::value;
 
 /// A parameter of a function or method.
 #[doc(hidden)]
@@ -33,6 +37,28 @@ pub struct Class {
     pub options: fn() -> ActorSettings,
     pub construct: fn(Vec<Value>) -> Result<Box<dyn Any>>,
     pub methods: &'static [Method],
+    pub durable: Option<Durable>,
+}
+
+/// How the state of an actor is written down, and read again.
+#[doc(hidden)]
+pub struct Durable {
+    pub checkpoint: fn(&dyn Any) -> Result<Value>,
+    pub restore: fn(Value) -> Result<Box<dyn Any>>,
+}
+
+impl Durable {
+    /// For a state that serde can write and read.
+    #[must_use]
+    pub const fn of<T: Serialize + DeserializeOwned + 'static>() -> Self {
+        Self {
+            checkpoint: |state| match state.downcast_ref::<T>() {
+                Some(state) => value::encode(state),
+                None => unreachable!("a checkpoint is found through the class that made the state"),
+            },
+            restore: |state| Ok(Box::new(value::decode::<T>(state)?)),
+        }
+    }
 }
 
 /// A method of a [`Class`].

@@ -354,6 +354,11 @@ impl Class {
         };
         let methods = self.methods.iter().map(|method| method.registration(ty, &text));
         let set = &options.set;
+        let durable = if options.durable {
+            quote_spanned!(ty.span()=> ::std::option::Option::Some(::rayw::__private::Durable::of::<#ty>()))
+        } else {
+            quote!(::std::option::Option::None)
+        };
         quote! {
             const PARAMETERS: &[::rayw::__private::Parameter] = &[#(#described),*];
 
@@ -381,6 +386,7 @@ impl Class {
                     options: settings,
                     construct,
                     methods: METHODS,
+                    durable: #durable,
                 }
             }
         }

@@ -39,6 +39,7 @@ impl Place {
                 "max_task_retries",
                 "max_pending_calls",
                 "allow_out_of_order_execution",
+                "durable",
                 "spread",
                 "labels",
             ],
@@ -62,11 +63,12 @@ pub(crate) struct Options {
     pub(crate) num_returns: u32,
     pub(crate) num_returns_at: Span,
     pub(crate) skip: bool,
+    pub(crate) durable: bool,
 }
 
 impl Options {
     pub(crate) fn none() -> Self {
-        Self { set: TokenStream::new(), num_returns: 1, num_returns_at: Span::call_site(), skip: false }
+        Self { set: TokenStream::new(), num_returns: 1, num_returns_at: Span::call_site(), skip: false, durable: false }
     }
 
     pub(crate) fn parse(place: Place, attribute: TokenStream) -> Result<Self> {
@@ -107,6 +109,11 @@ impl Options {
             "skip" => {
                 entry.no_value()?;
                 self.skip = true;
+                return Ok(());
+            }
+            "durable" => {
+                entry.no_value()?;
+                self.durable = true;
                 return Ok(());
             }
             "spread" => {
