@@ -70,7 +70,8 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// In the parentheses go the class's defaults: `num_cpus`, `memory`, `resources(gpu = 1.0)`,
 /// `max_restarts`, `max_task_retries`, `max_pending_calls`, `allow_out_of_order_execution`, `spread`,
-/// `labels(zone = "in(a,b)")`.
+/// `labels(zone = "in(a,b)")`, and `durable`: the state, which must be `Serialize` and `DeserializeOwned`,
+/// is written down while nobody calls the actor, and the sandbox is given back.
 /// A method's defaults go into `#[rayw(…)]` above it: `name`, `num_returns`, `max_task_retries`,
 /// `retry_exceptions`, `timeout = "5s"`.
 #[proc_macro_attribute]

@@ -48,6 +48,8 @@ pub struct ActorClass {
     pub methods: Vec<Method>,
     /// Defaults of its options.
     pub options: ActorOptions,
+    /// Whether its actors can be written down while nobody calls them.
+    pub durable: bool,
 }
 
 /// All that a component offers.

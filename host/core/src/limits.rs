@@ -238,3 +238,11 @@ pub const RECLAIM_LOOKS_MAX: usize = 64;
 /// Demands of one kind that ask for room at once. They want the same, so room for one is room for the
 /// first of them; the others are asked about because their owners may hold less.
 pub const RECLAIM_ASKERS_MAX: usize = 8;
+
+/// How long an actor that can be written down keeps its sandbox while nobody calls it. Writing it down
+/// and bringing it back cost some tens of microseconds, so this only has to be longer than the pauses
+/// between the calls of somebody who works with it.
+pub const ACTOR_IDLE: Duration = Duration::from_secs(5);
+
+/// Actors that are told at once to give their sandboxes back, when these are short.
+pub const ACTORS_PUT_AWAY_AT_ONCE: usize = 64;

@@ -33,6 +33,12 @@ pub(crate) async fn ask(engine: &Engine, program: &Arc<Program>, origin: &str) -
         Err(Error::new(ErrorKind::TaskTimeout, format!("`describe` did not return within {seconds} seconds")))
     });
     let description = description.map_err(unable)?;
+    if let Some(class) = description.actors.iter().find(|class| class.durable)
+        && program.exports.durable.is_none()
+    {
+        let why = format!("class `{}` is durable, and the component does not export `rayw:core/durable`", class.name);
+        return Err(unable(Error::new(ErrorKind::InvalidArgument, why)));
+    }
     check(&description).map_err(|why| unable(Error::new(ErrorKind::InvalidArgument, why)))?;
     Ok(description)
 }
@@ -51,6 +57,11 @@ async fn run(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<De
     instance.check_shape(exports).map_err(|cause| {
         export::other_contract(origin, "a `rayw:core/guest` of another shape").caused_by(format!("{cause:#}"))
     })?;
+    if let Some(durable) = &program.exports.durable {
+        instance.check_durable(durable).map_err(|cause| {
+            export::other_contract(origin, "a `rayw:core/durable` of another shape").caused_by(format!("{cause:#}"))
+        })?;
+    }
     let described = instance.describe(exports).await;
     described.map_err(|error| trap::explain(&error, instance.guest()))?.try_into()
 }

@@ -56,6 +56,7 @@ pub struct Engine {
     /// One permit for each place of the pool.
     places: Arc<Semaphore>,
     places_for_describe: Arc<Semaphore>,
+    instances_max: usize,
     workers: AtomicU64,
     has_pool: bool,
 }
@@ -92,6 +93,7 @@ impl Engine {
             loading: TaskTracker::new(),
             places: Arc::new(Semaphore::new(settings.instances_max as usize)),
             places_for_describe: Arc::new(Semaphore::new(config::DESCRIBE_SLOTS as usize)),
+            instances_max: settings.instances_max as usize,
             workers: AtomicU64::new(0),
             has_pool,
         }))
@@ -225,6 +227,12 @@ impl Engine {
         let place = self.place().await?;
         let guest = Guest::new(services, caller, sandbox)?;
         Instance::start(&self.wasm, Arc::clone(program), guest, place).await
+    }
+
+    /// Whether most places for instances are taken: whoever holds one without need should give it back.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.places.available_permits() < self.instances_max / 4
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, Error> {

@@ -20,10 +20,18 @@ pub(crate) struct GuestExports {
     pub(crate) call: ComponentExportIndex,
 }
 
+/// The functions of `rayw:core/durable`.
+pub(crate) struct DurableExports {
+    pub(crate) checkpoint: ComponentExportIndex,
+    pub(crate) restore: ComponentExportIndex,
+}
+
 /// What a component exports.
 pub(crate) struct Exports {
     /// Our contract, where the component keeps it.
     pub(crate) guest: Option<GuestExports>,
+    /// How its actors are written down, where they can be.
+    pub(crate) durable: Option<DurableExports>,
     /// `wasi:cli/run`.
     pub(crate) run: Option<ComponentExportIndex>,
     /// Where there is no `guest`: the functions that can be tasks.
@@ -34,12 +42,15 @@ impl Exports {
     /// Looks at a component whose imports are resolved.
     pub(crate) fn of(component: &Component, component_type: &ComponentType, origin: &str) -> Result<Self, Error> {
         let engine = component.engine();
-        let mut exports = Self { guest: None, run: None, typed: Vec::new() };
+        let mut exports = Self { guest: None, durable: None, run: None, typed: Vec::new() };
         let mut refused = Vec::new();
         for (name, item) in component_type.exports(engine) {
             match item.ty {
                 ComponentItem::ComponentInstance(_) if name.starts_with("rayw:core/guest@") || name == GUEST => {
                     exports.guest = Some(guest(component, name, origin)?);
+                }
+                ComponentItem::ComponentInstance(_) if name.starts_with("rayw:core/durable@0.1.") => {
+                    exports.durable = durable(component, name);
                 }
                 ComponentItem::ComponentInstance(_) if name.starts_with("wasi:cli/run@0.2.") => {
                     exports.run = find(component, name, "run");
@@ -91,6 +102,12 @@ impl Exports {
 fn find(component: &Component, interface: &str, function: &str) -> Option<ComponentExportIndex> {
     let interface = component.get_export_index(None, interface)?;
     component.get_export_index(Some(&interface), function)
+}
+
+fn durable(component: &Component, name: &str) -> Option<DurableExports> {
+    let checkpoint = find(component, name, "checkpoint")?;
+    let restore = find(component, name, "restore")?;
+    Some(DurableExports { checkpoint, restore })
 }
 
 fn guest(component: &Component, name: &str, origin: &str) -> Result<GuestExports, Error> {

@@ -8,6 +8,8 @@
 //! Cancelling is dropping: the future of a call, then the instance. Everything
 //! that the guest held is given back by that.
 
+mod durable;
+
 use std::sync::Arc;
 
 use rayw_core::{Error, ErrorKind, Value};
@@ -19,6 +21,8 @@ use crate::export::GuestExports;
 use crate::reference::Handles;
 use crate::state::Guest;
 use crate::{Caller, Program, epoch, trap, types};
+
+pub use durable::Checkpoint;
 
 /// Handles that one store may hold: several values full of references.
 const HANDLES_MAX: usize = 1_000_000;
@@ -106,12 +110,7 @@ impl Instance {
     ///
     /// # Errors
     /// The constructor's own error, or why it broke down.
-    pub async fn construct(
-        &mut self,
-        caller: Arc<Caller>,
-        class: &str,
-        args: &[Arc<Value>],
-    ) -> Result<(), Error> {
+    pub async fn construct(&mut self, caller: Arc<Caller>, class: &str, args: &[Arc<Value>]) -> Result<(), Error> {
         let program = Arc::clone(&self.program);
         self.begin(caller)?;
         let params: Construct = (Arc::from(class), self.give(args)?);

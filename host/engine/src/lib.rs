@@ -34,7 +34,7 @@ mod typed;
 mod types;
 
 pub use engine::{Engine, EngineSettings};
-pub use instance::{Instance, Returned};
+pub use instance::{Checkpoint, Instance, Returned};
 pub use literal::parse_call;
 pub use program::Program;
 pub use reference::Handles;

@@ -417,6 +417,7 @@ pub(crate) struct ActorClass {
     parameters: Vec<Parameter>,
     methods: Vec<Method>,
     options: ActorOptions,
+    durable: bool,
 }
 
 #[derive(ComponentType, Lift)]
@@ -450,6 +451,7 @@ impl TryFrom<Description> for rayw_core::Description {
                 parameters: parameters(class.parameters),
                 methods: class.methods.into_iter().map(method).collect(),
                 options: class.options.try_into()?,
+                durable: class.durable,
             })
         };
         Ok(Self {

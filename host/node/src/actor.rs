@@ -3,7 +3,10 @@
 //! The mailbox is filled under the lock that guards the machine, so calls of
 //! one caller arrive in order. The life ends by a message (graceful), by the
 //! stopper (at once), by a failed constructor or by a breakdown; what it did
-//! not begin goes back to the owner.
+//! not begin goes back to the owner. A durable actor that nobody calls is put
+//! away (`passive.rs`).
+
+mod passive;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +15,7 @@ use std::sync::atomic::Ordering;
 use rayw_core::message::{ActorEnd, ToHead};
 use rayw_core::ownership::{Event, Order, Outcome};
 use rayw_core::{ActorId, ActorSpec, Error, ErrorKind, IdSet, JobId, NodeId, TaskId, Value};
-use rayw_engine::{Caller, Instance, Sandbox};
+use rayw_engine::{Caller, Checkpoint, Instance, Sandbox};
 use tokio::sync::{Notify, oneshot};
 
 use crate::Node;
@@ -21,6 +24,8 @@ use crate::fetch::Missing;
 use crate::job::JobRun;
 use crate::node::{After, State};
 use crate::worker::{Ended, Stopper, cancelled, timed_out};
+
+pub(crate) use passive::{IdleActors, Passive};
 
 /// What a living actor has to do, and how its life is reached.
 pub(crate) struct Mailbox {
@@ -38,6 +43,8 @@ pub(crate) struct Mailbox {
     unwanted: IdSet<TaskId>,
     /// The call that runs.
     current: Option<Arc<Caller>>,
+    /// What only actors have that can be written down.
+    durable: Option<passive::Durable>,
 }
 
 impl Mailbox {
@@ -59,19 +66,19 @@ enum Letter {
 impl State {
     /// Puts a call into a mailbox. One for another life goes nowhere: its owner is told of the end of that life.
     /// Answers with the call then.
-    pub(crate) fn post(&mut self, actor: ActorId, incarnation: u32, order: Order) -> Option<TaskId> {
+    pub(crate) fn post(&mut self, actor: ActorId, incarnation: u32, order: Order, after: &mut After) -> Option<TaskId> {
         let mailbox = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
         let Some(mailbox) = mailbox else { return Some(order.spec.id) };
         mailbox.letters.push_back(Letter::Call(order));
-        mailbox.arrived.notify_one();
+        mailbox.wake(after);
         None
     }
 
     /// Puts the end of an actor behind the calls in its mailbox.
-    pub(crate) fn post_end(&mut self, actor: ActorId, incarnation: u32, reason: Error) {
+    pub(crate) fn post_end(&mut self, actor: ActorId, incarnation: u32, reason: Error, after: &mut After) {
         if let Some(mailbox) = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation) {
             mailbox.letters.push_back(Letter::Stop(reason));
-            mailbox.arrived.notify_one();
+            mailbox.wake(after);
         }
     }
 
@@ -129,6 +136,7 @@ impl Node {
             is_ready: false,
             unwanted: IdSet::default(),
             current: None,
+            durable: None,
         };
         self.lock().mailboxes.insert(spec.id, mailbox);
         let worker = self.engine.next_worker();
@@ -144,24 +152,27 @@ impl Node {
         reason: Error,
         restart: bool,
     ) {
-        let mut state = self.lock();
-        if graceful {
-            return state.post_end(actor, incarnation, reason);
+        let mut after = After::default();
+        {
+            let mut state = self.lock();
+            let mailbox = state.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
+            match mailbox {
+                Some(mailbox) if !graceful => mailbox.stop(reason, restart, &mut after),
+                Some(_) => state.post_end(actor, incarnation, reason, &mut after),
+                None => {}
+            }
         }
-        let mailbox = state.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
-        if let Some(mailbox) = mailbox {
-            mailbox.stop.get_or_insert((reason, restart));
-            mailbox.stopper.stop();
-        }
+        self.finish_up(after);
     }
 
     /// Ends all actors at once: the node goes.
-    pub(crate) fn stop_actors(&self) {
+    pub(crate) fn stop_actors(self: &Arc<Self>) {
+        let mut after = After::default();
         for mailbox in self.lock().mailboxes.values_mut() {
             let reason = Error::new(ErrorKind::ActorDied, "the actor ended because its node shuts down");
-            mailbox.stop.get_or_insert((reason, false));
-            mailbox.stopper.stop();
+            mailbox.stop(reason, false, &mut after);
         }
+        self.finish_up(after);
     }
 
     pub(crate) fn has_actor_of(&self, job: JobId) -> bool {
@@ -174,19 +185,63 @@ impl Node {
     }
 }
 
+impl Mailbox {
+    /// Tells the life that there is something to do; one that was put away is brought back.
+    fn wake(&mut self, after: &mut After) {
+        match self.durable.as_mut().and_then(|durable| durable.away.take()) {
+            Some(passive) => after.revive.push(passive),
+            None => self.arrived.notify_one(),
+        }
+    }
+
+    /// Ends the life at once.
+    fn stop(&mut self, reason: Error, restart: bool, after: &mut After) {
+        self.stop.get_or_insert((reason, restart));
+        self.stopper.stop();
+        self.wake(after);
+    }
+}
+
+/// What an actor is while it lives.
+enum Body {
+    /// An instance.
+    Awake(Box<Instance>),
+    /// What it was written down as.
+    Asleep(Checkpoint),
+}
+
+/// Why an actor stopped serving.
+enum Pause {
+    Ended(ActorEnd),
+    /// Nobody calls it, and it has been written down.
+    Idle(Checkpoint),
+}
+
 impl Life {
     async fn live(self) {
-        let end = match self.construct().await {
+        match self.construct().await {
             Ok((instance, job)) => {
                 let (actor, incarnation) = (self.spec.id, self.incarnation);
+                let durable = job.catalog.class(&self.spec.class).is_ok_and(|class| class.class.durable);
                 if let Some(mailbox) = self.node.lock().mailboxes.get_mut(&actor) {
                     mailbox.is_ready = true;
+                    mailbox.durable = durable.then(passive::Durable::default);
                 }
                 self.node.tell_head(ToHead::ActorReady { actor, incarnation });
-                self.serve(instance, &job).await
+                self.go_on(Body::Awake(Box::new(instance)), job).await;
             }
-            Err(end) => end,
-        };
+            Err(end) => self.end(end),
+        }
+    }
+
+    async fn go_on(self, body: Body, job: Arc<JobRun>) {
+        match self.serve(body, &job).await {
+            Pause::Ended(end) => self.end(end),
+            Pause::Idle(state) => Node::put_away(Box::new(Passive { life: self, state, job })),
+        }
+    }
+
+    fn end(self, end: ActorEnd) {
         let returned = self.close();
         self.node.handle(Event::CallsReturned { actor: self.spec.id, tasks: returned });
         let (actor, incarnation) = (self.spec.id, self.incarnation);
@@ -221,6 +276,15 @@ impl Life {
         }
     }
 
+    /// A fresh instance, in which nothing has run.
+    async fn start(&self, caller: &Arc<Caller>, job: &JobRun) -> Result<Instance, Error> {
+        self.node.make_room();
+        let memory_bytes_max = self.spec.creation.memory_cap();
+        let sandbox = Sandbox { memory_bytes_max, grants: Arc::clone(&job.grants), args: Vec::new() };
+        let services = Arc::clone(&job.services);
+        self.node.engine.start(&job.program, services, Arc::clone(caller), &sandbox).await
+    }
+
     async fn construct(&self) -> Result<(Instance, Arc<JobRun>), ActorEnd> {
         let creation = &self.spec.creation;
         self.node.handle(Event::Started { task: creation.id, worker: self.worker });
@@ -228,11 +292,7 @@ impl Life {
             let job = self.node.job_here(creation.job).await?;
             let inputs = self.arguments().await?;
             let caller = self.caller(creation.as_ref(), 0, &job);
-            let sandbox =
-                Sandbox { memory_bytes_max: creation.memory_cap(), grants: Arc::clone(&job.grants), args: Vec::new() };
-            let services = Arc::clone(&job.services);
-            let engine = &self.node.engine;
-            let mut instance = engine.start(&job.program, services, Arc::clone(&caller), &sandbox).await?;
+            let mut instance = self.start(&caller, &job).await?;
             instance.construct(caller, &self.spec.class, &inputs).await?;
             Ok::<_, Error>((instance, job))
         };
@@ -254,18 +314,38 @@ impl Life {
         }
     }
 
-    async fn serve(&self, mut instance: Instance, job: &JobRun) -> ActorEnd {
+    async fn serve(&self, mut body: Body, job: &JobRun) -> Pause {
         let mut next = self.next(job);
         loop {
             next = match next {
-                Some(Next::Call(order, caller)) => match self.call(&mut instance, order, caller, job).await {
-                    Ok(next) => next,
-                    Err(end) => return end,
-                },
-                Some(Next::Stop(reason)) => return ActorEnd::Intended(reason),
+                Some(Next::Call(order, caller)) => {
+                    let called = match self.awake(&mut body, job).await {
+                        Ok(instance) => self.call(instance, order, caller, job).await,
+                        Err(end) => {
+                            self.put_back(order);
+                            Err(end)
+                        }
+                    };
+                    match called {
+                        Ok(next) => next,
+                        Err(end) => return Pause::Ended(end),
+                    }
+                }
+                Some(Next::Stop(reason)) => return Pause::Ended(ActorEnd::Intended(reason)),
                 None => match self.node.until_stopped(&self.stopper, None, self.arrived.notified()).await {
-                    Ended::Done(()) | Ended::TimedOut(_) => self.next(job),
-                    Ended::Stopped => return self.stopped_end(),
+                    Ended::Done(()) | Ended::TimedOut(_) => {
+                        if let Body::Awake(instance) = &mut body
+                            && self.is_to_sleep()
+                        {
+                            match self.write_down(instance, job).await {
+                                Ok(Some(state)) => return Pause::Idle(state),
+                                Ok(None) => {}
+                                Err(end) => return Pause::Ended(end),
+                            }
+                        }
+                        self.next(job)
+                    }
+                    Ended::Stopped => return Pause::Ended(self.stopped_end()),
                 },
             };
             // A long line of short calls must not keep the thread from everybody else.
@@ -377,9 +457,15 @@ impl Life {
     fn begin_next(&self, state: &mut State, job: &JobRun, after: &mut After) -> Option<Next> {
         loop {
             let mailbox = state.mailboxes.get_mut(&self.spec.id)?;
-            let order = match mailbox.letters.pop_front()? {
-                Letter::Call(order) => order,
-                Letter::Stop(reason) => return Some(Next::Stop(reason)),
+            let order = match mailbox.letters.pop_front() {
+                Some(Letter::Call(order)) => order,
+                Some(Letter::Stop(reason)) => return Some(Next::Stop(reason)),
+                None => {
+                    if let Some(durable) = &mut mailbox.durable {
+                        state.idle_actors.idles(self.spec.id, durable);
+                    }
+                    return None;
+                }
             };
             let task = order.spec.id;
             if mailbox.unwanted.remove(&task) {

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::actor::Mailbox;
+use crate::actor::{IdleActors, Mailbox, Passive};
 use crate::fetch::Fetches;
 use crate::job::{JobArrivals, JobRun};
 use crate::network::Network;
@@ -98,6 +98,7 @@ pub(crate) struct State {
     pub(crate) mailboxes: IdMap<ActorId, Mailbox>,
     /// Lives that are over and whose end the head was not told yet.
     pub(crate) ending: IdMap<ActorId, u32>,
+    pub(crate) idle_actors: IdleActors,
     /// Questions to the head that are open; said again to a head that is new.
     pub(crate) asked: Questions,
     /// Constructors that another node was asked for.
@@ -124,6 +125,8 @@ pub(crate) enum Run {
 #[derive(Default)]
 pub(crate) struct After {
     pub(crate) orders: Vec<Order>,
+    /// Actors that were asleep and have something to do.
+    pub(crate) revive: Vec<Box<Passive>>,
     pub(crate) forget: Vec<rayw_core::ObjectId>,
     pub(crate) bring: Vec<Stored>,
     has_mail: bool,
@@ -155,6 +158,7 @@ impl Node {
                 running: IdMap::default(),
                 mailboxes: IdMap::default(),
                 ending: IdMap::default(),
+                idle_actors: IdleActors::default(),
                 asked: Questions::default(),
                 constructors: HashMap::new(),
                 further: Vec::new(),
@@ -223,6 +227,7 @@ impl Node {
             self.handle(Event::Tick);
             self.tell_usage(&mut told);
             self.reuse.drop_idle();
+            self.put_idle_away();
             self.leave_if_unmissed();
         }
     }
@@ -288,6 +293,9 @@ impl Node {
     pub(crate) fn finish_up(self: &Arc<Self>, after: After) {
         for order in after.orders {
             self.spawn(order);
+        }
+        for passive in after.revive {
+            self.revive(*passive);
         }
         for object in after.forget {
             self.store.forget(object);
@@ -452,11 +460,11 @@ impl State {
                     None => {}
                 },
                 Command::Call { actor, incarnation, order } => {
-                    if let Some(task) = self.post(actor, incarnation, order) {
+                    if let Some(task) = self.post(actor, incarnation, order, after) {
                         self.further.push(Event::CallDropped(task));
                     }
                 }
-                Command::EndActor { actor, incarnation, reason } => self.post_end(actor, incarnation, reason),
+                Command::EndActor { actor, incarnation, reason } => self.post_end(actor, incarnation, reason, after),
                 Command::Construct { actor, incarnation, result } => {
                     if let Some(life) = self.constructors.remove(&(actor, incarnation)) {
                         // The life may have been stopped meanwhile.

@@ -309,3 +309,16 @@ fn a_detached_actor_outlives_its_job_and_others_do_not() {
     assert_eq!(last.lines, ["3", "actor-not-found", "actor-not-found"]);
     cluster.owns_nothing();
 }
+
+#[test]
+fn durable_actors_sleep_while_nobody_calls_them_and_keep_their_state() {
+    let cluster = cluster(2.0);
+    let first = cluster.run("behave", &["sleepers"], Some("shared"));
+    assert_eq!(first.lines, [r#"(1, ["a", "b", "c"])"#], "{first:?}");
+    eventually("two actors asleep", || (cluster.cluster().node().actors_asleep() == 2).then_some(()));
+    let second = cluster.run("behave", &["wake_the_sleepers"], Some("shared"));
+    // A fresh sandbox has served nobody; the lines, the reference and the handle are there.
+    let expected = [r#"(0, ["a", "b", "c", "d"])"#, r#"("treasure", 2)"#, r#"(1, ["a", "b", "c", "d", "e"])"#];
+    assert_eq!(second.lines, expected, "{second:?}");
+    cluster.owns_nothing();
+}

@@ -5,6 +5,7 @@
 
 mod actors;
 mod cancel;
+mod durable;
 mod failures;
 mod groups;
 mod hostile;
@@ -33,6 +34,7 @@ fn main() -> rayw::Result<()> {
         failures::SCENARIOS,
         cancel::SCENARIOS,
         actors::SCENARIOS,
+        durable::SCENARIOS,
         groups::SCENARIOS,
         objects::SCENARIOS,
         resources::SCENARIOS,

@@ -1,0 +1,202 @@
+//! Actors that nobody calls: their state is written down and their sandbox is given back.
+//!
+//! ```text
+//!  awake ─ no letter for ACTOR_IDLE, or places are short ─▶ checkpoint ─▶ asleep, in the mailbox, without a task
+//!    ▲                                                                       │ a letter
+//!    └──────────────── fresh instance, restore ◀────────────────────────────┘
+//! ```
+//!
+//! Only actors of classes that say that they are durable. For callers and for the head nothing
+//! changes: the actor is alive all the time, and its life is the same one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rayw_core::message::ActorEnd;
+use rayw_core::{ActorId, Error, limits};
+use rayw_engine::{Checkpoint, Instance};
+
+use super::{Body, Life};
+use crate::Node;
+use crate::job::JobRun;
+use crate::node::After;
+use crate::worker::Ended;
+
+/// An actor that is asleep, with all that it needs to go on.
+pub(crate) struct Passive {
+    pub(super) life: Life,
+    pub(super) state: Checkpoint,
+    pub(super) job: Arc<JobRun>,
+}
+
+/// What the mailbox of a durable actor knows beside its letters.
+#[derive(Default)]
+pub(super) struct Durable {
+    /// The actor, while it is asleep.
+    pub(super) away: Option<Box<Passive>>,
+    /// Since when it has had nothing to do.
+    idle_since: Option<Instant>,
+    /// Whether it stands in the line of the idle.
+    is_in_line: bool,
+    /// It was told to be written down.
+    shall_sleep: bool,
+}
+
+/// The durable actors that had nothing to do when somebody last looked, each once.
+#[derive(Debug, Default)]
+pub(crate) struct IdleActors(VecDeque<ActorId>);
+
+impl IdleActors {
+    pub(super) fn idles(&mut self, actor: ActorId, durable: &mut Durable) {
+        durable.idle_since = Some(Instant::now());
+        if !std::mem::replace(&mut durable.is_in_line, true) {
+            self.0.push_back(actor);
+        }
+    }
+}
+
+impl Node {
+    /// Tells actors that have been idle for long to give their sandboxes back.
+    pub(crate) fn put_idle_away(&self) {
+        self.tell_idle(usize::MAX, |idle_since| idle_since.elapsed() >= limits::ACTOR_IDLE);
+    }
+
+    /// Where places for instances are short, those that have been idle for the longest give theirs back.
+    pub(super) fn make_room(&self) {
+        if self.engine.is_crowded() {
+            self.tell_idle(limits::ACTORS_PUT_AWAY_AT_ONCE, |_| true);
+        }
+    }
+
+    fn tell_idle(&self, most: usize, is_due: impl Fn(Instant) -> bool) {
+        let mut state = self.lock();
+        let mut told = 0;
+        for _ in 0..state.idle_actors.0.len() {
+            if told == most {
+                break;
+            }
+            let Some(actor) = state.idle_actors.0.pop_front() else { break };
+            let Some(mailbox) = state.mailboxes.get_mut(&actor) else { continue };
+            let has_work = !mailbox.letters.is_empty() || mailbox.current.is_some();
+            let Some(durable) = &mut mailbox.durable else { continue };
+            durable.is_in_line = false;
+            match durable.idle_since {
+                // It comes again when it has nothing to do.
+                _ if has_work => {}
+                Some(idle_since) if is_due(idle_since) => {
+                    durable.shall_sleep = true;
+                    mailbox.arrived.notify_one();
+                    told += 1;
+                }
+                Some(_) => {
+                    durable.is_in_line = true;
+                    state.idle_actors.0.push_back(actor);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Keeps an actor that was written down in its mailbox; it goes on at once when a letter has come meanwhile.
+    pub(super) fn put_away(passive: Box<Passive>) {
+        let node = Arc::clone(&passive.life.node);
+        let mut after = After::default();
+        {
+            let mut state = node.lock();
+            let mailbox = state.mailboxes.get_mut(&passive.life.spec.id);
+            let mailbox = mailbox.filter(|mailbox| mailbox.incarnation == passive.life.incarnation);
+            let has_work = |mailbox: &super::Mailbox| !mailbox.letters.is_empty() || mailbox.stop.is_some();
+            match mailbox {
+                Some(mailbox) if !has_work(mailbox) && mailbox.durable.is_some() => {
+                    mailbox.letters.shrink_to_fit();
+                    if let Some(durable) = &mut mailbox.durable {
+                        durable.away = Some(passive);
+                    }
+                }
+                _ => after.revive.push(passive),
+            }
+        }
+        node.finish_up(after);
+    }
+
+    /// Lets an actor go on that was put away.
+    pub(crate) fn revive(self: &Arc<Self>, passive: Passive) {
+        let Passive { life, state, job } = passive;
+        self.tracker.spawn_on(life.go_on(Body::Asleep(state), job), &self.guests);
+    }
+
+    /// Actors here that are asleep: written down, without a sandbox.
+    #[must_use]
+    pub fn actors_asleep(&self) -> usize {
+        let state = self.lock();
+        let durable = state.mailboxes.values().filter_map(|mailbox| mailbox.durable.as_ref());
+        durable.filter(|durable| durable.away.is_some()).count()
+    }
+}
+
+impl Life {
+    /// Whether the actor was told to give its sandbox back and still has nothing to do.
+    pub(super) fn is_to_sleep(&self) -> bool {
+        let mut state = self.node.lock();
+        let Some(mailbox) = state.mailboxes.get_mut(&self.spec.id) else { return false };
+        let is_idle = mailbox.letters.is_empty();
+        mailbox.durable.as_mut().is_some_and(|durable| std::mem::take(&mut durable.shall_sleep)) && is_idle
+    }
+
+    /// The state of the actor; none when it cannot be written down now, and then it goes on.
+    pub(super) async fn write_down(
+        &self,
+        instance: &mut Instance,
+        job: &JobRun,
+    ) -> Result<Option<Checkpoint>, ActorEnd> {
+        let caller = self.caller(self.spec.creation.as_ref(), 0, job);
+        let timeout = self.spec.creation.timeout;
+        match self.node.until_stopped(&self.stopper, timeout, instance.checkpoint(caller)).await {
+            Ended::Done(Ok(state)) => Ok(Some(state)),
+            Ended::Done(Err(error)) if instance.is_usable() => {
+                tracing::warn!(actor = %self.spec.id, class = %self.spec.class, %error, "an actor cannot be written down");
+                Ok(None)
+            }
+            Ended::Done(Err(error)) => Err(ActorEnd::Crashed(self.explain("could not be written down", &error))),
+            Ended::TimedOut(timeout) => Err(ActorEnd::Crashed(super::timed_out(&self.spec.creation, timeout))),
+            Ended::Stopped => Err(self.stopped_end()),
+        }
+    }
+
+    /// The actor's instance, which is made anew for one that was asleep.
+    pub(super) async fn awake<'b>(&self, body: &'b mut Body, job: &JobRun) -> Result<&'b mut Instance, ActorEnd> {
+        if let Body::Asleep(state) = body {
+            let caller = self.caller(self.spec.creation.as_ref(), 0, job);
+            let restoring = async {
+                let mut instance = self.start(&caller, job).await?;
+                instance.restore(Arc::clone(&caller), &self.spec.class, state).await?;
+                Ok::<_, Error>(instance)
+            };
+            let timeout = self.spec.creation.timeout;
+            let ended = self.node.until_stopped(&self.stopper, timeout, restoring).await;
+            match ended {
+                Ended::Done(Ok(instance)) => *body = Body::Awake(Box::new(instance)),
+                Ended::Done(Err(error)) => {
+                    return Err(ActorEnd::Crashed(self.explain("could not be brought back", &error)));
+                }
+                Ended::TimedOut(timeout) => {
+                    return Err(ActorEnd::Crashed(super::timed_out(&self.spec.creation, timeout)));
+                }
+                Ended::Stopped => return Err(self.stopped_end()),
+            }
+        }
+        match body {
+            Body::Awake(instance) => Ok(instance),
+            Body::Asleep(_) => unreachable!("it was brought back just now"),
+        }
+    }
+
+    fn explain(&self, what: &str, cause: &Error) -> Error {
+        let message = format!("actor `{}` ({}) {what}", self.spec.class, self.spec.id);
+        let mut error = Error::new(cause.kind, message).caused_by(&cause.message);
+        error.causes.extend(cause.causes.iter().cloned());
+        error.backtrace.clone_from(&cause.backtrace);
+        error
+    }
+}
