@@ -1,6 +1,6 @@
 //! Actors: order, ends, restarts, names, handles, limits, and lives longer than a job's.
 
-use rayw_tests::{Run, cluster, run};
+use rayw_tests::{Run, cluster, eventually, run};
 
 /// What the scenario prints, with one custom `seat` to sit on.
 #[track_caller]
