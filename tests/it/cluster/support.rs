@@ -144,7 +144,7 @@ impl Processes {
 
     /// Whether the head's process has logged these words.
     pub(super) fn head_logged(&self, words: &str) -> bool {
-        self.head.so_far().stderr.contains(words)
+        self.head.as_ref().is_some_and(|head| head.so_far().stderr.contains(words))
     }
 
     /// Kills a node as `kill -9` does.

@@ -332,6 +332,7 @@ impl ToHead {
             | Self::ActorReady { .. }
             | Self::GroupCreate { .. }
             | Self::GroupLookup { .. }
+            | Self::GroupDescribe { .. }
             | Self::GroupWatch { .. }
             | Self::JobSubmitted { .. }
             | Self::JobStarted { .. }

@@ -232,7 +232,7 @@ impl Ownership {
             (Some(far), _) => far.change(to, from, 1),
             // Found by its name before this node has heard that it may have the name.
             (None, RefId::Actor(actor)) => self.lent_early.entry(actor).or_default().change(to, from, 1),
-            (None, RefId::Object(_)) => {}
+            (None, RefId::Object(_) | RefId::Group(_)) => {}
         }
     }
 

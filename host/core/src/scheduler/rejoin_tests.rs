@@ -10,8 +10,8 @@ use super::tests::{actor, cpus, granted, shape};
 use super::{Change, Key, Outbox, Record, Scheduler};
 use crate::message::{ActorChange, ActorEnd, FromHead, NodeAddress, RequestId, ToHead};
 use crate::{
-    ActorId, ActorSpec, ComponentDigest, Error, ErrorKind, GroupId, GroupSpec, GroupState, GroupStrategy, JobId,
-    JobSpec, JobState, LabelSelector, LeaseId, NodeId, Strategy as Where,
+    ActorId, ActorSpec, BundleSpec, ComponentDigest, Error, ErrorKind, GroupId, GroupSpec, GroupState, GroupStrategy,
+    JobId, JobSpec, JobState, LabelSelector, LeaseId, NodeId, Strategy as Where,
 };
 
 /// A head and its journal.
@@ -123,6 +123,10 @@ fn job(number: u32, name: &str) -> Arc<JobSpec> {
     Arc::new(spec)
 }
 
+fn bundle(units: u64) -> BundleSpec {
+    BundleSpec { resources: cpus(units), selector: LabelSelector::default() }
+}
+
 fn group(number: u64, name: Option<&str>, bundles: &[u64]) -> Arc<GroupSpec> {
     let creator = JobId::numbered(1).driver(0);
     Arc::new(GroupSpec {
@@ -130,8 +134,7 @@ fn group(number: u64, name: Option<&str>, bundles: &[u64]) -> Arc<GroupSpec> {
         name: name.map(Arc::from),
         namespace: Arc::from("n"),
         strategy: GroupStrategy::Pack,
-        bundles: bundles.iter().map(|units| cpus(*units)).collect(),
-        selector: LabelSelector::default(),
+        bundles: bundles.iter().map(|units| bundle(*units)).collect(),
         detached: true,
         job: JobId::numbered(1),
         creator,
@@ -232,7 +235,7 @@ fn an_actor_is_found_where_the_journal_and_its_node_say() {
     let spec = placed_actor(1, soft(B), 0, true);
     assert_eq!(live(&mut life, B, &spec), B);
     life.restart();
-    let out = life.tell(ToHead::ActorWatch { node: B, actor: spec.id });
+    let out = life.tell(ToHead::ActorWatch { node: B, actor: spec.id, owner: B });
     assert!(
         matches!(out.as_slice(), [(B, FromHead::ActorChanged { change: ActorChange::Pending { why }, .. })] if why.contains("has yet to report")),
         "{out:?}"
@@ -462,7 +465,7 @@ fn event(what: u8, which: u8, node: usize) -> ToHead {
         11 => ToHead::ActorEnded { actor, incarnation, end: ActorEnd::Intended(error()) },
         12 => ToHead::ActorKill { actor, no_restart: which > 9 },
         13 => ToHead::ActorReleased { actor, reason: error() },
-        14 => ToHead::ActorWatch { node, actor },
+        14 => ToHead::ActorWatch { node, actor, owner: node },
         15 | 16 => ToHead::JobSubmitted { spec: job(of, "j") },
         17 => ToHead::JobStarted { spec: job(of, "j"), node },
         18 => ToHead::JobEnded {

@@ -115,7 +115,7 @@ impl Scheduler {
         let id = spec.id;
         let places = spec.bundles.iter().zip(bundles).map(|(reserved, node)| {
             let node = *indices.get(&node?)?;
-            Some(Bundle { node, available: reserved.clone() })
+            Some(Bundle { node, available: reserved.resources.clone() })
         });
         let bundles: Vec<Option<Bundle>> = places.collect();
         for bundle in bundles.iter().flatten() {
