@@ -189,7 +189,7 @@ impl Mailbox {
     /// Tells the life that there is something to do; one that was put away is brought back.
     fn wake(&mut self, after: &mut After) {
         match self.durable.as_mut().and_then(|durable| durable.away.take()) {
-            Some(passive) => after.revive.push(passive),
+            Some(passive) => after.revive.push(*passive),
             None => self.arrived.notify_one(),
         }
     }

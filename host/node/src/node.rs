@@ -126,7 +126,7 @@ pub(crate) enum Run {
 pub(crate) struct After {
     pub(crate) orders: Vec<Order>,
     /// Actors that were asleep and have something to do.
-    pub(crate) revive: Vec<Box<Passive>>,
+    pub(crate) revive: Vec<Passive>,
     pub(crate) forget: Vec<rayw_core::ObjectId>,
     pub(crate) bring: Vec<Stored>,
     has_mail: bool,
@@ -295,7 +295,7 @@ impl Node {
             self.spawn(order);
         }
         for passive in after.revive {
-            self.revive(*passive);
+            self.revive(passive);
         }
         for object in after.forget {
             self.store.forget(object);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayw_core::message::{NodeAddress, RequestId, ToHead};
 use rayw_core::scheduler::{Outbox, Scheduler};
 use rayw_core::{
-    Amount, ComponentDigest, GroupId, GroupSpec, JobId, JobSpec, JobState, LabelSelector, NodeId, Resources,
+    Amount, BundleSpec, ComponentDigest, GroupId, GroupSpec, JobId, JobSpec, JobState, LabelSelector, NodeId, Resources,
 };
 use tempfile::TempDir;
 
@@ -27,8 +27,7 @@ fn machine() -> (Scheduler, Vec<Change>) {
         name: Some(Arc::from("g")),
         namespace: Arc::from("space"),
         strategy: rayw_core::GroupStrategy::Spread,
-        bundles: vec![Resources::cpus(Amount::ONE)],
-        selector: LabelSelector::default(),
+        bundles: vec![BundleSpec { resources: Resources::cpus(Amount::ONE), selector: LabelSelector::default() }],
         detached: true,
         job,
         creator: job.driver(1),

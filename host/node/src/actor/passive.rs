@@ -114,7 +114,7 @@ impl Node {
                         durable.away = Some(passive);
                     }
                 }
-                _ => after.revive.push(passive),
+                _ => after.revive.push(*passive),
             }
         }
         node.finish_up(after);
