@@ -32,7 +32,6 @@ fn lines(job: Running) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn lost_results_are_made_again_with_what_they_were_made_of() {
     let (mut cluster, mut job) = scenario("lost_results_are_made_again");
     job.reaches("made");
@@ -42,7 +41,6 @@ fn lost_results_are_made_again_with_what_they_were_made_of() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn a_result_that_is_lost_more_often_than_its_task_may_run_stays_lost() {
     let (mut cluster, mut job) = scenario("a_result_that_is_lost_too_often");
     job.reaches("made");
@@ -59,7 +57,6 @@ fn a_result_that_is_lost_more_often_than_its_task_may_run_stays_lost() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn a_result_of_a_task_that_runs_once_only_stays_lost() {
     let (mut cluster, mut job) = scenario("a_result_that_may_not_be_made_again");
     job.reaches("made");
@@ -71,7 +68,6 @@ fn a_result_of_a_task_that_runs_once_only_stays_lost() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn a_result_that_its_owner_remembers_no_more_stays_lost_and_a_later_one_comes_back() {
     let mut cluster = Processes::start_where(&[SAFE, DOOMED], &[("RAYW_LINEAGE_BYTES", "4KiB")]);
     let mut job = cluster.submit("behave", &["a_result_whose_lineage_was_too_large"]);
@@ -84,7 +80,6 @@ fn a_result_that_its_owner_remembers_no_more_stays_lost_and_a_later_one_comes_ba
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn an_object_goes_with_its_owner() {
     let (mut cluster, mut job) = scenario("an_object_whose_owner_dies");
     job.reaches("put");
@@ -96,7 +91,6 @@ fn an_object_goes_with_its_owner() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn what_a_dead_node_borrowed_is_freed() {
     let (mut cluster, mut job) = scenario("a_borrower_whose_node_dies");
     job.reaches("borrowed");
@@ -117,7 +111,6 @@ fn what_a_dead_node_borrowed_is_freed() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn a_reference_outlives_the_actor_that_lent_it() {
     let (mut cluster, mut job) = scenario("a_reference_that_outlives_its_lender");
     job.reaches("lent");
@@ -128,7 +121,6 @@ fn a_reference_outlives_the_actor_that_lent_it() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn an_actor_starts_again_elsewhere_as_often_as_it_may() {
     let (mut cluster, mut job) = scenario("an_actor_on_nodes_that_die");
     job.reaches("lives");
@@ -144,7 +136,6 @@ fn an_actor_starts_again_elsewhere_as_often_as_it_may() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn calls_end_with_their_actors_node_unless_they_may_be_tried_again() {
     let (mut cluster, mut job) = scenario("calls_of_an_actor_that_dies");
     job.reaches("held");
@@ -160,7 +151,6 @@ fn calls_end_with_their_actors_node_unless_they_may_be_tried_again() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn large_results_of_an_actor_are_made_again_where_its_calls_may_be() {
     let (mut cluster, mut job) = scenario("results_of_an_actor_that_dies");
     for round in 0..3 {
@@ -172,7 +162,6 @@ fn large_results_of_an_actor_are_made_again_where_its_calls_may_be() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn large_results_of_an_actor_are_lost_otherwise_and_it_goes_on() {
     let (mut cluster, mut job) = scenario("results_of_an_actor_that_are_not_made_again");
     job.reaches("made");
@@ -184,7 +173,6 @@ fn large_results_of_an_actor_are_lost_otherwise_and_it_goes_on() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn a_task_runs_again_elsewhere_if_it_may() {
     let (mut cluster, mut job) = scenario("a_task_whose_node_dies");
     job.reaches("held");

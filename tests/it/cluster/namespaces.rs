@@ -18,6 +18,7 @@ pub(super) struct Network {
 
 impl Network {
     /// A network with that many namespaces, or none where this machine cannot have one, with a word.
+    #[expect(clippy::print_stdout, reason = "a test that is skipped says so to whoever runs it")]
     pub(super) fn make(size: u8) -> Option<Self> {
         if !rustix::process::geteuid().is_root() || ip("netns list").is_err() {
             println!("skipped: network namespaces take root and `ip` (Debian's package iproute2)");

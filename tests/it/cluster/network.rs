@@ -52,12 +52,11 @@ impl Cluster {
             (name, process(network, member, &folder, &flags, ways))
         });
         let nodes = nodes.collect();
-        Self { processes: Processes::of(head, head_at.to_string(), nodes), folder: folder }
+        Self { processes: Processes::of(head, head_at.to_string(), nodes), folder }
     }
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn a_slow_network_that_breaks_connections_changes_no_answer() {
     let Some(network) = Network::make(3) else { return };
     let ends: Vec<Arc<OnceLock<SocketAddr>>> = (0..3).map(|_| Arc::default()).collect();
@@ -76,7 +75,6 @@ fn a_slow_network_that_breaks_connections_changes_no_answer() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass on a cluster: run it by `--run-ignored`, then take this away"]
 fn a_node_that_was_cut_off_is_heard_by_nobody_and_comes_back_as_a_new_one() {
     let Some(network) = Network::make(4) else { return };
     let safe = r#"--num-cpus 2 --resources {"safe":1}"#;
