@@ -462,7 +462,8 @@ impl Ownership {
             }
             ActorChange::Dead { cause } => {
                 let cause = match cause.kind {
-                    ErrorKind::ActorDied => cause,
+                    // Ray's `ActorPlacementGroupRemoved` says more than that the actor died.
+                    ErrorKind::ActorDied | ErrorKind::PlacementGroupRemoved => cause,
                     _ => self.death(actor, "its instance broke down", &cause),
                 };
                 let Some(entry) = self.actors.get_mut(&actor) else { return };
