@@ -462,8 +462,8 @@ impl Ownership {
             }
             ActorChange::Dead { cause } => {
                 let cause = match cause.kind {
-                    // Ray's `ActorPlacementGroupRemoved` says more than that the actor died.
-                    ErrorKind::ActorDied | ErrorKind::PlacementGroupRemoved => cause,
+                    // Ray's `ActorPlacementGroupRemoved` and `ActorUnschedulableError` say more than that it died.
+                    ErrorKind::ActorDied | ErrorKind::PlacementGroupRemoved | ErrorKind::Unschedulable => cause,
                     _ => self.death(actor, "its instance broke down", &cause),
                 };
                 let Some(entry) = self.actors.get_mut(&actor) else { return };
