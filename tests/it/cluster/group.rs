@@ -39,7 +39,7 @@ fn custom_resources_lead_to_the_nodes_that_have_them() {
 
 #[test]
 fn spread_tasks_use_both_nodes_equally() {
-    let cluster = Processes::start_with(&["--num-cpus 8"; 2]);
+    let cluster = Processes::start_with(&[r#"--resources {"slot":8}"#; 2]);
     insta::assert_snapshot!(prints(&cluster, &["spread_tasks"]), @"[5, 5]");
 }
 
@@ -60,7 +60,7 @@ fn work_that_names_a_node_runs_there_or_says_why_not() {
 
 #[test]
 fn work_that_names_a_busy_node_waits_for_it() {
-    let cluster = Processes::start(2);
+    let cluster = Processes::start_with(&["", r#"--resources {"slot":1}"#]);
     let there = cluster.id_of("node-1");
     insta::assert_snapshot!(prints(&cluster, &["a_busy_node", &there]), @"
     get-timeout

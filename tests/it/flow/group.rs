@@ -19,7 +19,15 @@ fn tasks_run_in_the_bundles_of_their_group() {
 
 #[test]
 fn a_group_that_does_not_fit_reserves_nothing_and_says_why_it_waits() {
-    insta::assert_snapshot!(prints("a_group_that_does_not_fit"), @"");
+    insta::assert_snapshot!(prints("a_group_that_does_not_fit"), @"
+    false
+    Pending: infeasible: no nodes could hold the bundles {'CPU': 1}, {'CPU': 100} (SPREAD)
+    [None, None]
+    ok
+    get-timeout
+    Removed placement-group-removed
+    false infeasible: each of the 3 bundles {'CPU': 1}, {'CPU': 1}, {'CPU': 1} (STRICT_SPREAD) wants a node of its own, and the cluster has 1: start 2 more
+    ");
 }
 
 #[test]
@@ -66,7 +74,29 @@ fn a_group_travels_in_values() {
 
 #[test]
 fn groups_and_places_that_cannot_be_are_refused_with_a_reason() {
-    insta::assert_snapshot!(prints("groups_that_are_refused"), @"");
+    let printed = prints("groups_that_are_refused");
+    let is_id = |word: &str| word.len() == 32 && word.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let without_ids = |line: &str| -> String {
+        let words = line.split(' ').map(|word| match word.trim_matches(['(', ')']) {
+            id if is_id(id) => word.replace(id, "ID"),
+            _ => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let lines: Vec<String> = printed.lines().map(without_ids).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    invalid-argument: placement group ID cannot be: it has no bundle: give it at least one
+    invalid-argument: placement group ID cannot be: its bundle 1 is empty: give each at least one resource
+    invalid-argument: bundle 0 of the placement group: `CPU` is not a custom resource: use `num_cpus` or `memory`
+    invalid-argument: bundle 0 of the placement group: the label selector `zone=in(a` has no closing bracket: write `v`, `!v`, `in(a,b)` or `!in(a,b)`
+    invalid-argument: no placement group named `nobody` in namespace `job-00000001`: create one first
+    invalid-argument: a placement group named `one` exists in namespace `job-00000001`: take another name, or remove that one
+    true
+    invalid-argument: placement group `one` (ID) has no bundle 3: its bundles are 0 to 0
+    unschedulable: no bundle of placement group `one` (ID) can hold {'CPU': 2}: ask for less, or reserve more in one bundle
+    invalid-argument: the label selector `zone=!` asks for an empty value: write `v`, `!v`, `in(a,b)` or `!in(a,b)`
+    invalid-argument: `node_affinity`: `here` is not a node id: 32 hexadecimal digits are needed
+    ");
 }
 
 #[test]

@@ -463,7 +463,8 @@ impl Ownership {
             }
             ActorChange::Dead { cause } => {
                 let cause = match cause.kind {
-                    ErrorKind::ActorDied => cause,
+                    // Ray's `ActorPlacementGroupRemoved` and `ActorUnschedulableError` say more than that it died.
+                    ErrorKind::ActorDied | ErrorKind::PlacementGroupRemoved | ErrorKind::Unschedulable => cause,
                     _ => self.death(actor, "its instance broke down", &cause),
                 };
                 let Some(entry) = self.actors.get_mut(&actor) else { return };

@@ -143,11 +143,12 @@ fn a_group_that_is_removed() -> rayw::Result<()> {
 
 fn a_full_group() -> rayw::Result<()> {
     let log = Log::remote()?;
-    let group = created([cpus(1)], Strategy::Pack)?;
-    let first = held_up::options().placement_group(&group).remote(&log, "on");
+    // Memory, because whoever waits in a `get` keeps it, unlike its cpu.
+    let group = created([Bundle::new().memory("64MiB")], Strategy::Pack)?;
+    let first = held_up::options().placement_group(&group).num_cpus(0).memory("64MiB").remote(&log, "on");
     log.await_line("at on");
     println!("ready {}", kind(group.ready().get()));
-    let second = node::options().placement_group(&group).remote();
+    let second = node::options().placement_group(&group).num_cpus(0).memory("64MiB").remote();
     println!("second {}", kind(second.get_timeout(A_MOMENT)));
     log.open("on").get()?;
     println!("{}", first.get()? == second.get()?);
@@ -291,11 +292,14 @@ fn custom_resources() -> rayw::Result<()> {
     Ok(())
 }
 
-/// Wants two nodes with room for five tasks each.
+/// Wants two nodes with eight `slot`s each, which a task keeps while it waits in a `get`.
 fn spread_tasks() -> rayw::Result<()> {
     let log = Log::remote()?;
-    let tasks: Vec<_> =
-        (0..10).map(|number| held_up::options().spread().remote(&log, format!("gate {number}"))).collect();
+    let tasks: Vec<_> = (0..10)
+        .map(|number| {
+            held_up::options().spread().num_cpus(0).resource("slot", 1).remote(&log, format!("gate {number}"))
+        })
+        .collect();
     for number in 0..10 {
         log.await_line(&format!("at gate {number}"));
     }
@@ -325,13 +329,13 @@ fn a_chosen_node() -> rayw::Result<()> {
     Ok(())
 }
 
-/// The second argument is a node of two cpus.
+/// The second argument is a node with one `slot`.
 fn a_busy_node() -> rayw::Result<()> {
     let there = argument(2);
     let log = Log::remote()?;
-    let first = held_up::options().num_cpus(2).node_affinity(&there, false).remote(&log, "on");
+    let first = held_up::options().resource("slot", 1).node_affinity(&there, false).remote(&log, "on");
     log.await_line("at on");
-    let second = node::options().node_affinity(&there, false).remote();
+    let second = node::options().resource("slot", 1).node_affinity(&there, false).remote();
     println!("{}", kind(second.get_timeout(A_MOMENT)));
     log.open("on").get()?;
     println!("{} {}", first.get()? == there, second.get()? == there);
