@@ -107,8 +107,8 @@ fn a_second_head_is_kept_off_the_folder_of_the_first() {
     let second = command(["start", "--head", "--block", "--port", "0", "--num-cpus", "0"]);
     let output = second.flag("--dir", cluster.head_folder()).output();
     assert_eq!(output.code, Some(2), "{output}");
-    assert!(output.stderr.contains("another head uses the journal"), "{output}");
-    assert!(output.stderr.contains("a `--dir` of its own"), "{output}");
+    assert!(output.stderr.contains("another rayw process uses the folder"), "{output}");
+    assert!(output.stderr.contains("name another folder with `--dir`"), "{output}");
     assert_eq!(cluster.rows("nodes").len(), 1);
 }
 

@@ -131,15 +131,3 @@ fn a_journal_of_another_form_is_refused() {
     drop(opened);
     insta::assert_snapshot!(refused(&path(&folder)), @"the head's journal `JOURNAL` has the form 2, and this rayw reads the form 1: start the head with the rayw that wrote it, or move the file away to begin anew");
 }
-
-/// Counts `FORMAT` up whoever changes what a record looks like on the disk.
-#[test]
-fn the_form_of_records_is_the_one_that_format_stands_for() {
-    let (machine, _) = machine();
-    let digests = machine.records().into_iter().map(|record| {
-        let bytes = [encode(&record.key()).unwrap(), encode(&record).unwrap()].concat();
-        format!("{} bytes, {:.8}", bytes.len(), ComponentDigest::of(&bytes).to_string())
-    });
-    let form: Vec<String> = digests.collect();
-    insta::assert_snapshot!(format!("{FORMAT}: {form:?}"), @"");
-}
