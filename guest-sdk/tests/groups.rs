@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 const SOON: Duration = Duration::from_secs(10);
 
 fn pair() -> PlacementGroup {
-    PlacementGroup::new([Bundle::new().num_cpus(1), Bundle::new().num_cpus(0.5)], Strategy::Pack).create().unwrap()
+    PlacementGroup::new([Bundle::new().num_cpus(1), Bundle::new().num_cpus(0.5)], Strategy::Pack)
+        .create()
+        .expect("a group can be made")
 }
 
 #[rayw::task]
@@ -24,7 +26,7 @@ fn where_am_i() -> Option<String> {
 fn where_are_my_children() -> Vec<Option<String>> {
     let inherited = where_am_i::remote();
     let outside = where_am_i::options().default_strategy().remote();
-    rayw::get_all([inherited, outside]).unwrap()
+    rayw::get_all([inherited, outside]).expect("both run")
 }
 
 #[rayw::task(spread, labels(zone = "in(a,b)", "my.org/disk" = "!slow"))]
@@ -41,11 +43,11 @@ impl Sleeper {
     }
 
     fn child(&self) -> Option<String> {
-        where_am_i::remote().get().unwrap()
+        where_am_i::remote().get().expect("it runs")
     }
 
     fn wait_for(&self, object: Vec<rayw::ObjectRef<u32>>) -> u32 {
-        object[0].get().unwrap()
+        object[0].get().expect("it runs")
     }
 }
 
@@ -59,7 +61,7 @@ fn a_group_is_created_used_and_removed() {
     assert_eq!(table.bundles[1].resources["CPU"], 0.5);
     let here = where_am_i::options().placement_group(&group).bundle(1).remote().get().unwrap();
     assert_eq!(here.as_deref(), Some(group.id()));
-    assert_eq!(where_am_i::remote().get().unwrap(), None);
+    assert_eq!(where_am_i::remote().get().expect("it runs"), None);
     group.remove().unwrap();
     group.remove().unwrap();
     assert_eq!(group.table().unwrap().state, PlacementGroupState::Removed);
