@@ -432,7 +432,7 @@ impl Life {
         if woke {
             // Whoever was woken may be queued behind this very thread.
             tokio::task::yield_now().await;
-            next = self.next(job);
+            next = next.or_else(|| self.next(job));
         }
         Ok(next)
     }

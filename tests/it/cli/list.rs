@@ -112,5 +112,8 @@ fn yaml_is_spoken_too() {
 
 #[test]
 fn without_a_session_there_is_nothing_to_list() {
-    insta::assert_snapshot!(command(["list", "tasks"]).output().failed(2), @"error: no rayw session is running here: start one with `rayw run APP`");
+    insta::assert_snapshot!(command(["list", "tasks"]).output().failed(2), @"
+    error: no rayw session is running here: start one with `rayw run APP`
+      hint: `--address HOST:PORT` asks a cluster elsewhere
+    ");
 }

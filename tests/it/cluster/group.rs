@@ -34,7 +34,7 @@ fn a_cluster_without_cpus_runs_what_needs_none() {
 fn custom_resources_lead_to_the_nodes_that_have_them() {
     let cluster = Processes::start_with(&[r#"--resources {"A":1}"#, r#"--resources {"B":1}"#]);
     let (a, b) = (cluster.id_of("node-0"), cluster.id_of("node-1"));
-    assert_eq!(prints(&cluster, &["custom_resources"]), format!("A {a}\nB {b}\nC get-timeout\n"));
+    assert_eq!(prints(&cluster, &["places_by_resource"]), format!("A {a}\nB {b}\nC get-timeout\n"));
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     groups_that_were_left,
     groups_of_a_dead_actor,
     no_cpus,
-    custom_resources,
+    places_by_resource,
     spread_tasks,
     a_chosen_node,
     a_busy_node,
@@ -283,7 +283,7 @@ fn no_cpus() -> rayw::Result<()> {
 }
 
 /// Wants nodes with one `A` and one `B`, whose ids it prints.
-fn custom_resources() -> rayw::Result<()> {
+fn places_by_resource() -> rayw::Result<()> {
     let of = |name: &str| node::options().resource(name, 1).remote();
     let unknown = of("C");
     println!("A {}", of("A").get()?);

@@ -316,8 +316,9 @@ fn node_here() -> String {
 }
 
 fn an_argument_draws_its_task() -> rayw::Result<()> {
-    let doomed = node_here::options().resource("doomed", LITTLE).remote().get()?;
-    let made = produce::options().resource("doomed", LITTLE).remote(&safe_log()?);
+    // Without cpus, so that their leases, which are kept for a moment, leave these to the readers.
+    let doomed = node_here::options().num_cpus(0.0).resource("doomed", LITTLE).remote().get()?;
+    let made = produce::options().num_cpus(0.0).resource("doomed", LITTLE).remote(&safe_log()?);
     rayw::wait_with(&[made.clone()], 1, None, WaitOptions::default().fetch_local(false))?;
     let (_, node) = read_here::remote(&made).get()?;
     println!("{}", node == doomed);
@@ -330,9 +331,10 @@ fn what_a_draining_node_keeps() -> rayw::Result<()> {
     let log = safe_log()?;
     // May not be made again, so it must not be lost.
     let made = produce::options().max_retries(0).resource("doomed", LITTLE).remote(&log);
-    let inner = put_inside::options().resource("doomed", LITTLE).remote();
+    let outer = put_inside::options().resource("doomed", LITTLE).remote();
     rayw::wait_with(&[made.clone()], 1, None, WaitOptions::default().fetch_local(false))?;
-    let inner = inner.get()?.remove(0);
+    let inner = outer.get()?.remove(0);
+    drop(outer);
     pause("made");
     // The node owns this one: it stays until nobody refers to it any more.
     println!("{}", told(inner.get().map(|bytes| bytes.len())));

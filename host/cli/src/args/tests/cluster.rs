@@ -108,15 +108,10 @@ fn help_of_status() {
 
               Possible values:
               - default: A table; yaml with --detail
-              - json:
-              A JSON array
-
-              - yaml:
-              A YAML document
-
-              - table:
-              A table
-
+              - json:    A JSON array
+              - yaml:    A YAML document
+              - table:   A table
+              
               [default: default]
 
           --address <ADDRESS>
@@ -124,7 +119,7 @@ fn help_of_status() {
 
           --timeout <DURATION>
               How long to wait for an answer
-
+              
               [default: 30s]
 
       -h, --help
