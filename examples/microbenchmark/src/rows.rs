@@ -1,6 +1,7 @@
 //! The rows. Names and what they stand for are those of `ray microbenchmark`, where it has them.
 
 mod actors;
+mod groups;
 mod objects;
 mod sizes;
 mod tasks;
@@ -45,6 +46,7 @@ pub const ALL: &[Row] = &[
     Row::new("1:n actor calls async", actors::one_to_many),
     Row::new("n:n actor calls async", actors::many_to_many),
     Row::new("n:n actor calls with arg async", actors::many_to_many_with_argument),
+    Row::new("placement group create/removal", groups::create_and_remove),
     Row::new("single client tasks async with reuse", tasks::many_with_reuse),
     Row::new("single client put gigabytes of 100 MiB values", objects::put_hundred_mebibytes),
     Row::new("actors created and ready", actors::created),
@@ -52,4 +54,5 @@ pub const ALL: &[Row] = &[
     Row::new("3000 returns of one task", sizes::returns),
     Row::new("get of 10000 objects", sizes::get),
     Row::new("1000000 tasks queued", sizes::queue).alone(),
+    Row::new("100000 actors asleep", sizes::sleepers).alone(),
 ];

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rayw::{Bytes, ObjectRef};
+use serde::{Deserialize, Serialize};
 
 /// What everything answers with that has nothing to say.
 fn ok() -> Bytes {
@@ -70,6 +71,23 @@ impl Actor {
     /// A client that submits tasks.
     pub fn small_value_batch(&self, count: usize) -> rayw::Result<()> {
         rayw::get_all((0..count).map(|_| small_value::remote())).map(drop)
+    }
+}
+
+/// Sleeps while nobody calls it.
+#[derive(Serialize, Deserialize)]
+pub struct Sleeper {
+    number: u32,
+}
+
+#[rayw::actor(num_cpus = 0, durable)]
+impl Sleeper {
+    pub fn new(number: u32) -> Self {
+        Self { number }
+    }
+
+    pub fn number(&self) -> u32 {
+        self.number
     }
 }
 

@@ -7,11 +7,16 @@ use rayw::ErrorKind;
 use crate::arguments::Arguments;
 use crate::report::{self, Unit};
 use crate::timing::{self, Samples, timed};
-use crate::work::{hold, many_returns, small_value, sum};
+use crate::work::{Sleeper, hold, many_returns, small_value, sum};
 
 const ARGUMENTS: usize = 10_000;
 const OBJECTS: usize = 10_000;
 const QUEUED: usize = 1_000_000;
+const SLEEPERS: usize = 100_000;
+/// Actors that are made before any is asked for.
+const SLEEPERS_AT_ONCE: usize = 1_000;
+/// How long the last ones are left alone: longer than a durable actor keeps its sandbox.
+const UNTIL_ASLEEP: Duration = Duration::from_secs(7);
 /// Results that are asked for at once: what a guest holds of them stays small.
 const GET: usize = 10_000;
 
@@ -56,7 +61,7 @@ pub fn queue(name: &'static str, arguments: &Arguments) -> rayw::Result<()> {
     let started = Instant::now();
     let mut tasks: Vec<_> = (0..count).map(|_| small_value::remote()).collect();
     let submitted = started.elapsed();
-    report::mark(arguments, "queued", count);
+    report::mark(arguments, name, count);
     let drain = Instant::now();
     for task in &held {
         rayw::cancel(task)?;
@@ -76,5 +81,34 @@ pub fn queue(name: &'static str, arguments: &Arguments) -> rayw::Result<()> {
     tell(" and drained", Unit::Seconds, (submitted + drained).as_secs_f64());
     tell(": submitted", Unit::PerSecond, rate(submitted));
     tell(": drained", Unit::PerSecond, rate(drained));
+    Ok(())
+}
+
+/// Durable actors that nobody calls: they are asleep, and one of them is called again.
+pub fn sleepers(name: &'static str, arguments: &Arguments) -> rayw::Result<()> {
+    let count = arguments.scaled(SLEEPERS);
+    let make = |count: usize| -> rayw::Result<Vec<_>> {
+        let actors = (0..count).map(|_| Sleeper::remote(7)).collect::<rayw::Result<Vec<_>>>()?;
+        rayw::get_all(actors.iter().map(|actor| actor.number()))?;
+        Ok(actors)
+    };
+    // Sandboxes and tables that the first ones need are no part of what a sleeper costs.
+    drop(make(SLEEPERS_AT_ONCE.min(count))?);
+    report::mark(arguments, "empty", count);
+    let started = Instant::now();
+    let mut actors = Vec::with_capacity(count);
+    while actors.len() < count {
+        actors.extend(make(SLEEPERS_AT_ONCE.min(count - actors.len()))?);
+    }
+    let made = started.elapsed();
+    std::thread::sleep(UNTIL_ASLEEP);
+    report::mark(arguments, name, count);
+    let woken = timing::seconds(arguments, || {
+        let actor = actors.pop().ok_or_else(|| rayw::Error::new("there are no actors left to wake"))?;
+        timed(|| actor.number().get().map(|number| assert_eq!(number, 7, "it knows its number")))
+    })?;
+    let rate = Samples { samples: vec![count as f64 / made.as_secs_f64()], total: count as f64 };
+    report::result(arguments, &format!("{name}: made"), Unit::PerSecond, &rate);
+    report::result(arguments, &format!("{name}: first call"), Unit::Seconds, &woken);
     Ok(())
 }

@@ -131,10 +131,10 @@ impl Suite<'_> {
                 Some(Said::Row(measured)) => self.tell(measured),
                 // What a cluster elsewhere needs cannot be seen from here.
                 Some(Said::Mark { .. }) if self.settings.address.is_some() => {}
-                Some(Said::Mark { is_full: false, .. }) => empty = child.resident(),
-                Some(Said::Mark { is_full: true, count }) => {
+                Some(Said::Mark { of: None, .. }) => empty = child.resident(),
+                Some(Said::Mark { of: Some(row), count }) => {
                     if let (Some(empty), Some(full)) = (empty, child.resident()) {
-                        self.tell(result::memory_of_each(empty, full, count));
+                        self.tell(result::memory_of_each(&row, empty, full, count));
                     }
                 }
                 None => self.printer.err(line),

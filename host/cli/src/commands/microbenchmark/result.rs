@@ -22,7 +22,8 @@ pub(super) enum Said {
     Row(Measured),
     /// Now is the time to look at its memory: before so many things are there, or while they are.
     Mark {
-        is_full: bool,
+        /// The row; none before the things are there.
+        of: Option<String>,
         count: u64,
     },
 }
@@ -38,14 +39,14 @@ enum Line {
 pub(super) fn parse(line: &str) -> Option<Said> {
     Some(match serde_json::from_str(line).ok()? {
         Line::Row { row, unit, samples } => Said::Row(Measured::new(&row, &unit, samples)),
-        Line::Mark { mark, count } => Said::Mark { is_full: mark != "empty", count },
+        Line::Mark { mark, count } => Said::Mark { of: (mark != "empty").then_some(mark), count },
     })
 }
 
-/// What each of `count` queued tasks takes. The name is the same at every scale, as those of the other rows.
-pub(super) fn memory_of_each(empty: u64, full: u64, count: u64) -> Measured {
+/// What each of `count` things of a row takes. The name is the same at every scale, as those of the other rows.
+pub(super) fn memory_of_each(row: &str, empty: u64, full: u64, count: u64) -> Measured {
     let bytes = full.saturating_sub(empty) as f64 / count.max(1) as f64;
-    Measured::new("1000000 tasks queued: memory of each", "bytes", vec![bytes])
+    Measured::new(&format!("{row}: memory of each"), "bytes", vec![bytes])
 }
 
 impl Measured {
@@ -103,7 +104,9 @@ mod tests {
         let expected = Measured::new("1:1 actor calls sync", "per second", vec![2.0, 4.0]);
         assert_eq!((expected.mean, expected.sd), (3.0, 1.0));
         assert_eq!(row, Some(Said::Row(expected)));
-        assert_eq!(parse(r#"{"mark":"queued","count":7}"#), Some(Said::Mark { is_full: true, count: 7 }));
+        let mark = Said::Mark { of: Some("7 things".to_owned()), count: 7 };
+        assert_eq!(parse(r#"{"mark":"7 things","count":7}"#), Some(mark));
+        assert_eq!(parse(r#"{"mark":"empty","count":7}"#), Some(Said::Mark { of: None, count: 7 }));
         assert_eq!(parse("a program's own words"), None);
     }
 
@@ -113,7 +116,7 @@ mod tests {
             Measured::new("single client tasks async", "per second", vec![89_806.2, 91_000.0]),
             Measured::new("single client put gigabytes", "per second", vec![2.0, 2.1]),
             Measured::new("get of 10000 objects", "seconds", vec![0.003, 0.004]),
-            memory_of_each(1000, 901_000, 1000),
+            memory_of_each("1000000 tasks queued", 1000, 901_000, 1000),
         ];
         let lines: Vec<_> = std::iter::once(heading()).chain(rows.iter().map(Measured::line)).collect();
         insta::assert_snapshot!(lines.join("\n"), @r"
