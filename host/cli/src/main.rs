@@ -11,6 +11,10 @@ use rayw_cli::printer::{Printer, PrinterHandle};
 use rayw_cli::settings::Settings;
 use rayw_cli::{commands, logging};
 
+/// Small pieces that are made on one thread and freed on another are what a node's work consists of.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let environment = Environment::read();
     let args = match Args::try_parse() {

@@ -24,8 +24,8 @@ use crate::{Caller, Program, epoch, trap, types};
 
 pub use durable::Checkpoint;
 
-/// Handles that one store may hold: several values full of references.
-const HANDLES_MAX: usize = 1_000_000;
+/// Handles that one store may hold: one for each task that may be unfinished, and several values full of references.
+const HANDLES_MAX: usize = rayw_core::limits::TASKS_MAX + 500_000;
 
 /// Bytes that one call may bring out of a guest: a value of the largest size and much around it.
 /// A guest may name the same bytes many times, so this is what a call costs the host at worst.

@@ -104,6 +104,9 @@ impl Drop for JobGuard {
         self.node.head.send(ToHead::JobEnded { job: self.job, state, exit_code, message });
         self.node.head.flush();
         self.node.reuse.drop_job(self.job);
+        if let Some(ready) = &self.node.ready {
+            ready.drop_job(self.job);
+        }
     }
 }
 
@@ -274,6 +277,9 @@ impl Node {
     /// Lets a job go that is over, unless a detached actor of it lives here.
     pub(crate) fn forget_job(&self, id: JobId) {
         self.reuse.drop_job(id);
+        if let Some(ready) = &self.ready {
+            ready.drop_job(id);
+        }
         if let Ok(job) = self.job(id) {
             job.is_over.store(true, Ordering::Relaxed);
         }

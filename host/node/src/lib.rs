@@ -21,6 +21,7 @@ mod network;
 mod node;
 mod output;
 mod question;
+mod ready;
 mod report;
 mod reuse;
 mod services;

@@ -21,6 +21,7 @@ use crate::job::{JobArrivals, JobRun};
 use crate::network::Network;
 use crate::output::OutputSink;
 use crate::question::Questions;
+use crate::ready::ReadyPool;
 use crate::reuse::ReusePool;
 use crate::worker::Stopper;
 
@@ -66,6 +67,8 @@ pub struct Node {
     pub(crate) state: Mutex<State>,
     pub(crate) jobs: RwLock<IdMap<JobId, Arc<JobRun>>>,
     pub(crate) reuse: ReusePool,
+    /// None where there was no thread for it: then each task makes its sandbox itself.
+    pub(crate) ready: Option<ReadyPool>,
     pub(crate) requests: AtomicU64,
     /// Whether the head was told all but how full the store is.
     pub(crate) is_new_to_head: AtomicBool,
@@ -140,6 +143,8 @@ impl Node {
     /// A node that takes work through `head`.
     #[must_use]
     pub fn new(settings: NodeSettings, head: Arc<dyn HeadLink>) -> Arc<Self> {
+        let ready = ReadyPool::start(Arc::clone(&settings.engine), settings.guests.clone());
+        let ready = ready.inspect_err(|error| tracing::warn!(%error, "sandboxes are not made ahead")).ok();
         Arc::new(Self {
             id: settings.id,
             total: settings.total,
@@ -165,6 +170,7 @@ impl Node {
             }),
             jobs: RwLock::default(),
             reuse: ReusePool::default(),
+            ready,
             requests: AtomicU64::new(0),
             is_new_to_head: AtomicBool::new(false),
             at: settings.at,
@@ -227,6 +233,9 @@ impl Node {
             self.handle(Event::Tick);
             self.tell_usage(&mut told);
             self.reuse.drop_idle();
+            if let Some(ready) = &self.ready {
+                ready.drop_idle();
+            }
             self.put_idle_away();
             self.leave_if_unmissed();
         }
@@ -264,6 +273,9 @@ impl Node {
         self.tracker.close();
         let is_empty = tokio::time::timeout(limits::SHUTDOWN_GRACE, self.tracker.wait()).await.is_ok();
         self.reuse.clear();
+        if let Some(ready) = &self.ready {
+            ready.clear();
+        }
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).clear();
         is_empty
     }

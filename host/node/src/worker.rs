@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use rayw_core::ownership::{Event, Order, Outcome, Output};
 use rayw_core::{Error, ErrorKind, ObjectId, TaskSpec, Value, limits};
-use rayw_engine::{Handles, Returned, Sandbox};
+use rayw_engine::{Caller, Handles, Instance, Returned, Sandbox};
 use tokio::sync::Notify;
 
 use crate::Node;
 use crate::caller::Attempt;
 use crate::fetch::Missing;
+use crate::job::JobRun;
 use crate::node::{After, Run};
+use crate::ready::Spent;
 use crate::reuse::Reused;
 
 /// Ends what runs, from outside.
@@ -69,7 +71,8 @@ impl Node {
 
     async fn run(self: &Arc<Self>, order: Order) -> Option<Order> {
         let (spec, attempt) = (Arc::clone(&order.spec), order.attempt);
-        let (outcome, handles) = match self.run_order(order).await {
+        let mut spent = None;
+        let (outcome, handles) = match self.run_order(order, &mut spent).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
             Err(Missing::Failed(error)) => (Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id))), None),
             Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
@@ -84,6 +87,10 @@ impl Node {
         drop(handles);
         let woke = after.woke;
         let next = self.finish_up_but_one(after);
+        if let (None, Some(spent), Some(ready)) = (&next, spent.take(), &self.ready) {
+            // Whoever waits for the result need not wait for this, nor the next task for its sandbox.
+            ready.replace(spent);
+        }
         if next.is_some() && woke {
             // Whoever was woken may be queued behind this very worker.
             tokio::task::yield_now().await;
@@ -91,12 +98,17 @@ impl Node {
         next
     }
 
-    async fn run_order(self: &Arc<Self>, order: Order) -> Result<(Vec<Output>, Handles), Missing> {
+    /// Leaves the sandbox that served in `spent`, unless it may serve again.
+    async fn run_order(
+        self: &Arc<Self>,
+        order: Order,
+        spent: &mut Option<Spent>,
+    ) -> Result<(Vec<Output>, Handles), Missing> {
         let spec = &order.spec;
         let stopper = Arc::new(Stopper::default());
         let worker = self.engine.next_worker();
         self.begin(spec, Arc::clone(&stopper), worker)?;
-        let running = self.invoke(&order, worker);
+        let running = self.invoke(&order, worker, spent);
         match self.until_stopped(&stopper, spec.timeout, running).await {
             Ended::Done(result) => {
                 let returned = result?;
@@ -122,7 +134,12 @@ impl Node {
     }
 
     /// Runs the task's function in an instance of its own, or in one that may serve again.
-    async fn invoke(self: &Arc<Self>, order: &Order, worker: u64) -> Result<Returned, Missing> {
+    async fn invoke(
+        self: &Arc<Self>,
+        order: &Order,
+        worker: u64,
+        spent: &mut Option<Spent>,
+    ) -> Result<Returned, Missing> {
         let spec = &order.spec;
         let job = self.job_here(spec.job).await?;
         let inputs = self.inputs(&order.inputs).await?;
@@ -131,20 +148,26 @@ impl Node {
         let caller = self.caller(spec, &job, Attempt { number: order.attempt, worker, restarts: 0 });
         let mut reused = match reused {
             Some(reused) => reused,
-            None => {
-                let sandbox =
-                    Sandbox { memory_bytes_max: spec.memory_cap(), grants: Arc::clone(&job.grants), args: Vec::new() };
-                let services = Arc::clone(&job.services);
-                let instance = self.engine.start(&job.program, services, Arc::clone(&caller), &sandbox).await?;
-                Reused { instance, worker, calls: 0 }
-            }
+            None => Reused { instance: self.fresh(spec, &job, &caller).await?, worker, calls: 0 },
         };
-        let result = reused.instance.invoke(caller, &spec.function, &inputs, spec.num_returns).await;
-        if spec.max_calls != 1 {
+        let result = reused.instance.invoke(Arc::clone(&caller), &spec.function, &inputs, spec.num_returns).await;
+        if spec.max_calls == 1 {
+            *spent = Some(Spent { instance: reused.instance, job, caller, memory_bytes_max: spec.memory_cap() });
+        } else {
             reused.calls += 1;
             self.reuse.keep(spec, reused);
         }
         result.map_err(Missing::Failed)
+    }
+
+    /// A sandbox in which nothing has run: one that was made ahead, or a new one.
+    async fn fresh(&self, spec: &TaskSpec, job: &JobRun, caller: &Arc<Caller>) -> Result<Instance, Error> {
+        let memory_bytes_max = spec.memory_cap();
+        if let Some(instance) = self.ready.as_ref().and_then(|ready| ready.take(spec.job, memory_bytes_max)) {
+            return Ok(instance);
+        }
+        let sandbox = Sandbox { memory_bytes_max, grants: Arc::clone(&job.grants), args: Vec::new() };
+        self.engine.start(&job.program, Arc::clone(&job.services), Arc::clone(caller), &sandbox).await
     }
 
     /// Large values go to the store; small ones travel with the news.

@@ -129,30 +129,39 @@ impl Ownership {
 
     /// Counts one reference less; what nobody refers to any more goes, and what it referred to in turn.
     pub(super) fn count_down(&mut self, id: RefId, which: Count, out: &mut Vec<Command>) {
-        let mut work = vec![(id, which)];
+        // Most references are not the last one, and most objects refer to nothing: no list is made then.
+        let mut work = self.count_one_down(id, which, out);
         while let Some((id, which)) = work.pop() {
-            match id {
-                RefId::Group(_) => {}
-                RefId::Actor(id) => {
-                    if let Some(actor) = self.actors.get_mut(&id) {
-                        let count = actor.count_of(which);
-                        debug_assert!(*count > 0, "actor {id} was released more often than acquired");
-                        *count = count.saturating_sub(1);
-                        self.release_actor_if_unused(id, out);
-                    }
-                }
-                RefId::Object(id) => {
-                    let Some(object) = self.objects.get_mut(&id) else {
-                        debug_assert!(false, "object {id} was released after it was freed");
-                        continue;
-                    };
-                    let count = count_of(object, which);
-                    debug_assert!(*count > 0, "object {id} was released more often than acquired");
+            work.extend(self.count_one_down(id, which, out));
+        }
+    }
+
+    /// Answers with what is referred to less by that.
+    fn count_one_down(&mut self, id: RefId, which: Count, out: &mut Vec<Command>) -> Vec<(RefId, Count)> {
+        match id {
+            RefId::Group(_) => {}
+            RefId::Actor(id) => {
+                if let Some(actor) = self.actors.get_mut(&id) {
+                    let count = actor.count_of(which);
+                    debug_assert!(*count > 0, "actor {id} was released more often than acquired");
                     *count = count.saturating_sub(1);
-                    work.extend(self.forget_if_unused(id, out));
+                    self.release_actor_if_unused(id, out);
+                }
+            }
+            RefId::Object(id) => {
+                let Some(object) = self.objects.get_mut(&id) else {
+                    debug_assert!(false, "object {id} was released after it was freed");
+                    return Vec::new();
+                };
+                let count = count_of(object, which);
+                debug_assert!(*count > 0, "object {id} was released more often than acquired");
+                *count = count.saturating_sub(1);
+                if !object.is_wanted() {
+                    return self.forget_if_unused(id, out);
                 }
             }
         }
+        Vec::new()
     }
 
     /// Drops an object if nobody has a use for it.
