@@ -77,6 +77,8 @@ pub struct Ownership {
     void: VecDeque<(Millis, NodeId)>,
     /// Tokens of actors that are about to be created here.
     lent_early: IdMap<ActorId, borrow::Far>,
+    /// How many values refer to an actor that is about to be created here.
+    captured_early: IdMap<ActorId, u32>,
     /// Questions of owners about nodes that this one takes for alive.
     questions: Vec<inherit::Question>,
     /// Nodes that are to leave.
@@ -124,6 +126,7 @@ impl Ownership {
             dead: IdSet::default(),
             void: VecDeque::new(),
             lent_early: IdMap::default(),
+            captured_early: IdMap::default(),
             questions: Vec::new(),
             draining: IdSet::default(),
             hosted: IdMap::default(),

@@ -7,8 +7,8 @@
 //! Demands (leases wanted, actors, drivers and groups to be placed) stand in one
 //! line. The first that fits is served; one that was served in part goes to the
 //! end, so shapes take turns; one that was passed
-//! [`DEMAND_PASSED_MAX`](crate::limits::DEMAND_PASSED_MAX) times holds up those behind it, so large
-//! shapes do not starve.
+//! [`DEMAND_PASSED_MAX`](crate::limits::DEMAND_PASSED_MAX) times holds up those behind it that could take
+//! what it lacks, so large shapes do not starve (`held`).
 //!
 //! A decision costs about the same with ten nodes and with ten thousand, and with one shape that
 //! waits or a thousand: `places` and `rooms` find a node without looking at all, `line` knows whom
@@ -31,6 +31,9 @@ mod group_rooms;
 #[cfg(test)]
 mod group_tests;
 mod groups;
+mod held;
+#[cfg(test)]
+mod held_tests;
 mod holdings;
 #[cfg(test)]
 mod index_tests;

@@ -107,7 +107,6 @@ impl World {
         let Some(known) = self.work(id, work) else { return };
         match known.role.clone() {
             Role::Task(order) => {
-                self.attempt_begins(id, order.spec.id, order.attempt);
                 let inputs = order.inputs.into();
                 self.stage(id, work, Stage::Inputs(inputs, Vec::new(), Vec::new()));
                 self.wake(id, work);
@@ -161,6 +160,11 @@ impl World {
     fn inputs_here(&mut self, id: NodeId, work: WorkId, values: Vec<Arc<Value>>) {
         let features = self.scenario.features;
         let Some(known) = self.work(id, work) else { return };
+        // One whose arguments were lost on the way is sent again as the same attempt: it has not begun.
+        let attempt = match &known.role {
+            Role::Task(order) => Some((order.spec.id, order.attempt)),
+            Role::Life { .. } | Role::Driver(_) => None,
+        };
         let (name, returns, crashes) = match &known.role {
             Role::Task(order) | Role::Life { call: Some(order), .. } => {
                 let crashes = Code::parse(&order.spec.function).map_or(0, |code| code.crashes(&features));
@@ -174,6 +178,9 @@ impl World {
             return self.broke_down(id, work, error);
         }
         let code = Code::parse(&name).unwrap_or(Code { kind: Kind::Task, seed: 0, depth: 0 });
+        if let Some((task, attempt)) = attempt {
+            self.attempt_begins(id, task, attempt);
+        }
         self.start_program(id, work, code, values, returns);
     }
 

@@ -86,6 +86,8 @@ fn what_seeds_found_stays_mended() {
         (277, "slots given back before the report of their lease was taken in stayed taken for ever"),
         (957, "who asked the head for an actor before its owner's word had come was told that it was dead"),
         (1058, "an actor that was found by its name before its owner had heard that it exists stayed lent for ever"),
+        (1078, "who waited for memory kept free cpus from the child of the blocked task that held the memory"),
+        (33, "a value that held an actor before its owner had heard that it exists was not counted"),
         (138, "of two returns with one reference the first went, and with it what the second contained"),
     ];
     for (seed, words) in found {

@@ -154,6 +154,7 @@ impl Ownership {
         let mut entry = ActorEntry::new(Arc::clone(&spec));
         entry.handles = 1;
         entry.far = self.lent_early.remove(&id).map(Box::new);
+        entry.captures = self.captured_early.remove(&id).unwrap_or(0);
         self.actors.insert(id, entry);
         if spec.name.is_none() {
             let spec = Arc::clone(&spec);

@@ -49,6 +49,9 @@ impl Ownership {
         left.extend(self.foreign.iter().map(|(id, foreign)| format!("foreign task {id}: {foreign:?}")));
         left.extend(self.hosted.iter().map(|(id, owner)| format!("object {id} of {owner} is kept here")));
         left.extend(self.lent_early.iter().map(|(actor, far)| format!("actor {actor} is lent early: {far:?}")));
+        left.extend(
+            self.captured_early.iter().map(|(actor, count)| format!("actor {actor} is in {count} values early")),
+        );
         left.extend(self.constructs.iter().map(|construct| format!("{construct:?}")));
         left.extend(self.constructing.keys().map(|id| format!("arguments of actor {id} are awaited")));
         left.extend(self.lineage.tasks.keys().map(|id| format!("lineage of task {id}")));

@@ -121,6 +121,9 @@ impl Ownership {
             RefId::Actor(id) => {
                 if let Some(actor) = self.actors.get_mut(&id) {
                     *actor.count_of(which) += 1;
+                } else if which == Count::Capture {
+                    // Found by its name before this node has heard that it may have the name.
+                    *self.captured_early.entry(id).or_default() += 1;
                 }
             }
             RefId::Group(_) => {}
@@ -146,6 +149,13 @@ impl Ownership {
                     debug_assert!(*count > 0, "actor {id} was released more often than acquired");
                     *count = count.saturating_sub(1);
                     self.release_actor_if_unused(id, out);
+                } else if which == Count::Capture
+                    && let Some(count) = self.captured_early.get_mut(&id)
+                {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.captured_early.remove(&id);
+                    }
                 }
             }
             RefId::Object(id) => {

@@ -298,6 +298,19 @@ fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
 }
 
 #[test]
+fn a_value_that_holds_an_actor_before_it_is_created_keeps_it() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let id = RefId::Actor(ActorId::from(creation.id));
+    node.tell(Event::Put { object: object(1), output: inline(vec![id]) });
+    node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
+    node.tell(Event::Released(vec![id]));
+    assert!(node.to_head.is_empty(), "a value holds it: {:?}", node.to_head);
+    node.tell(Event::Released(vec![RefId::Object(object(1))]));
+    assert!(matches!(node.to_head[..], [ToHead::ActorReleased { .. }]), "{:?}", node.to_head);
+}
+
+#[test]
 fn the_end_of_an_actor_is_asked_for_again_of_a_head_that_is_new() {
     let mut node = Node::new();
     let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };

@@ -5,20 +5,21 @@
 
 use std::sync::Arc;
 
+use super::held::Held;
 use super::line::{Lane, LaneId, Rest, Turn, Want};
 use super::places::Look;
 use super::rooms::Room;
 use super::spot::{Refusal, Wish};
 use super::{DemandKind, Outbox, Scheduler};
 use crate::message::FromHead;
-use crate::{Error, ErrorKind, GroupId, JobFailure, JobId, Millis, NodeId, Resources, Strategy, limits};
+use crate::{Error, ErrorKind, GroupId, JobFailure, JobId, Millis, NodeId, Strategy, limits};
 
 /// How far one walk along the line has come.
 struct Walk {
     /// Nodes that have more room than when the line was last served.
     grown: Vec<usize>,
-    /// What those want who hold up others.
-    held_up: Vec<Arc<Resources>>,
+    /// What those keep who hold up others.
+    held: Vec<Held>,
     /// Jobs whose demands stand ahead of the one looked at.
     before: Vec<JobId>,
     /// What will never be served, and why.
@@ -108,7 +109,7 @@ impl Scheduler {
         loop {
             let mut walk = Walk {
                 grown,
-                held_up: Vec::new(),
+                held: Vec::new(),
                 before: Vec::new(),
                 refused: Vec::new(),
                 is_contested: self.demands.is_contested(),
@@ -194,8 +195,11 @@ impl Scheduler {
     ) -> Step {
         let Some(lane) = self.demands.lane(id) else { return Step::Waits };
         let is_hopeful = lane.rest == Rest::Awake || walk.grown.iter().any(|index| self.could_help(lane, *index));
-        let need = Arc::clone(&lane.need);
-        if walk.held_up.iter().any(|held| held.overlaps(&need)) {
+        let may_hold_up = lane.rest == Rest::Busy && self.demands.holds_up(id, turn);
+        if !is_hopeful && !may_hold_up {
+            return Step::Waits;
+        }
+        if self.is_held_up(id, walk) {
             if is_hopeful {
                 // What has become free is not looked at again, so this lane must be.
                 self.demands.wake(id);
@@ -203,11 +207,10 @@ impl Scheduler {
             return Step::Waits;
         }
         if !is_hopeful {
-            if lane.rest == Rest::Busy && self.demands.holds_up(id, turn) {
-                walk.held_up.push(need);
-            }
+            self.hold_up(id, walk);
             return Step::Waits;
         }
+        let Some(lane) = self.demands.lane(id) else { return Step::Waits };
         let Some(kind) = lane.demands.get(&turn).map(|demand| demand.kind.clone()) else { return Step::Waits };
         let (job, who) = (lane.job, kind.who());
         let served = match &kind {
@@ -256,7 +259,7 @@ impl Scheduler {
             }
             Ok(rest) => {
                 if rest == Rest::Busy && self.demands.holds_up(id, turn) {
-                    walk.held_up.push(need);
+                    self.hold_up(id, walk);
                 }
                 let has_changed = self.demands.lane(id).is_some_and(|lane| lane.rest != rest);
                 if has_changed {
@@ -265,6 +268,23 @@ impl Scheduler {
                 Step::Waits
             }
         }
+    }
+
+    /// Whether somebody ahead keeps what a lane could take.
+    fn is_held_up(&mut self, id: LaneId, walk: &Walk) -> bool {
+        let Some(lane) = self.demands.lane(id) else { return false };
+        if !walk.held.iter().any(|held| held.overlaps(&lane.need)) {
+            return false;
+        }
+        let (want, pieces) = (lane.want.clone(), lane.pieces.clone());
+        walk.held.iter().any(|held| self.is_kept_from(held, &want, &pieces))
+    }
+
+    /// A lane that was passed too often finds no room: those behind it wait too.
+    fn hold_up(&mut self, id: LaneId, walk: &mut Walk) {
+        let Some(lane) = self.demands.lane(id) else { return };
+        let (want, need) = (lane.want.clone(), Arc::clone(&lane.need));
+        walk.held.push(self.hold(&want, &need));
     }
 
     /// Whether what a node has free could be of use to a lane; that it is said of one that turns out to
