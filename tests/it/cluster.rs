@@ -5,6 +5,7 @@
 //! work    tasks, actors and objects on nodes other than their driver's
 //! job     submitted jobs: names, stops, logs
 //! death   nodes that are killed
+//! examples every example while nodes are killed
 //! group   placement groups, strategies, labels
 //! restart the head that is killed, and started again from its journal
 //! lost    what becomes of tasks, actors and objects of killed nodes
@@ -16,6 +17,7 @@
 //! ```
 
 mod death;
+mod examples;
 mod group;
 mod job;
 mod life;

@@ -44,15 +44,23 @@ fn run(strategy: Strategy, patience: Duration) -> rayw::Result<()> {
         group.remove()?;
         return Err(rayw::Error::new(format!("{strategy:?}: the gang cannot start: {why}")));
     }
-    let desk = Desk::options().num_cpus(0).remote()?;
-    let start = |rank| worker::options().placement_group(&group).bundle(rank).remote(rank, &desk);
-    let reports = rayw::get_all((0..SIZE).map(start))?;
+    let reports = meet(&group);
+    // Also when it failed: its places would be missed by the next gang.
+    group.remove()?;
+    let reports = reports?;
     let nodes: BTreeSet<_> = reports.iter().map(|report| &report.node).collect();
     println!("{strategy:?}: {SIZE} workers on {} node(s)", nodes.len());
     for Report { rank, met, .. } in &reports {
         println!("  worker {rank} met {met:?}");
     }
-    group.remove()
+    Ok(())
+}
+
+/// Starts a worker in each bundle, and waits until they have met.
+fn meet(group: &PlacementGroup) -> rayw::Result<Vec<Report>> {
+    let desk = Desk::options().num_cpus(0).remote()?;
+    let start = |rank| worker::options().placement_group(group).bundle(rank).remote(rank, &desk);
+    rayw::get_all((0..SIZE).map(start))
 }
 
 #[rayw::main]

@@ -93,9 +93,15 @@ impl Scheduler {
         }
         let used: BTreeSet<usize> = group.bundles.iter().flatten().map(|bundle| bundle.node).collect();
         let open = self.nodes.iter().enumerate().filter(|(_, node)| node.life == NodeLife::Alive);
-        let free = open.filter(|(index, _)| !used.contains(index)).count();
+        // A node that could hold none of them, such as a head without cpus, is none to count on.
+        let fits = open.filter(|(index, node)| {
+            let holds =
+                |wish: &&BundleSpec| wish.selector.matches(&node.labels) && node.total.fits(&wish.resources) > 0;
+            !used.contains(index) && wanted.iter().any(holds)
+        });
+        let free = fits.count();
         match group.spec.strategy {
-            GroupStrategy::StrictSpread if free < wanted.len() => {
+            GroupStrategy::StrictSpread if (1..wanted.len()).contains(&free) => {
                 let (all, more) = (wanted.len(), wanted.len() - free);
                 format!(
                     "infeasible: each of the {all} bundles {wish} wants a node of its own, and the cluster has {free}: \

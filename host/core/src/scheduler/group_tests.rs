@@ -261,6 +261,8 @@ fn work_in_a_group_may_want_labels_too() {
 #[test]
 fn a_group_that_can_never_be_says_why() {
     let mut head = pair();
+    // One without cpus, as a head often is, can hold no bundle.
+    join(&mut head, C, 0, "a");
     let out = create(&mut head, &group(1, GroupStrategy::StrictSpread, &[1, 1, 1, 1]));
     let why = out.iter().find_map(|(_, message)| match message {
         FromHead::GroupChanged { why, .. } if !why.is_empty() => Some(why.clone()),
