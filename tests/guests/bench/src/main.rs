@@ -80,8 +80,7 @@ fn broadcast(size: usize, receivers: usize) -> rayw::Result<Duration> {
 fn killed(tasks: usize) -> rayw::Result<()> {
     // With the node that is killed the actor would be lost: it stays where the driver is.
     let count = Count::options().resource("head", 1.0).remote()?;
-    let running: Vec<_> =
-        (0..tasks).map(|_| survivor::options().resource("room", 1.0).remote(&count)).collect();
+    let running: Vec<_> = (0..tasks).map(|_| survivor::options().resource("room", 1.0).remote(&count)).collect();
     while count.count().get()? < tasks {
         std::thread::sleep(Duration::from_millis(20));
     }
