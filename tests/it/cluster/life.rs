@@ -25,7 +25,7 @@ fn a_cluster_goes_to_the_background_is_found_by_its_session_and_is_stopped() {
     ");
     let address = home.head(&["--num-cpus", "0"]);
     home.node(&address, "left", &["--num-cpus", "2", "--labels", "zone=a,disk=ssd"]);
-    assert!(home.log("left").contains("ready"), "{}", home.log("left"));
+    eventually("the node's word in its log", || home.log("left").contains("ready").then_some(()));
 
     let rows = home.rows("nodes");
     let left = rows.iter().find(|row| row["node_name"] == "left").expect("the node is listed");
