@@ -343,3 +343,14 @@ fn a_value_that_comes_after_its_task_failed_is_dropped_where_it_is() {
     node.finishes(OTHER, task, vec![stored(OTHER, Vec::new())], Vec::new());
     assert!(node.says(OTHER, |message| matches!(message, ToPeer::Forget { .. })), "{:?}", node.said);
 }
+
+#[test]
+fn what_is_made_for_a_node_that_was_dead_when_it_asked_does_not_stay() {
+    let mut node = Node::new();
+    node.loses(OTHER);
+    let spec = spec(1, Vec::new());
+    let task = spec.id;
+    node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new() });
+    node.tell(Event::Finished { task, attempt: 0, outcome: Outcome::Returned(vec![stored(HERE, Vec::new())]) });
+    assert!(node.rest.iter().any(|command| matches!(command, Command::Forget(_))), "{:?}", node.rest);
+}
