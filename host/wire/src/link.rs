@@ -62,7 +62,7 @@ impl<T: Clone> Outbound<T> {
     }
 
     /// What is not confirmed, in order.
-    pub(crate) fn into_unconfirmed(self) -> Vec<T> {
+    pub fn into_unconfirmed(self) -> Vec<T> {
         self.kept.into_iter().map(|(payload, _)| payload).collect()
     }
 
