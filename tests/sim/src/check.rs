@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rayw_core::message::{RefOwner, ToHead, ToPeer};
-use rayw_core::{ActorId, Error, JobId, JobState, LeaseId, NodeId, ObjectId, RefId, TaskId, Value};
+use rayw_core::{ActorId, Error, LeaseId, NodeId, ObjectId, RefId, TaskId, Value};
 
 use crate::guest::{Argument, Code, Val};
 use crate::network::{Addr, Message};
@@ -225,15 +225,12 @@ impl World {
     pub(crate) fn check_lives(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let Some(head) = &self.head else { return wrong };
-        let mut lives: BTreeMap<ActorId, (u32, NodeId)> = BTreeMap::new();
+        let mut lives: BTreeMap<ActorId, NodeId> = BTreeMap::new();
         let mut busy: BTreeMap<LeaseId, u32> = BTreeMap::new();
         for (id, node) in self.nodes.iter().filter(|(id, _)| !head.machine.is_dead(**id)) {
-            for (actor, mailbox) in node.mailboxes.iter().filter(|(_, mailbox)| mailbox.stop.is_none()) {
-                if let Some((incarnation, other)) = lives.insert(*actor, (mailbox.incarnation, *id)) {
-                    // A start of the head that does not know of the first life yet may have begun a second one.
-                    if incarnation == mailbox.incarnation || head.session == 1 {
-                        wrong.push(format!("actor {actor} lives on {id} and on {other}"));
-                    }
+            for (actor, _) in node.mailboxes.iter().filter(|(_, mailbox)| mailbox.stop.is_none()) {
+                if let Some(other) = lives.insert(*actor, *id) {
+                    wrong.push(format!("actor {actor} lives on {id} and on {other}"));
                 }
             }
             for work in node.work.values().filter(|work| !work.is_stopped) {
@@ -254,16 +251,18 @@ impl World {
         wrong
     }
 
+    /// Jobs that ended without a word of their drivers: with a node, or before they were in the journal.
+    fn settle_fates(&mut self) {
+        let open = self.jobs.iter().filter(|(_, fate)| **fate != Fate::Over);
+        let over = open.filter(|(job, _)| self.safe_status(**job).is_some_and(|status| is_final(&status)));
+        for job in over.map(|(job, _)| *job).collect::<Vec<_>>() {
+            self.jobs.insert(job, Fate::Over);
+        }
+    }
+
     /// Whether all is over and nothing is left. Sees to it that it can be.
     pub(crate) fn is_over(&mut self) -> bool {
-        if let Some(head) = &self.head {
-            for (job, fate) in self.jobs.iter_mut().filter(|(_, fate)| **fate == Fate::Waiting) {
-                let row = head.machine.job_row(&job.to_string());
-                if row.is_none_or(|row| !matches!(row.status.as_str(), "PENDING" | "RUNNING")) {
-                    *fate = Fate::Over;
-                }
-            }
-        }
+        self.settle_fates();
         let is_at_work = self.faults_left > 0
             || self.jobs_left > 0
             || self.head.is_none()
@@ -274,18 +273,12 @@ impl World {
             if !std::mem::replace(&mut self.is_ending, true) {
                 self.say(|| "all jobs are over".to_owned());
             }
-            // A head without a memory does not know which jobs are over.
-            let jobs: Vec<JobId> = if self.heads_made > 1 { self.jobs.keys().copied().collect() } else { Vec::new() };
-            for job in jobs {
-                let (state, exit_code, message) = (JobState::Stopped, None, String::new());
-                self.tell_head(ToHead::JobEnded { job, state, exit_code, message });
-            }
             (self.scenario.lost, self.scenario.doubled, self.scenario.slow) = (0, 0, 0);
-            for actor in self.detached.clone() {
-                self.tell_head(ToHead::ActorKill { actor, no_restart: true });
-            }
             if self.leftovers().is_empty() {
                 return true;
+            }
+            for actor in self.detached.clone() {
+                self.tell_head(ToHead::ActorKill { actor, no_restart: true });
             }
         }
         self.consider_end();
@@ -301,12 +294,21 @@ impl World {
         for (id, node) in &self.nodes {
             left.extend(node.leftovers().into_iter().map(|what| format!("node {id}: {what}")));
         }
+        for job in self.jobs.keys() {
+            let status = self.safe_status(*job).unwrap_or_else(|| "NOT SAFE".to_owned());
+            left.extend((!is_final(&status)).then(|| format!("job {job} is {status} at the head")));
+        }
         match &self.head {
             Some(head) => left.extend(head.machine.leftovers().into_iter().map(|what| format!("head: {what}"))),
             None => left.push("there is no head".to_owned()),
         }
         left
     }
+}
+
+/// Whether nothing becomes of a job any more; one that the head does not know was never safe.
+fn is_final(status: &str) -> bool {
+    !matches!(status, "PENDING" | "RUNNING" | "NOT SAFE")
 }
 
 fn refs_of(message: &ToPeer) -> &[RefOwner] {

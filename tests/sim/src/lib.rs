@@ -3,7 +3,7 @@
 //! ```text
 //!  guest: programs ──▶ act, work, life: a node around ──▶ Ownership ──┐
 //!     │                                                               ├─▶ network: packets ─▶ …
-//!  oracle: what must come of them     head: Scheduler ◀───────────────┘
+//!  oracle: what must come of them     head: Scheduler, its journal ◀──┘
 //!     └──────────────▶ check ◀── after each event
 //! ```
 //!
@@ -16,6 +16,7 @@ mod act;
 mod check;
 mod deliver;
 pub mod guest;
+mod head;
 mod life;
 pub mod network;
 pub mod node;

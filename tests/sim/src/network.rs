@@ -112,8 +112,8 @@ pub enum Arrived {
     Packets(Vec<Packet>),
     /// Messages for the receiver, and a packet back.
     Messages(Vec<Rc<Message>>, Packet),
-    /// The sender, a node, hears that this is another start of the head.
-    HeadIsNew(Vec<Packet>),
+    /// The sender, a node, hears that this is another start of the head. What the former one did not confirm.
+    HeadIsNew(Vec<Rc<Message>>),
     /// The sender, a node, hears that it was declared dead.
     Fenced,
 }
@@ -229,14 +229,15 @@ impl Links {
             Body::Welcome(session, last) if !sending.is_up => {
                 let before = sending.session.replace(session);
                 let is_new = packet.to == Addr::Head && before.is_some_and(|before| before != session);
+                let mut unheard = Vec::new();
                 if is_new {
-                    sending.outbound = Outbound::default();
+                    unheard = std::mem::take(&mut sending.outbound).into_unconfirmed();
                     sending.untaken.clear();
                 }
                 sending.outbound.reconnected(last).expect("the receiver is the one that it was");
                 sending.is_up = true;
                 if is_new {
-                    return Arrived::HeadIsNew(Vec::new());
+                    return Arrived::HeadIsNew(unheard);
                 }
                 Arrived::Packets(data(key, sending, batch))
             }

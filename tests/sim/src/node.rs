@@ -57,12 +57,14 @@ pub struct SimNode {
     pub next_request: u64,
     /// Constructors that another node was asked for.
     pub constructors: BTreeMap<(ActorId, u32), WorkId>,
-    /// Jobs that are known here.
-    pub jobs: BTreeSet<JobId>,
+    /// Jobs that are known here, and whether the head has said that they are over.
+    pub jobs: BTreeMap<JobId, bool>,
     /// Who waits for a job to become known.
     pub jobs_asked: BTreeMap<JobId, Vec<WorkId>>,
     /// Drivers that run here.
     pub drivers: BTreeMap<JobId, (Arc<JobSpec>, WorkId)>,
+    /// The other nodes, as far as the head has told of them.
+    pub peers: BTreeSet<NodeId>,
     /// Nodes that will never be heard again.
     pub dead: BTreeSet<NodeId>,
     /// What guests hold.
@@ -215,9 +217,10 @@ impl SimNode {
             asked: BTreeMap::new(),
             next_request: 0,
             constructors: BTreeMap::new(),
-            jobs: BTreeSet::new(),
+            jobs: BTreeMap::new(),
             jobs_asked: BTreeMap::new(),
             drivers: BTreeMap::new(),
+            peers: BTreeSet::new(),
             dead: BTreeSet::new(),
             handles: IdMap::default(),
             head: None,

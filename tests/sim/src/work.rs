@@ -93,7 +93,7 @@ impl World {
     /// Whether the job is known here; the head is asked when it is not.
     fn knows_job(&mut self, id: NodeId, work: WorkId, job: JobId) -> bool {
         let Some(node) = self.nodes.get_mut(&id) else { return false };
-        if node.jobs.contains(&job) {
+        if node.jobs.contains_key(&job) {
             return true;
         }
         node.jobs_asked.entry(job).or_default().push(work);

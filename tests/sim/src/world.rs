@@ -5,9 +5,10 @@ use std::rc::Rc;
 
 use rayw_core::message::{FromHead, NodeAddress, ToHead, ToPeer};
 use rayw_core::ownership::{Command, Event, Stored};
-use rayw_core::scheduler::{Outbox, Scheduler};
+use rayw_core::scheduler::{Key, Record};
 use rayw_core::{ActorId, JobId, Millis, NodeId, ObjectId, TaskId};
 
+use crate::head::SimHead;
 use crate::network::{Addr, Links, Message, Packet};
 use crate::node::{Run, SimNode, WorkId};
 use crate::oracle::Expected;
@@ -17,12 +18,12 @@ use crate::scenario::{Fault, MILLI, SECOND, Scenario};
 /// How long a link waits before it connects again.
 const LOOK: u64 = 200 * MILLI;
 /// How often a node says that it is there, and how long the head waits for it.
-const HEARTBEAT: u64 = 500 * MILLI;
+pub(crate) const HEARTBEAT: u64 = 500 * MILLI;
 const TIMEOUT: u64 = 3 * SECOND;
 /// How often an owner looks for idle leases.
 const TICK: u64 = 100 * MILLI;
 /// How often the head looks again at what waits.
-const QUANTUM: u64 = 20 * MILLI;
+pub(crate) const QUANTUM: u64 = 20 * MILLI;
 /// When all must be over.
 const END: u64 = 120 * SECOND;
 /// Which event is followed by a look at references of all nodes; the others by one at what it touched.
@@ -37,6 +38,8 @@ pub(crate) enum Happening {
     Heartbeat(NodeId),
     HeadTick(u64),
     Health(u64),
+    /// A commit of the head's journal is done.
+    Committed(u64),
     /// The death of a process is noticed.
     Noticed(NodeId),
     Work(NodeId, WorkId),
@@ -51,14 +54,6 @@ pub(crate) enum Happening {
     /// A node that may leave goes when nobody would miss it, or when this is the last time it is asked.
     Leave(NodeId, u32),
     End,
-}
-
-/// The head's process.
-#[derive(Debug)]
-pub(crate) struct SimHead {
-    pub(crate) session: u64,
-    pub(crate) machine: Scheduler,
-    pub(crate) heard: BTreeMap<NodeId, u64>,
 }
 
 /// What became of a job.
@@ -100,6 +95,8 @@ pub struct World {
     pub(crate) machines: Vec<Option<NodeId>>,
     nodes_made: u64,
     pub(crate) head: Option<SimHead>,
+    /// What outlives the head.
+    pub(crate) journal: BTreeMap<Key, Record>,
     pub(crate) heads_made: u64,
     pub(crate) links: Links,
     pub(crate) cuts: BTreeMap<(Addr, Addr), u64>,
@@ -144,6 +141,7 @@ impl World {
             machines,
             nodes_made: 0,
             head: None,
+            journal: BTreeMap::new(),
             heads_made: 0,
             links: Links::default(),
             cuts: BTreeMap::new(),
@@ -171,6 +169,7 @@ impl World {
         };
         world.start_head();
         for machine in 0..world.machines.len() {
+            // Machine 0 runs already where the head is in its process.
             world.start_node(machine);
         }
         for (index, at) in world.scenario.jobs.clone().into_iter().enumerate() {
@@ -252,16 +251,8 @@ impl World {
                     self.after(HEARTBEAT, Happening::Heartbeat(node));
                 }
             }
-            Happening::HeadTick(session) => {
-                let millis = self.millis();
-                let Some(head) = self.head.as_mut().filter(|head| head.session == session) else { return };
-                if head.machine.is_waiting() {
-                    let mut out = Outbox::new();
-                    head.machine.tick(millis, &mut out);
-                    self.post(out);
-                }
-                self.after(QUANTUM, Happening::HeadTick(session));
-            }
+            Happening::HeadTick(session) => self.tick_head(session),
+            Happening::Committed(session) => self.committed(session),
             Happening::Health(session) => {
                 let Some(head) = self.head.as_ref().filter(|head| head.session == session) else { return };
                 let late = |(_, heard): &(&NodeId, &u64)| self.now - **heard > TIMEOUT;
@@ -357,19 +348,6 @@ impl World {
         self.cuts.contains_key(&key)
     }
 
-    fn start_head(&mut self) {
-        self.heads_made += 1;
-        let session = self.heads_made;
-        let machine = if session == 1 {
-            Scheduler::default()
-        } else {
-            Scheduler::with_epoch(u32::try_from(session - 1).unwrap_or(1))
-        };
-        self.head = Some(SimHead { session, machine, heard: BTreeMap::new() });
-        self.after(QUANTUM, Happening::HeadTick(session));
-        self.after(HEARTBEAT, Happening::Health(session));
-    }
-
     pub(crate) fn start_node(&mut self, machine: usize) {
         if self.machines[machine].is_some() {
             return;
@@ -384,15 +362,25 @@ impl World {
         self.machines[machine] = Some(id);
         self.after(TICK, Happening::Tick(id));
         self.after(HEARTBEAT, Happening::Heartbeat(id));
-        self.join(id);
+        self.join(id, Vec::new());
     }
 
-    /// The node says that it is there, and all that it holds.
-    pub(crate) fn join(&mut self, id: NodeId) {
+    /// The node says that it is there, and all that it holds: as in `host/node/src/report.rs`. `unheard`
+    /// is what a former head did not confirm of what no report contains.
+    pub(crate) fn join(&mut self, id: NodeId, unheard: Vec<ToHead>) {
+        let has_head = self.scenario.has_head_node;
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        let at = NodeAddress { address: format!("{id}"), name: String::new(), is_head_node: node.machine == 0 };
+        let is_head_node = has_head && node.machine == 0;
+        let at = NodeAddress { address: format!("{id}"), name: String::new(), is_head_node };
         let mut said =
             vec![ToHead::NodeJoined { node: id, at, total: node.total.clone(), labels: node.labels.clone() }];
+        if !node.peers.is_empty() {
+            said.push(ToHead::PeersKnown { node: id, peers: node.peers.iter().copied().collect() });
+        }
+        let jobs: Vec<JobId> = node.jobs.iter().filter(|(_, is_over)| !**is_over).map(|(job, _)| *job).collect();
+        if !jobs.is_empty() {
+            said.push(ToHead::JobsKnown { node: id, jobs });
+        }
         said.extend(node.drivers.values().map(|(spec, _)| ToHead::JobStarted { spec: spec.clone(), node: id }));
         said.extend(node.ownership.report());
         said.extend(node.mailboxes.iter().map(|(actor, mailbox)| ToHead::ActorLives {
@@ -401,6 +389,7 @@ impl World {
             node: id,
             is_ready: mailbox.is_ready,
         }));
+        said.extend(unheard);
         said.extend(node.jobs_asked.keys().map(|job| ToHead::JobWanted { node: id, job: *job }));
         said.extend(node.asked.values().map(|(question, _)| question.clone()));
         said.push(ToHead::ReportEnded { node: id });
@@ -419,42 +408,6 @@ impl World {
         let from = node.id;
         self.say(|| format!("{from} to {to}: {message:?}"));
         self.links.push(Addr::Node(from), Addr::Node(to), Message::ToPeer(message));
-    }
-
-    /// Delivers what the head's machine wants sent.
-    pub(crate) fn post(&mut self, out: Outbox) {
-        for (to, message) in out {
-            let is_known = self.head.as_ref().is_some_and(|head| head.heard.contains_key(&to));
-            self.say(|| format!("head to {to}: {message:?}"));
-            if is_known {
-                self.links.push(Addr::Head, Addr::Node(to), Message::FromHead(message));
-            }
-        }
-    }
-
-    /// Tells the head's machine.
-    pub(crate) fn tell_head(&mut self, message: ToHead) {
-        let millis = self.millis();
-        let Some(head) = &mut self.head else { return };
-        let mut out = Outbox::new();
-        head.machine.handle(message, millis, &mut out);
-        self.post(out);
-    }
-
-    /// The head takes a node for dead.
-    pub(crate) fn lose(&mut self, node: NodeId) {
-        self.say(|| format!("the head takes {node} for dead"));
-        crate::check::permit_death(&mut self.permitted);
-        self.tell_head(ToHead::NodeLost { node, why: "it was not heard".to_owned() });
-        if let Some(head) = &mut self.head {
-            head.heard.remove(&node);
-        }
-        self.links.forget(Addr::Head, Addr::Node(node));
-        let lost: Vec<JobId> =
-            self.jobs.iter().filter(|(_, fate)| **fate == Fate::Running(node)).map(|(job, _)| *job).collect();
-        for job in lost {
-            self.jobs.insert(job, Fate::Over);
-        }
     }
 
     /// Tells the owner's machine of a node, and does what it says.
