@@ -173,6 +173,9 @@ impl World {
             Role::Life { spec, .. } => (Arc::clone(&spec.creation.function), 0, false),
             Role::Driver(_) => return,
         };
+        if let Role::Life { spec, incarnation, call: Some(order), .. } = known.role.clone() {
+            self.call_begins(&spec, incarnation, &order);
+        }
         if crashes {
             let error = Error::new(ErrorKind::WorkerCrashed, "the sandbox broke down");
             return self.broke_down(id, work, error);

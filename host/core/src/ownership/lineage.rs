@@ -129,19 +129,20 @@ impl Ownership {
         // A queue and no recursion: a chain of lost objects can be long.
         while let Some(id) = self.lineage.lost.pop_front() {
             let task = id.task();
-            if self.tasks.contains_key(&task) {
+            let message = if id.is_put() {
+                // Another attempt of the task that put it would put other objects.
+                format!(
+                    "object `{id}` was put and is gone, with its node or with its last reference, so no task can make \
+                     it again: put it again"
+                )
+            } else if self.tasks.contains_key(&task) {
                 continue;
-            }
-            if let Err(why) = self.run_again(task, now, out) {
-                let message = if id.is_put() {
-                    format!(
-                        "object `{id}` is lost with its node and was put, so no task can make it again: put it again"
-                    )
-                } else {
-                    format!("object `{id}` is lost with its node and cannot be made again: {why}")
-                };
-                self.settle(id, Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message))), out);
-            }
+            } else if let Err(why) = self.run_again(task, now, out) {
+                format!("object `{id}` is lost with its node and cannot be made again: {why}")
+            } else {
+                continue;
+            };
+            self.settle(id, Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message))), out);
         }
     }
 

@@ -285,6 +285,46 @@ fn a_get_whose_values_are_lost_while_it_waits_has_them_made_again() {
 }
 
 #[test]
+fn a_get_fails_with_a_value_that_is_lost_for_good_while_it_waits_for_others() {
+    let mut node = Node::new();
+    let value = Value { codec: Codec::Raw, data: Bytes::new(), refs: vec![RefId::Object(object(1))] };
+    let order = Order { inputs: vec![Input::Inline(Arc::new(value))], ..order(spec(1, Vec::new()), OTHER) };
+    node.hears(OTHER, ToPeer::Run { order, refs: vec![of_other(object(1))] });
+    node.tell(Event::Acquired(vec![RefId::Object(object(1))]));
+    let late = spec(2, Vec::new());
+    let late_id = late.id;
+    node.tell(Event::Submitted(Arc::new(late)));
+    let objects = vec![object(1), late_id.output(0)];
+    let wait = WaitFor::Values;
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
+    node.hears(OTHER, ToPeer::Settled { object: object(1), output: stored(OTHER, Vec::new()), refs: Vec::new() });
+    node.loses(OTHER);
+    node.tell(Event::Finished { task: late_id, attempt: 0, outcome: Outcome::Returned(vec![inline(Vec::new())]) });
+    let fails = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Failed(error), .. } if error.kind == crate::ErrorKind::OwnerDied);
+    assert!(node.rest.iter().any(fails), "{:?}", node.rest);
+}
+
+#[test]
+fn what_was_put_and_let_go_fails_those_who_need_it_again() {
+    let mut node = Node::new();
+    let (parent, put) = (spec(1, Vec::new()), spec(1, Vec::new()).id.put(1));
+    let child = spec(2, vec![Arg::Object(put)]);
+    let (child_id, output) = (child.id, child.id.output(0));
+    node.tell(Event::Submitted(Arc::new(parent)));
+    node.tell(Event::Put { object: put, output: stored(HERE, Vec::new()) });
+    node.tell(Event::Submitted(Arc::new(child)));
+    node.tell(Event::Released(vec![RefId::Object(put)]));
+    let outcome = Outcome::Returned(vec![stored(OTHER, Vec::new())]);
+    node.tell(Event::Finished { task: child_id, attempt: 0, outcome });
+    node.tell(Event::CopiesMissing(vec![super::LostCopy { object: output, missing_at: vec![OTHER] }]));
+    // Its task runs still, and will not put the same object again.
+    let (objects, wait) = (vec![output], WaitFor::Values);
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
+    let fails = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Failed(error), .. } if error.kind == crate::ErrorKind::ObjectLost);
+    assert!(node.rest.iter().any(fails), "{:?}", node.rest);
+}
+
+#[test]
 fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
     let mut node = Node::new();
     let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
