@@ -32,6 +32,7 @@ mod object;
 mod peer;
 #[cfg(test)]
 mod peer_tests;
+mod peers;
 mod report;
 mod rows;
 mod task;
@@ -71,6 +72,8 @@ pub struct Ownership {
     constructing: IdMap<ActorId, (u32, NodeId)>,
     lineage: lineage::Lineage,
     groups: group::Groups,
+    /// The other nodes, those left out that are dead.
+    known: IdSet<NodeId>,
     /// Nodes that will never be heard again.
     dead: IdSet<NodeId>,
     /// Dead nodes whose tokens are void from then on, in the order of their death.
@@ -123,6 +126,7 @@ impl Ownership {
             constructing: IdMap::default(),
             lineage: lineage::Lineage::default(),
             groups: group::Groups::default(),
+            known: IdSet::default(),
             dead: IdSet::default(),
             void: VecDeque::new(),
             lent_early: IdMap::default(),
@@ -172,7 +176,10 @@ impl Ownership {
             Event::Cancelled { object, recursive } => self.cancel(object, recursive, now, out),
             Event::JobEnded(job) => self.job_ended(job, now, out),
             Event::ActorCreated(spec) => self.actor_created(spec, now, out),
-            Event::ActorKnown { spec, owner } => self.actor_known(spec, owner, out),
+            Event::ActorKnown { spec, owner } => {
+                self.meet(owner, out);
+                self.actor_known(spec, owner, out);
+            }
             Event::ActorTerminated { actor, submitter } => self.actor_terminated(actor, submitter, out),
             Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, out),
             Event::FromHead(message) => self.head_said(*message, now, out),

@@ -152,18 +152,12 @@ impl World {
             }
             FromHead::NodeDied { node, why } => {
                 if let Some(here) = self.nodes.get_mut(&id) {
-                    here.peers.remove(&node);
                     here.dead.insert(node);
                 }
                 self.links.forget(Addr::Node(id), Addr::Node(node));
                 self.tell(id, Event::FromHead(Box::new(FromHead::NodeDied { node, why })));
             }
             FromHead::NodeLeave { at_once } => self.leave(id, if at_once { 0 } else { 600 }),
-            FromHead::NodeFound { node, .. } => {
-                if let Some(here) = self.nodes.get_mut(&id) {
-                    here.peers.insert(node);
-                }
-            }
             FromHead::DriverStart { spec } => self.start_driver(id, spec),
             FromHead::DriverStop { job } => self.stop_driver(id, job),
             FromHead::JobFound { job, result } => {

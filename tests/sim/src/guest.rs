@@ -471,7 +471,12 @@ impl<R: Reference> Guest<R> {
         };
         let code = Code { kind: Kind::Constructor, seed: self.random.draw(), depth: 0 };
         self.after = After::Take;
-        Action::Create(code, self.args(true), wish)
+        let mut args = self.args(true);
+        if wish.name.is_some() {
+            // Who finds it by its name may wait for it, and its constructor must not wait for those in turn.
+            args.retain(|arg| matches!(arg, Argument::Value(_)));
+        }
+        Action::Create(code, args, wish)
     }
 
     fn call(&mut self) -> Action<R> {

@@ -63,8 +63,6 @@ pub struct SimNode {
     pub jobs_asked: BTreeMap<JobId, Vec<WorkId>>,
     /// Drivers that run here.
     pub drivers: BTreeMap<JobId, (Arc<JobSpec>, WorkId)>,
-    /// The other nodes, as far as the head has told of them.
-    pub peers: BTreeSet<NodeId>,
     /// Nodes that will never be heard again.
     pub dead: BTreeSet<NodeId>,
     /// What guests hold.
@@ -220,7 +218,6 @@ impl SimNode {
             jobs: BTreeMap::new(),
             jobs_asked: BTreeMap::new(),
             drivers: BTreeMap::new(),
-            peers: BTreeSet::new(),
             dead: BTreeSet::new(),
             handles: IdMap::default(),
             head: None,

@@ -374,9 +374,6 @@ impl World {
         let at = NodeAddress { address: format!("{id}"), name: String::new(), is_head_node };
         let mut said =
             vec![ToHead::NodeJoined { node: id, at, total: node.total.clone(), labels: node.labels.clone() }];
-        if !node.peers.is_empty() {
-            said.push(ToHead::PeersKnown { node: id, peers: node.peers.iter().copied().collect() });
-        }
         let jobs: Vec<JobId> = node.jobs.iter().filter(|(_, is_over)| !**is_over).map(|(job, _)| *job).collect();
         if !jobs.is_empty() {
             said.push(ToHead::JobsKnown { node: id, jobs });

@@ -425,7 +425,11 @@ impl Ownership {
             FromHead::LeasePending { shape, why } => self.lease_pending(&shape, why),
             FromHead::ActorChanged { actor, change } => self.actor_changed(actor, change, now, out),
             FromHead::NodeDraining { node } => self.node_draining(node, out),
-            FromHead::NodeDied { node, why } => self.node_died(node, &why, now, out),
+            FromHead::NodeFound { node, .. } => self.node_found(node),
+            FromHead::NodeDied { node, why } => {
+                self.known.remove(&node);
+                self.node_died(node, &why, now, out);
+            }
             FromHead::LeaseRevoked { lease, error } => self.lease_revoked(lease, &error, now, out),
             FromHead::ShapeFailed { shape, error } => self.shape_failed(&shape, &error, now, out),
             FromHead::GroupChanged { group, state, why, .. } => self.group_changed(group, state, &why, out),
@@ -435,7 +439,6 @@ impl Ownership {
             | FromHead::ActorStart { .. }
             | FromHead::ActorStop { .. }
             | FromHead::GroupFound { .. }
-            | FromHead::NodeFound { .. }
             | FromHead::NodeLeave { .. }
             | FromHead::DriverStart { .. }
             | FromHead::DriverStop { .. }

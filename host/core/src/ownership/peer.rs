@@ -15,6 +15,7 @@ impl Ownership {
         if self.dead.contains(&from) {
             return;
         }
+        self.meet(from, out);
         match message {
             ToPeer::Run { order, refs } => {
                 self.foreign_order(&order, &refs, out);
@@ -137,6 +138,7 @@ impl Ownership {
         now: Millis,
         out: &mut Vec<Command>,
     ) {
+        self.meet_places(&output, out);
         let taken = self.borrow_and_use(refs, from, out);
         if self.objects.get(&id).is_some_and(|object| object.is_borrowed()) {
             self.settle(id, output, out);

@@ -325,6 +325,27 @@ fn what_was_put_and_let_go_fails_those_who_need_it_again() {
 }
 
 #[test]
+fn a_node_that_it_was_not_told_of_is_asked_about_once() {
+    let mut node = Node::new();
+    let at = crate::message::NodeAddress::default();
+    node.tell(Event::FromHead(Box::new(FromHead::NodeFound { node: OTHER, at })));
+    let of_third = |number| RefOwner::Object { id: object(number), owner: THIRD };
+    node.hears(OTHER, ToPeer::Run { order: order(spec(1, Vec::new()), OTHER), refs: vec![of_third(1)] });
+    let asks = ToHead::PeersKnown { node: HERE, peers: vec![THIRD] };
+    assert_eq!(node.to_head, [asks]);
+    node.hears(OTHER, ToPeer::Run { order: order(spec(2, Vec::new()), OTHER), refs: vec![of_third(2)] });
+    assert_eq!(node.to_head, []);
+    // It died before this node came, and everything of it fails as if this node had been told then.
+    node.loses(THIRD);
+    let wait = WaitFor::Values;
+    node.tell(Event::Acquired(vec![RefId::Object(object(1))]));
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects: vec![object(1)], wait, caller: None, poll: false });
+    assert!(matches!(node.rest[..], [Command::Wake { result: WaitResult::Failed(_), .. }]), "{:?}", node.rest);
+    let knows = ToHead::PeersKnown { node: HERE, peers: vec![OTHER] };
+    assert_eq!(node.owner.report().first(), Some(&knows));
+}
+
+#[test]
 fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
     let mut node = Node::new();
     let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
