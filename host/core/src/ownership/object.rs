@@ -250,9 +250,15 @@ impl Ownership {
             }
             return;
         };
-        if !object.is_pending() {
-            // Made again although it was there: one copy is enough.
-            if let (Output::Stored { at, .. }, Place::Stored { at: known, .. }) = (output, &object.place) {
+        // What nobody has asked for yet comes back with another return of its task.
+        let comes_back = matches!(object.place, Place::Lost) && !matches!(output, Output::Failed(_));
+        if !object.is_pending() && !comes_back {
+            // Made again although it was there: one copy is enough. What failed or is small is in no store.
+            if let Output::Stored { at, .. } = output {
+                let known = match &object.place {
+                    Place::Stored { at, .. } => at.as_slice(),
+                    Place::Pending | Place::Lost | Place::Inline(_) | Place::Failed(_) => &[],
+                };
                 let surplus = at.into_iter().filter(|node| !known.contains(node)).collect();
                 self.forget_copies(id, surplus, out);
             }

@@ -346,6 +346,37 @@ fn a_node_that_it_was_not_told_of_is_asked_about_once() {
 }
 
 #[test]
+fn what_was_lost_and_nobody_asked_for_comes_back_with_another_return() {
+    let mut node = Node::new();
+    let task = spec(1, Vec::new());
+    let (id, first, second) = (task.id, task.id.output(0), task.id.output(1));
+    node.tell(Event::Submitted(Arc::new(TaskSpec { num_returns: 2, ..task })));
+    let both = |at| Outcome::Returned(vec![stored(at, Vec::new()), stored(at, Vec::new())]);
+    node.tell(Event::Finished { task: id, attempt: 0, outcome: both(OTHER) });
+    node.loses(OTHER);
+    let (objects, wait) = (vec![first], WaitFor::Values);
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
+    node.tell(Event::Finished { task: id, attempt: 1, outcome: both(THIRD) });
+    assert!(node.owner.found(second).is_some(), "{:?}", node.owner.leftovers());
+    node.tell(Event::Released(vec![RefId::Object(second)]));
+    assert!(node.says(THIRD, |message| *message == ToPeer::Forget { object: second }), "{:?}", node.said);
+}
+
+#[test]
+fn a_task_that_breaks_down_after_it_was_cancelled_was_cancelled() {
+    let mut node = Node::new();
+    let task = node.send(OTHER, spec(1, Vec::new()));
+    node.tell(Event::Cancelled { object: task.output(0), recursive: false });
+    let (objects, wait) = (vec![task.output(0)], WaitFor::Values);
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
+    let error = crate::Error::new(crate::ErrorKind::WorkerCrashed, "the sandbox broke down");
+    let outcome = Outcome::Failed(Box::new(error));
+    node.hears(OTHER, ToPeer::Finished { task, attempt: 0, outcome, refs: Vec::new() });
+    let is_cancelled = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Failed(error), .. } if error.kind == crate::ErrorKind::TaskCancelled);
+    assert!(node.rest.iter().any(is_cancelled), "{:?}", node.rest);
+}
+
+#[test]
 fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
     let mut node = Node::new();
     let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };

@@ -216,8 +216,13 @@ impl Ownership {
                 self.fail(id, error, now, out);
             }
             Outcome::Failed(error) => {
-                let retry = !cancelled && may_retry(&spec, attempt, &error);
+                let retry = may_retry(&spec, attempt, &error);
                 match (retry, &spec.kind) {
+                    (true, _) if cancelled => {
+                        // It would be tried again, were it not for that.
+                        let error = cancelled_error(&spec).caused_by(&error.message);
+                        self.fail(id, error, now, out);
+                    }
                     (true, TaskKind::Normal) => self.retry(id, now, out),
                     (true, TaskKind::ActorCall { actor }) => self.retry_call(*actor, id, now, out),
                     (_, TaskKind::Normal | TaskKind::ActorCall { .. } | TaskKind::ActorCreation | TaskKind::Driver) => {
@@ -227,8 +232,7 @@ impl Ownership {
             }
             Outcome::ActorCrashed(error) => self.call_crashed(id, *error, now, out),
             Outcome::ArgumentsLost(_) if cancelled => {
-                let error = Error::new(ErrorKind::TaskCancelled, format!("task `{}` was cancelled", spec.name));
-                self.fail(id, error, now, out);
+                self.fail(id, cancelled_error(&spec), now, out);
             }
             Outcome::ArgumentsLost(lost) => {
                 for copy in lost {
@@ -346,6 +350,10 @@ pub(super) fn refs_of(spec: &TaskSpec) -> Vec<RefId> {
         }
     }
     refs
+}
+
+fn cancelled_error(spec: &TaskSpec) -> Error {
+    Error::new(ErrorKind::TaskCancelled, format!("task `{}` was cancelled", spec.name))
 }
 
 /// Whether a failure is worth another attempt: breakdowns of the system are, while there are
