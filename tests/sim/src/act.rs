@@ -254,6 +254,7 @@ impl World {
     fn create(&mut self, id: NodeId, work: WorkId, code: Code, args: Vec<Argument<RefId>>, wish: ActorWish) {
         let Some(caller) = self.caller(id, work) else { return };
         let task = self.next_child(id, work, &caller);
+        self.expect_actor(ActorId::from(task), &args);
         let (args, carried) = self.args(id, work, &caller, args);
         let placement = self.placement(id, work, wish.place);
         let held =
@@ -356,7 +357,7 @@ impl World {
             }
         };
         let task = self.next_child(id, work, &caller);
-        self.expect_task(task, code, &args, 1, 0);
+        self.expect_call(task, actor, code, &args);
         let number = self.submitted.len() as u64;
         self.submitted.insert(task, number);
         let (args, carried) = self.args(id, work, &caller, args);

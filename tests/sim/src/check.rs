@@ -28,6 +28,10 @@ pub(crate) fn permitted_by(scenario: &Scenario) -> BTreeSet<&'static str> {
     if features.kills || features.names || features.actor_crashes {
         permitted.extend(["ACTOR_DIED", "ACTOR_UNAVAILABLE", "ACTOR_NOT_FOUND"]);
     }
+    if features.actors && permitted.contains("TASK_CANCELLED") {
+        // It may have been an argument of a constructor.
+        permitted.extend(["ACTOR_DIED", "ACTOR_UNAVAILABLE"]);
+    }
     if features.groups {
         permitted.extend(["PLACEMENT_GROUP_REMOVED"]);
     }
@@ -61,7 +65,7 @@ pub(crate) fn permit_death(permitted: &mut BTreeSet<&'static str>) {
 impl World {
     fn known(&self, reference: &RefId) -> Known {
         match reference {
-            RefId::Actor(_) => Known::Actor,
+            RefId::Actor(actor) => Known::Actor { lives: !self.stillborn.contains(actor) },
             RefId::Group(_) => unreachable!("no program of the simulation passes a group on"),
             RefId::Object(object) => {
                 Known::Object(self.expected.get(object).cloned().unwrap_or_else(|| Rc::new(Expected::Any)))
@@ -89,11 +93,7 @@ impl World {
         returns: u32,
         retries: u32,
     ) {
-        let args = args.iter().map(|arg| match arg {
-            Argument::Object(object) => Argument::Object(self.known(object)),
-            Argument::Value(value) => Argument::Value(self.known_value(value)),
-        });
-        let args = args.collect();
+        let args = self.known_args(args);
         let features = self.scenario.features;
         let is_call_that_breaks = self.is_call(code) && code.crashes(&features) > 0;
         let made = if is_call_that_breaks {
@@ -103,6 +103,30 @@ impl World {
         };
         for (expected, index) in made.into_iter().zip(0..) {
             self.expected.insert(task.output(index), expected);
+        }
+    }
+
+    fn known_args(&self, args: &[Argument<RefId>]) -> Vec<Argument<Known>> {
+        let args = args.iter().map(|arg| match arg {
+            Argument::Object(object) => Argument::Object(self.known(object)),
+            Argument::Value(value) => Argument::Value(self.known_value(value)),
+        });
+        args.collect()
+    }
+
+    /// Somebody creates this actor.
+    pub(crate) fn expect_actor(&mut self, actor: ActorId, args: &[Argument<RefId>]) {
+        if !crate::oracle::lives(&self.known_args(args)) {
+            self.stillborn.insert(actor);
+        }
+    }
+
+    /// Somebody calls this actor.
+    pub(crate) fn expect_call(&mut self, task: TaskId, actor: ActorId, code: Code, args: &[Argument<RefId>]) {
+        if self.stillborn.contains(&actor) {
+            self.expected.insert(task.output(0), Rc::new(Expected::Unsure));
+        } else {
+            self.expect_task(task, code, args, 1, 0);
         }
     }
 
@@ -118,7 +142,7 @@ impl World {
                 Some(format!("{} with {} references", expected.num, expected.refs.len()))
             }
             Some(Expected::Failed) => Some("an error".to_owned()),
-            Some(Expected::Value(_) | Expected::Any) | None => None,
+            Some(Expected::Value(_) | Expected::Any | Expected::Unsure) | None => None,
         };
         if let Some(expected) = wrong {
             let (num, refs) = (value.num, value.refs.len());
@@ -142,7 +166,10 @@ impl World {
             return;
         }
         let should_fail = objects.iter().any(|object| {
-            matches!(self.expected.get(object).map(AsRef::as_ref), Some(Expected::Failed | Expected::Any))
+            matches!(
+                self.expected.get(object).map(AsRef::as_ref),
+                Some(Expected::Failed | Expected::Any | Expected::Unsure)
+            )
         });
         let root = root(error);
         if !should_fail && (root == PLANNED || !self.permitted.contains(root)) {

@@ -103,6 +103,8 @@ pub struct World {
     pub(crate) expected: BTreeMap<ObjectId, Rc<Expected>>,
     pub(crate) jobs: BTreeMap<JobId, Fate>,
     pub(crate) detached: BTreeSet<ActorId>,
+    /// Actors whose constructors may not get what they need.
+    pub(crate) stillborn: BTreeSet<ActorId>,
     pub(crate) results: BTreeMap<u32, Option<u64>>,
     /// How often each attempt of a task began.
     pub(crate) begun: BTreeMap<(TaskId, u32), u32>,
@@ -148,6 +150,7 @@ impl World {
             expected: BTreeMap::new(),
             jobs: BTreeMap::new(),
             detached: BTreeSet::new(),
+            stillborn: BTreeSet::new(),
             results: BTreeMap::new(),
             begun: BTreeMap::new(),
             submitted: BTreeMap::new(),
