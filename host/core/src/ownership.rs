@@ -66,6 +66,8 @@ pub struct Ownership {
     is_settling: bool,
     finished: VecDeque<rows::Past>,
     tally: Tally,
+    /// Tasks taken in so far.
+    turns: u64,
     /// Work that other nodes own and this one runs.
     foreign: IdMap<TaskId, foreign::Foreign>,
     /// Lives of actors whose constructor's arguments another node was asked for.
@@ -122,6 +124,7 @@ impl Ownership {
             is_settling: false,
             finished: VecDeque::new(),
             tally: Tally::default(),
+            turns: 0,
             foreign: IdMap::default(),
             constructing: IdMap::default(),
             lineage: lineage::Lineage::default(),

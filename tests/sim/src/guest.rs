@@ -423,7 +423,9 @@ impl<R: Reference> Guest<R> {
         let is_holder =
             self.features.holders && matches!(self.code.kind, Kind::Driver | Kind::Task) && self.random.chance(25);
         let kind = if is_holder { Kind::Holder } else { Kind::Task };
-        let code = Code { kind, seed: self.random.draw(), depth: self.code.depth - 1 };
+        // Below one that holds something nobody is to wait for the same: all of it may be held that way.
+        let depth = if self.code.kind == Kind::Holder { 0 } else { self.code.depth - 1 };
+        let code = Code { kind, seed: self.random.draw(), depth };
         let args = self.args(!matches!(self.code.kind, Kind::Driver | Kind::Task));
         let wish = TaskWish {
             cpu: *self.random.pick(&[10_000, 10_000, 10_000, 20_000, 5_000, 0]),

@@ -314,14 +314,22 @@ impl Ownership {
         self.pump(actor, now, out);
     }
 
+    /// Puts a call that was sent back into its line: ahead of those that were submitted after it.
     pub(super) fn put_in_front(&mut self, actor: ActorId, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        task.state = TaskState::PendingNodeAssignment;
+        task.state = if task.missing == 0 { TaskState::PendingNodeAssignment } else { TaskState::PendingArgsAvail };
         task.worker = None;
-        let submitter = task.spec.submitter;
+        let (submitter, turn) = (task.spec.submitter, task.turn);
         if let Some(entry) = self.actors.get_mut(&actor) {
             entry.sent.remove(&id);
-            entry.line(submitter).push_front(Call::Task(id));
+            let line = entry.line(submitter);
+            // Several can come back, in no order: those that an instance had, and those on their way to it.
+            let is_later = |call: &Call| match call {
+                Call::Task(other) => self.tasks.get(other).is_some_and(|other| other.turn > turn),
+                Call::Terminate => true,
+            };
+            let place = line.iter().position(is_later).unwrap_or(line.len());
+            line.insert(place, Call::Task(id));
         }
     }
 

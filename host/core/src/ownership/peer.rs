@@ -76,7 +76,11 @@ impl Ownership {
             }
             ToPeer::Keep { object } => out.push(Command::Keep(object)),
             ToPeer::Dropped { object } => self.copy_missing(object, vec![from], out),
-            ToPeer::Lent { id, to } => self.lent(id, from, to),
+            ToPeer::Lent { id, to } => {
+                self.lent(id, from, to);
+                // It may be back already, and who lent a detached actor has nothing to give back itself.
+                self.drop_unused(vec![id], out);
+            }
             ToPeer::Returned { id, tokens } => self.returned(id, from, &tokens, out),
             ToPeer::Inherited { id, lender, tokens } => self.inherited(id, from, lender, tokens, out),
             ToPeer::Recount { id, lender } => self.recount(id, from, lender, out),

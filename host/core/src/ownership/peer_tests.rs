@@ -390,6 +390,23 @@ fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
 }
 
 #[test]
+fn a_dead_actor_that_is_back_before_it_was_said_to_be_lent_is_forgotten() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let actor = Arc::new(ActorSpec { name: Some(Arc::from("n")), detached: true, ..actor_of(creation) });
+    let id = RefId::Actor(actor.id);
+    node.tell(Event::ActorCreated(Arc::clone(&actor)));
+    node.hears(THIRD, ToPeer::Returned { id, tokens: vec![(OTHER, 1)] });
+    node.tell(Event::Released(vec![id]));
+    let cause = crate::Error::new(crate::ErrorKind::ActorDied, "it was killed");
+    let change = crate::message::ActorChange::Dead { cause };
+    node.tell(Event::FromHead(Box::new(FromHead::ActorChanged { actor: actor.id, change })));
+    assert!(node.owner.knows(id), "a word about it is on its way");
+    node.hears(OTHER, ToPeer::Lent { id, to: THIRD });
+    assert!(!node.owner.knows(id), "{:?}", node.owner.leftovers());
+}
+
+#[test]
 fn a_value_that_holds_an_actor_before_it_is_created_keeps_it() {
     let mut node = Node::new();
     let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };

@@ -11,6 +11,8 @@ pub(super) struct Task {
     pub(super) spec: Arc<TaskSpec>,
     pub(super) state: TaskState,
     pub(super) attempt: u32,
+    /// Its place in the order of submission.
+    pub(super) turn: u64,
     /// Arguments that are not there yet.
     pub(super) missing: u32,
     /// The shape it queues under.
@@ -62,10 +64,12 @@ impl Ownership {
             self.count_up(used, Count::Use);
         }
         let (missing, failure) = self.await_arguments(&spec, out);
+        self.turns += 1;
         let task = Task {
             spec,
             state: TaskState::PendingArgsAvail,
             attempt,
+            turn: self.turns,
             missing,
             shape: 0,
             lease: None,
