@@ -80,7 +80,7 @@ pub struct Ownership {
     dead: IdSet<NodeId>,
     /// Dead nodes whose tokens are void from then on, in the order of their death.
     void: VecDeque<(Millis, NodeId)>,
-    /// Tokens of actors that are about to be created here.
+    /// Tokens of actors that are about to be created here, or that ended here a moment ago.
     lent_early: IdMap<ActorId, borrow::Far>,
     /// How many values refer to an actor that is about to be created here.
     captured_early: IdMap<ActorId, u32>,

@@ -232,7 +232,10 @@ impl Ownership {
         match (self.far_of(id), id) {
             (Some(far), _) => far.change(to, from, 1),
             // Found by its name before this node has heard that it may have the name.
-            (None, RefId::Actor(actor)) => self.lent_early.entry(actor).or_default().change(to, from, 1),
+            (None, RefId::Actor(actor)) => {
+                self.lent_early.entry(actor).or_default().change(to, from, 1);
+                self.lent_early.retain(|_, far| far.is_borrowed_by_others());
+            }
             (None, RefId::Object(_) | RefId::Group(_)) => {}
         }
     }
@@ -245,9 +248,9 @@ impl Ownership {
             }
             return self.drop_unused(vec![id], out);
         }
-        if let RefId::Actor(actor) = id
-            && let Some(far) = self.lent_early.get_mut(&actor)
-        {
+        if let RefId::Actor(actor) = id {
+            // The word that it was lent is here already, or it is on its way to an actor that ended meanwhile.
+            let far = self.lent_early.entry(actor).or_default();
             for (lender, tokens) in tokens {
                 far.change(from, *lender, -i64::from(*tokens));
             }

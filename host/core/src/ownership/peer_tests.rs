@@ -407,6 +407,20 @@ fn a_dead_actor_that_is_back_before_it_was_said_to_be_lent_is_forgotten() {
 }
 
 #[test]
+fn words_about_an_actor_that_ended_meanwhile_leave_nothing() {
+    let mut node = Node::new();
+    let id = RefId::Actor(ActorId::from(spec(1, Vec::new()).id));
+    node.hears(THIRD, ToPeer::Returned { id, tokens: vec![(OTHER, 1)] });
+    node.hears(OTHER, ToPeer::Lent { id, to: THIRD });
+    assert_eq!(node.owner.leftovers(), Vec::<String>::new());
+    node.hears(THIRD, ToPeer::Returned { id, tokens: vec![(OTHER, 1)] });
+    node.loses(OTHER);
+    node.now += 60_000;
+    node.tell(Event::Tick);
+    assert_eq!(node.owner.leftovers(), Vec::<String>::new());
+}
+
+#[test]
 fn a_value_that_holds_an_actor_before_it_is_created_keeps_it() {
     let mut node = Node::new();
     let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
