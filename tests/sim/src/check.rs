@@ -287,6 +287,20 @@ impl World {
         }
     }
 
+    /// Ends of drivers that the head does not know although their nodes live and have said them.
+    fn unheard_ends(&self) -> Vec<String> {
+        let may_be_stopped = self.scenario.has(|fault| matches!(fault, Fault::Stop(_)));
+        let ends = self.ends.iter().filter(|(_, (node, _))| self.nodes.contains_key(node) && !may_be_stopped);
+        let unheard = ends.filter_map(|(job, (node, state))| {
+            let status = self.safe_status(*job).filter(|status| status != state.name())?;
+            Some(format!(
+                "job {job} ended as {} on node {node}, which lives, and is {status} at the head",
+                state.name()
+            ))
+        });
+        unheard.collect()
+    }
+
     /// Whether all is over and nothing is left. Sees to it that it can be.
     pub(crate) fn is_over(&mut self) -> bool {
         self.settle_fates();
@@ -325,6 +339,7 @@ impl World {
             let status = self.safe_status(*job).unwrap_or_else(|| "NOT SAFE".to_owned());
             left.extend((!is_final(&status)).then(|| format!("job {job} is {status} at the head")));
         }
+        left.extend(self.unheard_ends());
         match &self.head {
             Some(head) => left.extend(head.machine.leftovers().into_iter().map(|what| format!("head: {what}"))),
             None => left.push("there is no head".to_owned()),

@@ -300,6 +300,7 @@ impl World {
             node.drivers.remove(&job);
         }
         self.jobs.insert(job, Fate::Over);
+        self.ends.insert(job, (id, state));
         self.tell(id, Event::JobEnded(job));
         let exit_code = (state == JobState::Succeeded).then_some(0);
         self.say_to_head(id, ToHead::JobEnded { job, state, exit_code, message: String::new() });

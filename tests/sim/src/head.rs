@@ -176,13 +176,17 @@ impl World {
             self.say(|| format!("head to {to}, now safe: {message:?}"));
             self.links.push(Addr::Head, Addr::Node(to), Message::FromHead(message));
         }
-        acks.into_iter().for_each(|ack| self.send(ack));
+        for ack in acks {
+            self.links.confirmed(&ack);
+            self.send(ack);
+        }
     }
 
     /// Confirms what a node said, when what it changed is safe.
     pub(crate) fn confirm(&mut self, ack: Packet) {
         let Some(head) = &mut self.head else { return };
         if head.is_safe() {
+            self.links.confirmed(&ack);
             return self.send(ack);
         }
         head.unsafe_acks.push_back((head.last, ack));

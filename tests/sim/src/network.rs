@@ -183,7 +183,7 @@ impl Links {
             return None;
         }
         receiving.connection = packet.connection;
-        Some(Packet { body: Body::Welcome(session, receiving.inbound.last()), ..packet.clone() })
+        Some(Packet { body: Body::Welcome(session, receiving.inbound.confirmed()), ..packet.clone() })
     }
 
     /// Data at its receiver.
@@ -203,10 +203,21 @@ impl Links {
             return Arrived::Packets(vec![Packet { body: Body::Refused, ..packet.clone() }]);
         };
         let ack = Packet { body: Body::Ack(receiving.inbound.last()), ..packet.clone() };
+        if packet.to != Addr::Head {
+            // The head confirms when what it was told is safe.
+            receiving.inbound.confirm(receiving.inbound.last());
+        }
         if let Some(sending) = self.sending.get_mut(&key) {
             sending.untaken.drain(..(payloads.len() - known).min(sending.untaken.len()));
         }
         Arrived::Messages(payloads[known..].to_vec(), ack)
+    }
+
+    /// What a confirmation says is safe: a new connection need not say it again.
+    pub fn confirmed(&mut self, ack: &Packet) {
+        if let (Some(receiving), Body::Ack(last)) = (self.receiving.get_mut(&(ack.from, ack.to)), &ack.body) {
+            receiving.inbound.confirm(*last);
+        }
     }
 
     /// An answer at the sender.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rayw_core::message::{FromHead, NodeAddress, ToHead, ToPeer};
 use rayw_core::ownership::{Command, Event, Stored};
 use rayw_core::scheduler::{Key, Record};
-use rayw_core::{ActorId, JobId, Millis, NodeId, ObjectId, TaskId};
+use rayw_core::{ActorId, JobId, JobState, Millis, NodeId, ObjectId, TaskId};
 
 use crate::head::SimHead;
 use crate::network::{Addr, Links, Message, Packet};
@@ -106,6 +106,8 @@ pub struct World {
     /// Actors whose constructors may not get what they need.
     pub(crate) stillborn: BTreeSet<ActorId>,
     pub(crate) results: BTreeMap<u32, Option<u64>>,
+    /// Where drivers ended, and how.
+    pub(crate) ends: BTreeMap<JobId, (NodeId, JobState)>,
     /// How often each attempt of a task began.
     pub(crate) begun: BTreeMap<(TaskId, u32), u32>,
     /// Calls of each submitter in the order of their submission.
@@ -152,6 +154,7 @@ impl World {
             detached: BTreeSet::new(),
             stillborn: BTreeSet::new(),
             results: BTreeMap::new(),
+            ends: BTreeMap::new(),
             begun: BTreeMap::new(),
             submitted: BTreeMap::new(),
             last_call: BTreeMap::new(),
