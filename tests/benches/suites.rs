@@ -16,6 +16,10 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use rayw_tests::bench::{self, Curve, ProcessSizes, Report, Row, Sizes, Turns};
 
+/// The allocator that `rayw` has: what a node in this process does must cost what it costs there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs one suite.
 #[derive(Parser)]
 struct Args {

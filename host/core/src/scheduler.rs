@@ -329,7 +329,6 @@ impl Scheduler {
             ToHead::NodeJoined { node, at, total, labels } => self.node_joined(node, at, total, labels, now, out),
             ToHead::NodeLost { node, why } => self.lose_node(node, &why, now, out),
             ToHead::NodeDrain { node, why, deadline_ms } => self.node_drain(node, why, deadline_ms, now, out),
-            ToHead::NodeDrained { node } => self.node_drained(node, out),
             ToHead::NodeUsage { node, store_bytes, store_bytes_max } => {
                 self.node_usage(node, store_bytes, store_bytes_max);
             }

@@ -15,6 +15,7 @@ mod caller;
 mod catalog;
 mod fetch;
 mod group;
+mod idle;
 mod job;
 mod link;
 mod network;

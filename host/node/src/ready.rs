@@ -11,15 +11,14 @@
 //! its used sandbox over; one with a queue takes it down and makes the next itself, because then all
 //! cpus are busy with just that.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use rayw_core::{Error, ErrorKind, JobId};
 use rayw_engine::{Caller, Engine, Instance, Sandbox};
 use tokio::runtime::Handle;
 
+use crate::idle::IdleInstances;
 use crate::job::JobRun;
 
 /// Sandboxes that wait for one kind of task: as many as a few tasks at a time take.
@@ -28,22 +27,8 @@ const READY_PER_KIND_MAX: usize = 2;
 /// Used sandboxes that wait for the spare thread; when it is behind, workers take theirs down themselves.
 const SPENT_MAX: usize = 8;
 
-/// How long a sandbox waits. It only pays while tasks follow each other.
-const IDLE: Duration = Duration::from_secs(1);
-
-/// What a sandbox is made for: the job, whose component it is and whose grants it has, and the memory cap.
-type Kind = (JobId, u64);
-
-/// The sandboxes that are ready.
-#[derive(Default)]
-struct Pool {
-    ready: Mutex<HashMap<Kind, Vec<Waiting>>>,
-}
-
-struct Waiting {
-    instance: Instance,
-    since: Instant,
-}
+/// Sandboxes that are ready, by the memory cap they have.
+type Pool = IdleInstances<u64, Instance>;
 
 /// A sandbox that has run its task.
 pub(crate) struct Spent {
@@ -70,7 +55,7 @@ impl ReadyPool {
         let of_thread = Arc::clone(&pool);
         std::thread::Builder::new()
             .name("rayw-spare".to_owned())
-            .spawn(move || of_thread.replace(&spent, &engine, &guests))
+            .spawn(move || replace(&spent, &of_thread, &engine, &guests))
             .map_err(|error| {
                 Error::new(ErrorKind::System, "cannot start the thread that makes sandboxes ahead").caused_by(error)
             })?;
@@ -79,7 +64,7 @@ impl ReadyPool {
 
     /// A sandbox that is ready.
     pub(crate) fn take(&self, job: JobId, memory_bytes_max: u64) -> Option<Instance> {
-        Some(self.pool.lock().get_mut(&(job, memory_bytes_max))?.pop()?.instance)
+        self.pool.take(job, memory_bytes_max)
     }
 
     /// Has a used sandbox taken down and a fresh one made in its place. Takes it down here when the spare
@@ -91,55 +76,33 @@ impl ReadyPool {
 
     /// Drops what has waited too long.
     pub(crate) fn drop_idle(&self) {
-        self.pool.drop_where(|_, waiting| waiting.since.elapsed() > IDLE);
+        self.pool.drop_idle();
     }
 
     /// Drops what was made for a job.
     pub(crate) fn drop_job(&self, job: JobId) {
-        self.pool.drop_where(|(of, _), _| *of == job);
+        self.pool.drop_job(job);
     }
 
     /// Drops all.
     pub(crate) fn clear(&self) {
-        self.pool.drop_where(|_, _| true);
+        self.pool.clear();
     }
 }
 
-impl Pool {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Kind, Vec<Waiting>>> {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The spare thread.
-    fn replace(&self, spent: &Receiver<Spent>, engine: &Arc<Engine>, guests: &Handle) {
-        while let Ok(Spent { instance, job, caller, memory_bytes_max }) = spent.recv() {
-            drop(instance);
-            let kind = (caller.job, memory_bytes_max);
-            let has_enough = self.lock().get(&kind).is_some_and(|ready| ready.len() >= READY_PER_KIND_MAX);
-            if has_enough || engine.is_crowded() {
-                continue;
-            }
-            let sandbox = Sandbox { memory_bytes_max, grants: Arc::clone(&job.grants), args: Vec::new() };
-            let starting = engine.start(&job.program, Arc::clone(&job.services), caller, &sandbox);
-            // The next task makes its own then, and tells what is wrong.
-            if let Ok(instance) = guests.block_on(starting) {
-                self.lock().entry(kind).or_default().push(Waiting { instance, since: Instant::now() });
-            }
+/// The spare thread.
+fn replace(spent: &Receiver<Spent>, pool: &Pool, engine: &Arc<Engine>, guests: &Handle) {
+    while let Ok(Spent { instance, job, caller, memory_bytes_max }) = spent.recv() {
+        drop(instance);
+        let of = caller.job;
+        if pool.count(of, memory_bytes_max) >= READY_PER_KIND_MAX || engine.is_crowded() {
+            continue;
         }
-    }
-
-    fn drop_where(&self, goes: impl Fn(&Kind, &Waiting) -> bool) {
-        let mut dropped = Vec::new();
-        let mut ready = self.lock();
-        for (kind, waiting) in ready.iter_mut() {
-            let (gone, kept): (Vec<_>, Vec<_>) =
-                std::mem::take(waiting).into_iter().partition(|waiting| goes(kind, waiting));
-            *waiting = kept;
-            dropped.extend(gone);
+        let sandbox = Sandbox { memory_bytes_max, grants: Arc::clone(&job.grants), args: Vec::new() };
+        let starting = engine.start(&job.program, Arc::clone(&job.services), caller, &sandbox);
+        // The next task makes its own then, and tells what is wrong.
+        if let Ok(instance) = guests.block_on(starting) {
+            pool.keep(of, memory_bytes_max, instance, READY_PER_KIND_MAX);
         }
-        ready.retain(|_, waiting| !waiting.is_empty());
-        // Taking a sandbox down takes its time, and other locks.
-        drop(ready);
-        drop(dropped);
     }
 }

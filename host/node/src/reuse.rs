@@ -3,25 +3,23 @@
 //! An instance waits only for the same function of the same job: nothing ever
 //! leaks between jobs, and none is kept that failed.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use rayw_core::{JobId, TaskSpec};
 use rayw_engine::Instance;
 
+use crate::idle::IdleInstances;
+
 /// Instances kept for one function; more than the slots of a node are never needed at once.
 const IDLE_PER_FUNCTION_MAX: usize = 64;
 
-/// How long an instance waits for another call. Ray's workers wait 1 s above their soft limit.
-const IDLE: Duration = Duration::from_secs(1);
-
-type Key = (JobId, Arc<str>, u64);
+/// The function, and the memory cap.
+type Kind = (Arc<str>, u64);
 
 /// The instances that wait.
 #[derive(Default)]
 pub(crate) struct ReusePool {
-    idle: Mutex<HashMap<Key, Vec<Waiting>>>,
+    idle: IdleInstances<Kind, Reused>,
 }
 
 /// An instance that serves more than once.
@@ -33,65 +31,36 @@ pub(crate) struct Reused {
     pub(crate) calls: u32,
 }
 
-struct Waiting {
-    reused: Reused,
-    since: Instant,
-}
-
 impl ReusePool {
     /// An instance that has served this function before.
     pub(crate) fn take(&self, spec: &TaskSpec) -> Option<Reused> {
-        if spec.max_calls == 1 {
-            return None;
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(idle.get_mut(&key(spec))?.pop()?.reused)
+        if spec.max_calls == 1 { None } else { self.idle.take(spec.job, kind(spec)) }
     }
 
     /// Keeps an instance, if it may serve again.
     pub(crate) fn keep(&self, spec: &TaskSpec, reused: Reused) {
         let may_serve = spec.max_calls == 0 || reused.calls < spec.max_calls;
-        if !may_serve || !reused.instance.is_usable() {
-            return;
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = idle.entry(key(spec)).or_default();
-        if waiting.len() < IDLE_PER_FUNCTION_MAX {
-            waiting.push(Waiting { reused, since: Instant::now() });
+        if may_serve && reused.instance.is_usable() {
+            self.idle.keep(spec.job, kind(spec), reused, IDLE_PER_FUNCTION_MAX);
         }
     }
 
     /// Drops what has waited too long.
     pub(crate) fn drop_idle(&self) {
-        self.drop_where(|_, waiting| waiting.since.elapsed() > IDLE);
+        self.idle.drop_idle();
     }
 
     /// Drops what a job left behind.
     pub(crate) fn drop_job(&self, job: JobId) {
-        self.drop_where(|(of, _, _), _| *of == job);
+        self.idle.drop_job(job);
     }
 
     /// Drops all.
     pub(crate) fn clear(&self) {
-        self.drop_where(|_, _| true);
-    }
-
-    fn drop_where(&self, goes: impl Fn(&Key, &Waiting) -> bool) {
-        let mut dropped = Vec::new();
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, waiting) in idle.iter_mut() {
-            let (gone, kept) = std::mem::take(waiting).into_iter().partition(|waiting| goes(key, waiting));
-            *waiting = kept;
-            let gone: Vec<Waiting> = gone;
-            dropped.extend(gone);
-        }
-        idle.retain(|_, waiting| !waiting.is_empty());
-        // An instance's drop gives references back, which takes other locks.
-        drop(idle);
-        drop(dropped);
+        self.idle.clear();
     }
 }
 
-fn key(spec: &TaskSpec) -> Key {
-    (spec.job, Arc::clone(&spec.function), spec.memory_cap())
+fn kind(spec: &TaskSpec) -> Kind {
+    (Arc::clone(&spec.function), spec.memory_cap())
 }

@@ -97,11 +97,6 @@ pub enum ToHead {
         /// When it leaves all the same, in milliseconds from now; waits for ever when absent.
         deadline_ms: Option<u64>,
     },
-    /// A node that drains has no task, actor, driver or last copy of an object any more.
-    NodeDrained {
-        /// The node.
-        node: NodeId,
-    },
     /// How full a node's object store is.
     NodeUsage {
         /// The node.
@@ -310,7 +305,6 @@ impl ToHead {
             | Self::ActorDependenciesReady { failed: Some(_), .. }
             | Self::JobEnded { .. }
             | Self::GroupRemove { .. }
-            | Self::NodeDrained { .. }
             | Self::Printed { .. } => true,
             Self::NodeJoined { .. }
             | Self::LeaseHeld { .. }

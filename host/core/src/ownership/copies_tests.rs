@@ -284,3 +284,30 @@ fn an_argument_of_a_constructor_that_is_lost_is_made_again_before_the_answer() {
     let Some(Err(error)) = answer(&out) else { panic!("{out:?}") };
     assert!(error.kind == ErrorKind::ObjectLost && error.to_string().contains("max_retries"), "{error}");
 }
+
+#[test]
+fn a_task_that_runs_again_gives_its_other_lost_objects_too() {
+    let mut machine = Ownership::new(A);
+    let maker = Arc::new(TaskSpec { num_returns: 2, ..spec(TaskKind::Normal, Vec::new()) });
+    let (first, second) = (maker.id.output(0), maker.id.output(1));
+    tell(&mut machine, Event::Submitted(Arc::clone(&maker)));
+    let returned = |at: NodeId| Outcome::Returned(vec![stored(&[at]), stored(&[at])]);
+    tell(&mut machine, Event::Finished { task: maker.id, attempt: 0, outcome: returned(B) });
+    dies(&mut machine, B);
+    let wait = |id| Event::WaitStarted {
+        waiter: WaiterId(1),
+        objects: vec![id],
+        wait: WaitFor::Values,
+        caller: None,
+        poll: false,
+    };
+    tell(&mut machine, wait(first));
+    tell(&mut machine, Event::Finished { task: maker.id, attempt: 1, outcome: returned(C) });
+    let is_there = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Values(_), .. });
+    let out = tell(&mut machine, wait(second));
+    assert!(out.iter().any(is_there), "it is not made a third time: {out:?}");
+    let out = tell(&mut machine, Event::Released(vec![RefId::Object(first), RefId::Object(second)]));
+    let told =
+        letters(&out).into_iter().filter(|(node, message)| *node == C && matches!(message, ToPeer::Forget { .. }));
+    assert_eq!(told.count(), 2, "no copy is left behind: {out:?}");
+}

@@ -103,7 +103,7 @@ impl Ownership {
 
     /// Nobody will say any more that what this node keeps for a dead owner may go. What somebody here can
     /// still read stays until its last reference goes.
-    fn drop_hosted(&mut self, owner: NodeId, out: &mut Vec<Command>) {
+    pub(super) fn drop_hosted(&mut self, owner: NodeId, out: &mut Vec<Command>) {
         let is_read =
             |id: &ObjectId| self.objects.get(id).is_some_and(|object| matches!(object.place, Place::Stored { .. }));
         let orphans: Vec<ObjectId> =

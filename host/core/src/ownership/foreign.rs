@@ -131,6 +131,11 @@ impl Ownership {
                 }
             }
         }
+        if self.dead.contains(&foreign.owner) {
+            // Its order came after the news of its death: nobody will say that what it made may go.
+            self.drop_hosted(foreign.owner, out);
+            return self.release_uses(foreign.refs, out);
+        }
         let refs = self.lend_refs(refs, foreign.owner, out);
         let message = ToPeer::Finished { task: id, attempt: foreign.attempt, outcome, refs };
         out.push(Command::to_peer(foreign.owner, message));

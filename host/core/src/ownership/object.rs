@@ -41,6 +41,16 @@ pub(super) enum Place {
     Failed(Arc<Error>),
 }
 
+impl Place {
+    /// The nodes whose stores have it.
+    pub(super) fn copies(&self) -> &[NodeId] {
+        match self {
+            Self::Stored { at, .. } => at,
+            Self::Pending | Self::Inline(_) | Self::Lost | Self::Failed(_) => &[],
+        }
+    }
+}
+
 impl Object {
     pub(super) fn pending() -> Self {
         Self {
@@ -211,14 +221,15 @@ impl Ownership {
         let far = object.far.take();
         let is_orphan = far.as_ref().and_then(|far| far.owner).is_some_and(|owner| self.dead.contains(&owner));
         let was_borrowed = self.give_back(RefId::Object(id), far, out);
+        if is_orphan && self.hosted.remove(&id).is_some() {
+            // Its owner, who would have said so, is dead.
+            out.push(Command::Forget(id));
+        }
         let refs = match object.place {
             Place::Inline(value) => value.refs.clone(),
             Place::Stored { at, refs, .. } => {
                 if !was_borrowed {
                     self.forget_copies(id, at, out);
-                } else if is_orphan && self.hosted.remove(&id).is_some() {
-                    // Its owner, who would have said so, is dead.
-                    out.push(Command::Forget(id));
                 }
                 refs
             }
@@ -250,15 +261,12 @@ impl Ownership {
             }
             return;
         };
-        // What nobody has asked for yet comes back with another return of its task.
-        let comes_back = matches!(object.place, Place::Lost) && !matches!(output, Output::Failed(_));
-        if !object.is_pending() && !comes_back {
-            // Made again although it was there: one copy is enough. What failed or is small is in no store.
+        // What is lost and was not asked for is made beside the task's other objects, and as good as they are.
+        let is_made_too = matches!(object.place, Place::Lost) && !matches!(output, Output::Failed(_));
+        if !object.is_pending() && !is_made_too {
+            // Made again although it was there: one copy is enough.
             if let Output::Stored { at, .. } = output {
-                let known = match &object.place {
-                    Place::Stored { at, .. } => at.as_slice(),
-                    Place::Pending | Place::Lost | Place::Inline(_) | Place::Failed(_) => &[],
-                };
+                let known = object.place.copies();
                 let surplus = at.into_iter().filter(|node| !known.contains(node)).collect();
                 self.forget_copies(id, surplus, out);
             }

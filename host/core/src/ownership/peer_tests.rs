@@ -346,23 +346,6 @@ fn a_node_that_it_was_not_told_of_is_asked_about_once() {
 }
 
 #[test]
-fn what_was_lost_and_nobody_asked_for_comes_back_with_another_return() {
-    let mut node = Node::new();
-    let task = spec(1, Vec::new());
-    let (id, first, second) = (task.id, task.id.output(0), task.id.output(1));
-    node.tell(Event::Submitted(Arc::new(TaskSpec { num_returns: 2, ..task })));
-    let both = |at| Outcome::Returned(vec![stored(at, Vec::new()), stored(at, Vec::new())]);
-    node.tell(Event::Finished { task: id, attempt: 0, outcome: both(OTHER) });
-    node.loses(OTHER);
-    let (objects, wait) = (vec![first], WaitFor::Values);
-    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
-    node.tell(Event::Finished { task: id, attempt: 1, outcome: both(THIRD) });
-    assert!(node.owner.found(second).is_some(), "{:?}", node.owner.leftovers());
-    node.tell(Event::Released(vec![RefId::Object(second)]));
-    assert!(node.says(THIRD, |message| *message == ToPeer::Forget { object: second }), "{:?}", node.said);
-}
-
-#[test]
 fn a_task_that_breaks_down_after_it_was_cancelled_was_cancelled() {
     let mut node = Node::new();
     let task = node.send(OTHER, spec(1, Vec::new()));
@@ -465,4 +448,15 @@ fn a_value_that_comes_after_its_task_failed_is_dropped_where_it_is() {
     node.tell(Event::FromHead(Box::new(FromHead::LeaseRevoked { lease: crate::LeaseId(7), error })));
     node.finishes(OTHER, task, vec![stored(OTHER, Vec::new())], Vec::new());
     assert!(node.says(OTHER, |message| matches!(message, ToPeer::Forget { .. })), "{:?}", node.said);
+}
+
+#[test]
+fn what_is_made_for_a_node_that_was_dead_when_it_asked_does_not_stay() {
+    let mut node = Node::new();
+    node.loses(OTHER);
+    let spec = spec(1, Vec::new());
+    let task = spec.id;
+    node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new() });
+    node.tell(Event::Finished { task, attempt: 0, outcome: Outcome::Returned(vec![stored(HERE, Vec::new())]) });
+    assert!(node.rest.iter().any(|command| matches!(command, Command::Forget(_))), "{:?}", node.rest);
 }

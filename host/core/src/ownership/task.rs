@@ -218,6 +218,7 @@ impl Ownership {
                     ),
                 );
                 self.fail(id, error, now, out);
+                self.discard(id, Outcome::Returned(outputs), out);
             }
             Outcome::Failed(error) => {
                 let retry = may_retry(&spec, attempt, &error);
@@ -254,10 +255,7 @@ impl Ownership {
             let object = id.output(index);
             let Output::Stored { at, .. } = output else { continue };
             // Another attempt's value may be in the same place; one that failed or is small is in none.
-            let known = match self.objects.get(&object).map(|object| &object.place) {
-                Some(Place::Stored { at, .. }) => at.as_slice(),
-                Some(Place::Pending | Place::Lost | Place::Inline(_) | Place::Failed(_)) | None => &[],
-            };
+            let known = self.objects.get(&object).map_or(&[][..], |object| object.place.copies());
             let surplus = at.into_iter().filter(|node| !known.contains(node)).collect();
             self.forget_copies(object, surplus, out);
         }

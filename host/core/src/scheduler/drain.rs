@@ -32,13 +32,6 @@ impl Scheduler {
         }
     }
 
-    /// The node says that nothing is left on it.
-    pub(super) fn node_drained(&mut self, id: NodeId, out: &mut Outbox) {
-        if let Some(index) = self.node_index(id) {
-            self.let_go(index, true, out);
-        }
-    }
-
     /// Asks draining nodes' slots back, and lets those go that are empty or whose time is over.
     pub(super) fn serve_draining(&mut self, now: Millis, out: &mut Outbox) {
         for index in self.nodes.draining().collect::<Vec<_>>() {
