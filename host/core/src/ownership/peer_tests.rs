@@ -255,6 +255,17 @@ fn tokens_that_a_dead_node_gave_and_nobody_got_are_counted_again() {
 }
 
 #[test]
+fn a_token_whose_lender_died_before_it_could_say_so_comes_back_for_nothing() {
+    let mut node = Node::new();
+    let id = RefId::Object(object(1));
+    node.tell(Event::Put { object: object(1), output: inline(Vec::new()) });
+    node.loses(THIRD);
+    node.hears(OTHER, ToPeer::Returned { id, tokens: vec![(THIRD, 1)] });
+    node.tell(Event::Released(vec![id]));
+    assert_eq!(node.owner.leftovers(), Vec::<String>::new());
+}
+
+#[test]
 fn who_has_not_heard_of_a_death_answers_when_it_has() {
     let mut node = Node::new();
     let id = RefId::Object(object(1));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::object::{Count, Place};
+use super::object::Count;
 use super::{Command, Input, Order, Outcome, Output, Ownership};
 use crate::{ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, limits};
 
