@@ -191,6 +191,7 @@ impl Ownership {
                 self.void_dead(now, out);
             }
         }
+        self.make_again(now, out);
         self.settle_all(now, out);
         self.answer_constructs(out);
     }

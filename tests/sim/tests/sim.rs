@@ -105,6 +105,10 @@ fn what_seeds_found_stays_mended() {
         (68329, "who asked for an actor in the middle of its node's report was never told that it lives"),
         (83746, "a dead detached actor stayed whose reference was back before the word that it was lent"),
         (34698, "a word about an actor that had been forgotten was kept for ever"),
+        (5820, "a token was given back whose lender had died before it could tell the owner, and was counted"),
+        (67101, "a copy that came to a node after somebody had missed it there stayed for ever"),
+        (134_875, "who was submitted with a lost argument waited until something else was made again"),
+        (140_280, "what a call of an actor made that had ended was waited for for ever"),
         (4032, "a new connection confirmed what was not safe, so the end of a job was lost with the head"),
         (14887, "a new connection confirmed what was not safe, so the end of a job was lost with the head"),
     ];

@@ -152,6 +152,11 @@ impl Ownership {
         if !kept.spec.max_retries.allows(kept.attempt) {
             return Err("its task has used up its retries (`max_retries`, for actors `max_task_retries`)");
         }
+        if let TaskKind::ActorCall { actor } = kept.spec.kind
+            && !self.actors.contains_key(&actor)
+        {
+            return Err("the actor whose call made it has ended");
+        }
         kept.attempt += 1;
         let (spec, attempt) = (Arc::clone(&kept.spec), kept.attempt);
         if let TaskKind::ActorCall { actor } = spec.kind {
@@ -173,7 +178,7 @@ impl Ownership {
         let Some(object) = self.objects.get_mut(&id) else { return };
         let Place::Stored { at, .. } = &mut object.place else { return };
         let primary = at.first().copied();
-        at.retain(|node| !missing_at.contains(node));
+        let gone: Vec<NodeId> = at.extract_if(.., |node| missing_at.contains(node)).collect();
         let (first, is_new) = (at.first().copied(), at.first().copied() != primary);
         if let Some(owner) = object.far.as_mut().and_then(|far| {
             far.asked = far.owner.is_some();
@@ -184,13 +189,16 @@ impl Ownership {
                 return self.settle(id, Output::Failed(Box::new(owner_died(id, owner))), out);
             }
             out.push(Command::to_peer(owner, ToPeer::Wanted { object: id, missing_at }));
-        } else if let Some(first) = first {
-            if is_new {
-                self.keep_copy(id, first, out);
-            }
-        } else {
-            self.lose(id, Place::Lost, out);
+            return;
         }
+        match first {
+            Some(first) if is_new => self.keep_copy(id, first, out),
+            Some(_) => {}
+            None => self.lose(id, Place::Lost, out),
+        }
+        // One may have come there since somebody looked: nobody would have it dropped later.
+        let gone = gone.into_iter().filter(|node| !self.dead.contains(node)).collect();
+        self.forget_copies(id, gone, out);
     }
 
     /// Forgets where an object is, and what it contained.

@@ -371,6 +371,38 @@ fn a_task_that_breaks_down_after_it_was_cancelled_was_cancelled() {
 }
 
 #[test]
+fn who_is_submitted_with_a_lost_argument_has_it_made_again() {
+    let mut node = Node::new();
+    let lost = node.send(OTHER, spec(1, Vec::new()));
+    node.finishes(OTHER, lost, vec![stored(OTHER, Vec::new())], Vec::new());
+    node.loses(OTHER);
+    node.tell(Event::Submitted(Arc::new(spec(2, vec![Arg::Object(lost.output(0))]))));
+    assert_eq!(node.owner.unfinished(), 2, "the one and what makes its argument");
+}
+
+#[test]
+fn what_an_actor_made_that_ended_cannot_be_made_again() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let actor = Arc::new(actor_of(creation));
+    let changes = |change| Event::FromHead(Box::new(FromHead::ActorChanged { actor: actor.id, change }));
+    node.tell(Event::ActorCreated(Arc::clone(&actor)));
+    node.tell(changes(crate::message::ActorChange::Alive { node: OTHER, incarnation: 0 }));
+    let call = TaskSpec { kind: TaskKind::ActorCall { actor: actor.id }, ..spec(2, Vec::new()) };
+    let (task, output) = (call.id, call.id.output(0));
+    node.tell(Event::Submitted(Arc::new(call)));
+    node.finishes(OTHER, task, vec![stored(OTHER, Vec::new())], Vec::new());
+    node.tell(Event::Released(vec![RefId::Actor(actor.id)]));
+    let cause = crate::Error::new(crate::ErrorKind::ActorDied, "its last handle was dropped");
+    node.tell(changes(crate::message::ActorChange::Dead { cause }));
+    node.loses(OTHER);
+    let (objects, wait) = (vec![output], WaitFor::Values);
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
+    let fails = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Failed(error), .. } if error.kind == crate::ErrorKind::ObjectLost);
+    assert!(node.rest.iter().any(fails), "{:?}", node.rest);
+}
+
+#[test]
 fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
     let mut node = Node::new();
     let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
