@@ -227,7 +227,7 @@ impl World {
             self.fail(|| format!("call {task} begins {all} times, attempt {attempt} {times} times"));
         }
         let Some(number) = self.submitted.get(&task).copied() else { return };
-        let last = self.last_call.entry((spec.id, incarnation, order.spec.submitter)).or_default();
+        let last = self.last_call.entry((spec.id, incarnation, order.spec.submitter, order.owner)).or_default();
         let before = *last;
         *last = number.max(before);
         // A call whose arguments got lost on the way is tried again after those that came behind it.

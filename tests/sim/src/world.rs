@@ -112,8 +112,8 @@ pub struct World {
     pub(crate) begun: BTreeMap<(TaskId, u32), u32>,
     /// Calls of each submitter in the order of their submission.
     pub(crate) submitted: BTreeMap<TaskId, u64>,
-    /// The last call of a submitter that a life of an actor began.
-    pub(crate) last_call: BTreeMap<(ActorId, u32, TaskId), u64>,
+    /// The last call of a submitter that a life of an actor began; two attempts of it on two nodes are two.
+    pub(crate) last_call: BTreeMap<(ActorId, u32, TaskId, NodeId), u64>,
     /// Kinds of errors that what befell the cluster explains.
     pub(crate) permitted: BTreeSet<&'static str>,
     pub(crate) faults_left: usize,
