@@ -7,10 +7,10 @@ use rayw_core::{ComponentDigest, JobId, JobSpec, JobState, NodeId};
 use crate::guest::{Code, Kind};
 use crate::head::SimHead;
 use crate::network::{Addr, Arrived, Body, Message, Packet};
-use crate::node::{Ready, Role, Stage};
+use crate::node::{Ready, Role, SimNode, Stage};
 use crate::random::mix;
 use crate::scenario::{Fault, MILLI, SECOND};
-use crate::world::{Fate, Happening, World};
+use crate::world::{Fate, HEARTBEAT, Happening, TICK, World};
 
 impl World {
     fn is_up(&self, addr: Addr) -> bool {
@@ -204,6 +204,24 @@ impl World {
         if let Some(machine) = machine {
             self.after(SECOND, Happening::Start(machine));
         }
+    }
+
+    /// A node's process begins on a machine that has none.
+    pub(crate) fn start_node(&mut self, machine: usize) {
+        if self.machines[machine].is_some() {
+            return;
+        }
+        self.nodes_made += 1;
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&mix(self.nodes_made, 5).to_be_bytes());
+        id[8] = u8::try_from(self.nodes_made).unwrap_or(0);
+        let id = NodeId(id);
+        let (total, labels) = self.scenario.machines[machine].clone();
+        self.nodes.insert(id, SimNode::new(id, machine, total, labels));
+        self.machines[machine] = Some(id);
+        self.after(TICK, Happening::Tick(id));
+        self.after(HEARTBEAT, Happening::Heartbeat(id));
+        self.join(id, Vec::new());
     }
 
     /// A node's process is gone, and all that was in it.

@@ -14,15 +14,19 @@
 
 mod act;
 mod check;
+mod command;
 mod deliver;
+mod fetch;
 pub mod guest;
 mod head;
 mod life;
 pub mod network;
 pub mod node;
 pub mod oracle;
+mod question;
 pub mod random;
 pub mod scenario;
+mod wait;
 mod work;
 mod world;
 

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use rayw_core::message::{RequestId, ToHead};
 use rayw_core::ownership::{Input, LostCopy, Order, Ownership, Stored, WaitResult, WaiterId};
 use rayw_core::{
-    ActorId, ActorSpec, Codec, Error, IdMap, JobId, JobSpec, Labels, NodeId, ObjectId, RefId, Resources, TaskId, Value,
+    ActorId, ActorSpec, Codec, Error, IdMap, JobId, JobSpec, Labels, NodeId, ObjectId, RefId, Resources, TaskId,
+    TaskKind, Value,
 };
 
 use crate::guest::{Guest, Reference, Val};
@@ -193,6 +194,37 @@ pub enum Ready {
     Failed(Error),
     /// The first step of a program with these inputs.
     Start(Vec<Arc<Value>>),
+}
+
+impl Work {
+    /// The task that runs, and its attempt; a driver has none that its node knows.
+    pub(crate) fn task(&self) -> Option<(TaskId, u32)> {
+        match &self.role {
+            Role::Task(order) | Role::Life { call: Some(order), .. } => Some((order.spec.id, order.attempt)),
+            Role::Life { spec, .. } => Some((spec.creation.id, 0)),
+            Role::Driver(spec) => Some((spec.id.driver(1), 0)),
+        }
+    }
+
+    /// Who keeps the order of its calls.
+    pub(crate) fn submitter(&self) -> Option<TaskId> {
+        match &self.role {
+            Role::Life { spec, .. } => Some(spec.creation.id),
+            Role::Task(_) | Role::Driver(_) => self.task().map(|(task, _)| task),
+        }
+    }
+
+    /// Its job.
+    pub(crate) fn job(&self) -> JobId {
+        match &self.role {
+            Role::Task(order) => order.spec.job,
+            Role::Life { call: Some(order), .. } if matches!(order.spec.kind, TaskKind::ActorCall { .. }) => {
+                order.spec.job
+            }
+            Role::Life { spec, .. } => spec.creation.job,
+            Role::Driver(spec) => spec.id,
+        }
+    }
 }
 
 impl SimNode {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rayw_core::message::{FromHead, NodeAddress, ToHead, ToPeer};
-use rayw_core::ownership::{Command, Event, Stored};
+use rayw_core::message::FromHead;
+use rayw_core::ownership::{Event, Stored};
 use rayw_core::scheduler::{Key, Record};
 use rayw_core::{ActorId, JobId, JobState, Millis, NodeId, ObjectId, TaskId};
 
 use crate::head::SimHead;
-use crate::network::{Addr, Links, Message, Packet};
-use crate::node::{Run, SimNode, WorkId};
+use crate::network::{Addr, Links, Packet};
+use crate::node::{SimNode, WorkId};
 use crate::oracle::Expected;
 use crate::random::{Random, mix};
 use crate::scenario::{Fault, MILLI, SECOND, Scenario};
@@ -21,7 +21,7 @@ const LOOK: u64 = 200 * MILLI;
 pub(crate) const HEARTBEAT: u64 = 500 * MILLI;
 const TIMEOUT: u64 = 3 * SECOND;
 /// How often an owner looks for idle leases.
-const TICK: u64 = 100 * MILLI;
+pub(crate) const TICK: u64 = 100 * MILLI;
 /// How often the head looks again at what waits.
 pub(crate) const QUANTUM: u64 = 20 * MILLI;
 /// When all must be over.
@@ -93,7 +93,7 @@ pub struct World {
     pub(crate) nodes: BTreeMap<NodeId, SimNode>,
     /// The node of each machine, if it has one.
     pub(crate) machines: Vec<Option<NodeId>>,
-    nodes_made: u64,
+    pub(crate) nodes_made: u64,
     pub(crate) head: Option<SimHead>,
     /// What outlives the head.
     pub(crate) journal: BTreeMap<Key, Record>,
@@ -120,12 +120,12 @@ pub struct World {
     pub(crate) jobs_left: usize,
     pub(crate) is_ending: bool,
     pub(crate) wrong: Option<String>,
-    touched: BTreeSet<NodeId>,
+    pub(crate) touched: BTreeSet<NodeId>,
     events: u64,
     packets: u64,
     pub(crate) returned: u64,
     digest: u64,
-    trace: Option<Vec<String>>,
+    pub(crate) trace: Option<Vec<String>>,
     /// Check the references of all nodes after every event.
     is_strict: bool,
 }
@@ -352,135 +352,6 @@ impl World {
     pub(crate) fn is_cut(&self, one: Addr, other: Addr) -> bool {
         let key = if one < other { (one, other) } else { (other, one) };
         self.cuts.contains_key(&key)
-    }
-
-    pub(crate) fn start_node(&mut self, machine: usize) {
-        if self.machines[machine].is_some() {
-            return;
-        }
-        self.nodes_made += 1;
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&mix(self.nodes_made, 5).to_be_bytes());
-        id[8] = u8::try_from(self.nodes_made).unwrap_or(0);
-        let id = NodeId(id);
-        let (total, labels) = self.scenario.machines[machine].clone();
-        self.nodes.insert(id, SimNode::new(id, machine, total, labels));
-        self.machines[machine] = Some(id);
-        self.after(TICK, Happening::Tick(id));
-        self.after(HEARTBEAT, Happening::Heartbeat(id));
-        self.join(id, Vec::new());
-    }
-
-    /// The node says that it is there, and all that it holds: as in `host/node/src/report.rs`. `unheard`
-    /// is what a former head did not confirm of what no report contains.
-    pub(crate) fn join(&mut self, id: NodeId, unheard: Vec<ToHead>) {
-        let has_head = self.scenario.has_head_node;
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        let is_head_node = has_head && node.machine == 0;
-        let at = NodeAddress { address: format!("{id}"), name: String::new(), is_head_node };
-        let mut said =
-            vec![ToHead::NodeJoined { node: id, at, total: node.total.clone(), labels: node.labels.clone() }];
-        let jobs: Vec<JobId> = node.jobs.iter().filter(|(_, is_over)| !**is_over).map(|(job, _)| *job).collect();
-        if !jobs.is_empty() {
-            said.push(ToHead::JobsKnown { node: id, jobs });
-        }
-        said.extend(node.drivers.values().map(|(spec, _)| ToHead::JobStarted { spec: spec.clone(), node: id }));
-        said.extend(node.ownership.report());
-        said.extend(node.mailboxes.iter().map(|(actor, mailbox)| ToHead::ActorLives {
-            actor: *actor,
-            incarnation: mailbox.incarnation,
-            node: id,
-            is_ready: mailbox.is_ready,
-        }));
-        said.extend(unheard);
-        said.extend(node.jobs_asked.keys().map(|job| ToHead::JobWanted { node: id, job: *job }));
-        said.extend(node.asked.values().map(|(question, _)| question.clone()));
-        said.push(ToHead::ReportEnded { node: id });
-        for message in said {
-            self.say_to_head(id, message);
-        }
-    }
-
-    pub(crate) fn say_to_head(&mut self, from: NodeId, message: ToHead) {
-        self.say(|| format!("{from} to head: {message:?}"));
-        self.links.push(Addr::Node(from), Addr::Head, Message::ToHead(message));
-    }
-
-    fn say_to_peer(&mut self, from: NodeId, to: NodeId, message: ToPeer) {
-        let Some(node) = self.nodes.get(&from).filter(|node| !node.dead.contains(&to)) else { return };
-        let from = node.id;
-        self.say(|| format!("{from} to {to}: {message:?}"));
-        self.links.push(Addr::Node(from), Addr::Node(to), Message::ToPeer(message));
-    }
-
-    /// Tells the owner's machine of a node, and does what it says.
-    pub(crate) fn tell(&mut self, id: NodeId, event: Event) {
-        let millis = self.millis();
-        let mut events = vec![event];
-        while let Some(event) = events.pop() {
-            let Some(node) = self.nodes.get_mut(&id) else { return };
-            let mut commands = Vec::new();
-            self.touched.insert(id);
-            if let Some(trace) = &mut self.trace
-                && !matches!(event, Event::Tick)
-            {
-                let mut line = format!("{:>9}.{:03}   {id} {event:?}", self.now / MILLI, self.now % MILLI);
-                line.truncate(line.char_indices().nth(4000).map_or(line.len(), |(at, _)| at));
-                trace.push(line);
-            }
-            node.ownership.handle(event, millis, &mut commands);
-            for command in commands {
-                self.carry_out(id, command, &mut events);
-            }
-        }
-    }
-
-    fn carry_out(&mut self, id: NodeId, command: Command, events: &mut Vec<Event>) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        match command {
-            Command::ToHead(message) => self.say_to_head(id, *message),
-            Command::ToPeer { node: to, message } => self.say_to_peer(id, to, *message),
-            Command::Run(order) => {
-                if let Some(Run::Begun(_)) = node.running.get(&order.spec.id) {
-                    let (task, attempt) = (order.spec.id, order.attempt);
-                    self.fail(|| format!("task {task} runs already and is ordered again as attempt {attempt}"));
-                    return;
-                }
-                node.running.insert(order.spec.id, Run::Queued);
-                let work = node.begin(crate::node::Role::Task(order));
-                self.wake(id, work);
-            }
-            Command::Stop { task, .. } => match node.running.get_mut(&task) {
-                Some(Run::Begun(work)) => {
-                    let work = *work;
-                    self.stop(id, work);
-                }
-                Some(queued) => *queued = Run::Unwanted,
-                None => {}
-            },
-            Command::Call { actor, incarnation, order } => {
-                if let Some(dropped) = self.post_call(id, actor, incarnation, order) {
-                    events.push(Event::CallDropped(dropped));
-                }
-            }
-            Command::EndActor { actor, incarnation, reason } => self.post_end(id, actor, incarnation, reason),
-            Command::FlagCancelled { actor, task } => {
-                if let Some(mailbox) = node.mailboxes.get_mut(&actor) {
-                    mailbox.unwanted.insert(task);
-                }
-            }
-            Command::Construct { actor, incarnation, result } => self.arguments_came(id, actor, incarnation, result),
-            Command::Wake { waiter, result } => self.woken(id, waiter.0, result),
-            Command::Forget(object) => {
-                node.store.remove(&object);
-            }
-            Command::Keep(object) => {
-                if !node.store.contains_key(&object) {
-                    events.push(Event::CopyDropped(object));
-                }
-            }
-            Command::Bring(stored) => self.after(MILLI, Happening::Move(id, stored)),
-        }
     }
 
     /// Has a piece of work go on soon.
