@@ -32,6 +32,7 @@ mod object;
 mod peer;
 #[cfg(test)]
 mod peer_tests;
+mod peers;
 mod report;
 mod rows;
 mod task;
@@ -65,17 +66,21 @@ pub struct Ownership {
     is_settling: bool,
     finished: VecDeque<rows::Past>,
     tally: Tally,
+    /// Tasks taken in so far.
+    turns: u64,
     /// Work that other nodes own and this one runs.
     foreign: IdMap<TaskId, foreign::Foreign>,
     /// Lives of actors whose constructor's arguments another node was asked for.
     constructing: IdMap<ActorId, (u32, NodeId)>,
     lineage: lineage::Lineage,
     groups: group::Groups,
+    /// The other nodes, those left out that are dead.
+    known: IdSet<NodeId>,
     /// Nodes that will never be heard again.
     dead: IdSet<NodeId>,
     /// Dead nodes whose tokens are void from then on, in the order of their death.
     void: VecDeque<(Millis, NodeId)>,
-    /// Tokens of actors that are about to be created here.
+    /// Tokens of actors that are about to be created here, or that ended here a moment ago.
     lent_early: IdMap<ActorId, borrow::Far>,
     /// How many values refer to an actor that is about to be created here.
     captured_early: IdMap<ActorId, u32>,
@@ -119,10 +124,12 @@ impl Ownership {
             is_settling: false,
             finished: VecDeque::new(),
             tally: Tally::default(),
+            turns: 0,
             foreign: IdMap::default(),
             constructing: IdMap::default(),
             lineage: lineage::Lineage::default(),
             groups: group::Groups::default(),
+            known: IdSet::default(),
             dead: IdSet::default(),
             void: VecDeque::new(),
             lent_early: IdMap::default(),
@@ -172,7 +179,10 @@ impl Ownership {
             Event::Cancelled { object, recursive } => self.cancel(object, recursive, now, out),
             Event::JobEnded(job) => self.job_ended(job, now, out),
             Event::ActorCreated(spec) => self.actor_created(spec, now, out),
-            Event::ActorKnown { spec, owner } => self.actor_known(spec, owner, out),
+            Event::ActorKnown { spec, owner } => {
+                self.meet(owner, out);
+                self.actor_known(spec, owner, out);
+            }
             Event::ActorTerminated { actor, submitter } => self.actor_terminated(actor, submitter, out),
             Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, out),
             Event::FromHead(message) => self.head_said(*message, now, out),
@@ -181,6 +191,7 @@ impl Ownership {
                 self.void_dead(now, out);
             }
         }
+        self.make_again(now, out);
         self.settle_all(now, out);
         self.answer_constructs(out);
     }

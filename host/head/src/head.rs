@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeLink, ToHead};
-use rayw_core::scheduler::{Key, Outbox, Scheduler};
+use rayw_core::scheduler::{Key, Outbox, Promises, Scheduler};
 use rayw_core::{Error, ErrorKind, IdMap, JobId, Millis, NodeId, limits};
 use rayw_proto::{BoxFuture, StateSource};
 use tokio::sync::watch;
@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use crate::blobs::Blobs;
 use crate::journal::{Journal, Opened};
 use crate::logs::Logs;
-use crate::promises::Promises;
 
 /// The head of a cluster.
 ///

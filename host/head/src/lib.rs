@@ -18,7 +18,6 @@ mod control;
 mod head;
 mod journal;
 mod logs;
-mod promises;
 mod state;
 
 pub use head::Head;

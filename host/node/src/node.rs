@@ -81,8 +81,6 @@ pub struct Node {
     pub(crate) arrivals: JobArrivals,
     /// Drivers that run here.
     pub(crate) drivers: Mutex<IdMap<JobId, Driver>>,
-    /// The other nodes, as far as the head has told of them.
-    pub(crate) peers: Mutex<IdSet<NodeId>>,
     /// Nodes that will never be heard again.
     pub(crate) dead: RwLock<IdSet<NodeId>>,
     /// The head lets it go when nobody would miss what it keeps.
@@ -198,7 +196,6 @@ impl Node {
             fetches: Fetches::default(),
             arrivals: JobArrivals::default(),
             drivers: Mutex::default(),
-            peers: Mutex::default(),
             dead: RwLock::default(),
             is_leaving: AtomicBool::new(false),
             tracker: TaskTracker::new(),
@@ -396,11 +393,10 @@ impl Node {
                 self.start_actor(spec, owner, incarnation, inputs);
             }
             FromHead::NodeFound { node, at } => {
-                self.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(node);
                 self.network.found(node, &at);
+                self.handle(Event::FromHead(Box::new(FromHead::NodeFound { node, at })));
             }
             FromHead::NodeDied { node, why } => {
-                self.peers.lock().unwrap_or_else(PoisonError::into_inner).remove(&node);
                 self.dead.write().unwrap_or_else(PoisonError::into_inner).insert(node);
                 self.network.died(node);
                 self.handle(Event::FromHead(Box::new(FromHead::NodeDied { node, why })));

@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use rayw_core::JobId;
 use rayw_core::message::ToHead;
-use rayw_core::{JobId, NodeId};
 
 use crate::Node;
 use crate::node::State;
@@ -27,7 +27,7 @@ impl Node {
                 total: self.total.clone(),
                 labels: self.labels.clone(),
             });
-            let mut report = self.known();
+            let mut report = Vec::from_iter(self.jobs_known());
             report.extend(self.drivers_here());
             report.extend(state.ownership.report());
             report.extend(self.lives(&state));
@@ -41,20 +41,12 @@ impl Node {
         self.head.flush();
     }
 
-    /// Nodes and jobs that may be over without this node having heard it.
-    fn known(&self) -> Vec<ToHead> {
-        let mut known = Vec::new();
-        let peers: Vec<NodeId> = self.peers.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-        if !peers.is_empty() {
-            known.push(ToHead::PeersKnown { node: self.id, peers });
-        }
+    /// Jobs that may be over without this node having heard it.
+    fn jobs_known(&self) -> Option<ToHead> {
         let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
         let jobs: Vec<JobId> =
             jobs.iter().filter(|(_, job)| !job.is_over.load(Ordering::Relaxed)).map(|(id, _)| *id).collect();
-        if !jobs.is_empty() {
-            known.push(ToHead::JobsKnown { node: self.id, jobs });
-        }
-        known
+        (!jobs.is_empty()).then_some(ToHead::JobsKnown { node: self.id, jobs })
     }
 
     fn drivers_here(&self) -> Vec<ToHead> {

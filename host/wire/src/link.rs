@@ -62,7 +62,7 @@ impl<T: Clone> Outbound<T> {
     }
 
     /// What is not confirmed, in order.
-    pub(crate) fn into_unconfirmed(self) -> Vec<T> {
+    pub fn into_unconfirmed(self) -> Vec<T> {
         self.kept.into_iter().map(|(payload, _)| payload).collect()
     }
 
@@ -125,10 +125,12 @@ impl<T: Clone> Outbound<T> {
     }
 }
 
-/// What has come in.
+/// What has come in. What was taken is confirmed when its receiver will not need it again: a head needs it
+/// until what it changed is in the journal, and a connection that comes in between confirms no more.
 #[derive(Debug, Default)]
 pub struct Inbound {
     last: u64,
+    confirmed: u64,
 }
 
 /// Messages are missing before these.
@@ -143,6 +145,16 @@ impl Inbound {
     /// The number of the last message that was taken.
     pub fn last(&self) -> u64 {
         self.last
+    }
+
+    /// The number of the last message that is confirmed.
+    pub fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// Everything up to that message, which was taken, is confirmed from now on.
+    pub fn confirm(&mut self, last: u64) {
+        self.confirmed = self.confirmed.max(last.min(self.last));
     }
 
     /// Takes messages numbered from `first` on. Says how many of them, from the start, were taken before.

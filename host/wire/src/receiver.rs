@@ -131,6 +131,12 @@ impl Accepted {
         wire::Ack { session, last, heartbeat_ms: u32::try_from(heartbeat.as_millis()).unwrap_or(u32::MAX) }
     }
 
+    /// Everything up to that message is safe here.
+    fn confirm(&self, last: u64, acks: &watch::Sender<Result<wire::Ack, Status>>) {
+        self.source.confirm(last);
+        drop(acks.send_replace(Ok(self.ack(last))));
+    }
+
     /// Takes packets until the connection ends; for a node at the head, also looks what became of it then.
     async fn run(self, packets: Streaming<wire::Packet>, acks: watch::Sender<Result<wire::Ack, Status>>) {
         let stop = self.ends.stop.clone();
@@ -176,7 +182,7 @@ impl Accepted {
                 packet = next => packet?,
                 is_safe = first_settled(&mut settling) => {
                     if let (true, Some((last, _))) = (is_safe, settling.pop_front()) {
-                        drop(acks.send_replace(Ok(self.ack(last))));
+                        self.confirm(last, acks);
                     }
                     continue;
                 }
@@ -192,7 +198,7 @@ impl Accepted {
                         head.inbox.flush();
                         settling.push_back((last, head.inbox.settled()));
                     }
-                    Sink::FromHead(_) | Sink::FromPeer(..) => drop(acks.send_replace(Ok(self.ack(last)))),
+                    Sink::FromHead(_) | Sink::FromPeer(..) => self.confirm(last, acks),
                 }
             }
         }

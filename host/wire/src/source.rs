@@ -30,7 +30,8 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Connection {
     number: u64,
-    /// The last message that had come before it.
+    /// The last message that was confirmed before it. What came after that and is not safe yet is sent
+    /// again: should the head be lost now, its sender must still have it.
     pub(crate) last: u64,
 }
 
@@ -47,7 +48,7 @@ impl Source {
             greet();
         }
         state.connection += 1;
-        let connection = Connection { number: state.connection, last: state.inbound.last() };
+        let connection = Connection { number: state.connection, last: state.inbound.confirmed() };
         drop(state);
         self.reopened.notify_waiters();
         connection
@@ -77,6 +78,11 @@ impl Source {
             each(payload).map_err(|error| Status::data_loss(format!("a message could not be decoded: {error}")))?;
         }
         Ok(state.inbound.last())
+    }
+
+    /// Everything up to that message is safe here, and is about to be confirmed.
+    pub(crate) fn confirm(&self, last: u64) {
+        self.state().inbound.confirm(last);
     }
 
     /// Nothing of this sender is delivered from now on.

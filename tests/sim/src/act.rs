@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use rayw_core::message::{RequestId, ToHead};
+use rayw_core::message::ToHead;
 use rayw_core::ownership::{Event, WaitFor};
 use rayw_core::{
-    ActorId, ActorSpec, Amount, Arg, BundleSpec, ComponentDigest, Error, GroupId, GroupSpec, GroupStatus,
-    GroupStrategy, JobId, LabelSelector, NodeId, ObjectId, Placement, RefId, Resources, Retries, RetryExceptions,
-    Strategy, TaskId, TaskKind, TaskSpec,
+    ActorId, ActorSpec, Amount, Arg, ComponentDigest, Error, JobId, LabelSelector, NodeId, ObjectId, Placement, RefId,
+    Resources, Retries, RetryExceptions, Strategy, TaskId, TaskKind, TaskSpec,
 };
 
 use crate::guest::{Action, ActorWish, Argument, Code, Place, TaskWish, Val};
@@ -19,27 +18,27 @@ use crate::world::World;
 const CHILD_BITS: u32 = 40;
 
 /// What a piece of work is, for its children.
-struct Caller {
+pub(crate) struct Caller {
     task: TaskId,
     attempt: u32,
-    submitter: TaskId,
-    job: JobId,
+    pub(crate) submitter: TaskId,
+    pub(crate) job: JobId,
 }
 
 impl World {
-    fn caller(&mut self, id: NodeId, work: WorkId) -> Option<Caller> {
+    pub(crate) fn caller(&mut self, id: NodeId, work: WorkId) -> Option<Caller> {
         let known = self.work(id, work)?;
         let (task, attempt) = known.task()?;
         Some(Caller { task, attempt, submitter: known.submitter()?, job: known.job() })
     }
 
-    fn next_child(&mut self, id: NodeId, work: WorkId, caller: &Caller) -> TaskId {
+    pub(crate) fn next_child(&mut self, id: NodeId, work: WorkId, caller: &Caller) -> TaskId {
         let Some(known) = self.work(id, work) else { return caller.task };
         known.children += 1;
         caller.task.child((u64::from(caller.attempt) << CHILD_BITS) | known.children)
     }
 
-    fn next_put(&mut self, id: NodeId, work: WorkId, caller: &Caller) -> ObjectId {
+    pub(crate) fn next_put(&mut self, id: NodeId, work: WorkId, caller: &Caller) -> ObjectId {
         let Some(known) = self.work(id, work) else { return caller.task.put(0) };
         known.puts += 1;
         let puts = known.puts;
@@ -51,7 +50,7 @@ impl World {
     }
 
     /// Goes on soon with that answer.
-    fn answer(&mut self, id: NodeId, work: WorkId, ready: Ready) {
+    pub(crate) fn answer(&mut self, id: NodeId, work: WorkId, ready: Ready) {
         if let Some(known) = self.work(id, work) {
             known.stage = Stage::Ready(ready);
         }
@@ -59,7 +58,7 @@ impl World {
     }
 
     /// The program holds new references, which are counted already.
-    fn take(&mut self, id: NodeId, work: WorkId, refs: Vec<RefId>) {
+    pub(crate) fn take(&mut self, id: NodeId, work: WorkId, refs: Vec<RefId>) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         refs.iter().for_each(|held| node.hold(*held));
         if let Some(known) = node.work.get_mut(&work) {
@@ -254,6 +253,7 @@ impl World {
     fn create(&mut self, id: NodeId, work: WorkId, code: Code, args: Vec<Argument<RefId>>, wish: ActorWish) {
         let Some(caller) = self.caller(id, work) else { return };
         let task = self.next_child(id, work, &caller);
+        self.expect_actor(ActorId::from(task), &args);
         let (args, carried) = self.args(id, work, &caller, args);
         let placement = self.placement(id, work, wish.place);
         let held =
@@ -301,48 +301,11 @@ impl World {
         });
     }
 
-    fn created(&mut self, id: NodeId, work: WorkId, spec: Arc<ActorSpec>) {
+    pub(crate) fn created(&mut self, id: NodeId, work: WorkId, spec: Arc<ActorSpec>) {
         let actor = RefId::Actor(spec.id);
         self.take(id, work, vec![actor]);
         self.tell(id, Event::ActorCreated(spec));
         self.answer(id, work, Ready::Refs(vec![actor]));
-    }
-
-    fn ask(&mut self, id: NodeId, work: WorkId, question: impl FnOnce(NodeId, RequestId) -> ToHead) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        node.next_request += 1;
-        let request = RequestId(node.next_request);
-        let question = question(id, request);
-        node.asked.insert(request, (question.clone(), work));
-        if let Some(known) = node.work.get_mut(&work) {
-            known.stage = Stage::Asked;
-        }
-        self.say_to_head(id, question);
-    }
-
-    pub(crate) fn actor_found(
-        &mut self,
-        id: NodeId,
-        request: RequestId,
-        result: Result<(Arc<ActorSpec>, NodeId), Error>,
-    ) {
-        let Some((question, work)) = self.nodes.get_mut(&id).and_then(|node| node.asked.remove(&request)) else {
-            return;
-        };
-        let ToHead::ActorRegister { spec, .. } = question else { return };
-        match result {
-            Ok((found, owner)) if found.id != spec.id => {
-                let actor = RefId::Actor(found.id);
-                self.take(id, work, vec![actor]);
-                self.tell(id, Event::ActorKnown { spec: found, owner });
-                self.answer(id, work, Ready::Refs(vec![actor]));
-            }
-            Ok(_) => self.created(id, work, spec),
-            Err(error) => {
-                self.check_permitted(id, work, &error, "a named actor");
-                self.answer(id, work, Ready::Failed(error));
-            }
-        }
     }
 
     fn call(&mut self, id: NodeId, work: WorkId, actor: ActorId, code: Code, args: Vec<Argument<RefId>>) {
@@ -356,7 +319,7 @@ impl World {
             }
         };
         let task = self.next_child(id, work, &caller);
-        self.expect_task(task, code, &args, 1, 0);
+        self.expect_call(task, actor, code, &args);
         let number = self.submitted.len() as u64;
         self.submitted.insert(task, number);
         let (args, carried) = self.args(id, work, &caller, args);
@@ -365,46 +328,6 @@ impl World {
             ..self.spec(&caller, task, TaskKind::ActorCall { actor }, code, args)
         };
         self.hand_in(id, work, spec, &carried);
-    }
-
-    fn reserve(&mut self, id: NodeId, work: WorkId, strategy: usize, bundles: u32) {
-        let Some(caller) = self.caller(id, work) else { return };
-        let group = GroupId::from(self.next_child(id, work, &caller));
-        let strategies =
-            [GroupStrategy::Pack, GroupStrategy::Spread, GroupStrategy::StrictPack, GroupStrategy::StrictSpread];
-        let bundle = BundleSpec { resources: Resources::cpus(Amount(2_500)), selector: LabelSelector::default() };
-        let spec = Arc::new(GroupSpec {
-            id: group,
-            name: None,
-            namespace: Arc::from("groups"),
-            strategy: strategies[strategy % strategies.len()],
-            bundles: (0..bundles).map(|_| bundle.clone()).collect(),
-            detached: false,
-            job: caller.job,
-            creator: caller.submitter,
-        });
-        if let Some(known) = self.work(id, work) {
-            known.group = Some(group);
-        }
-        self.ask(id, work, |owner, request| ToHead::GroupCreate { owner, request, spec });
-    }
-
-    pub(crate) fn group_found(&mut self, id: NodeId, request: RequestId, result: Result<GroupStatus, Error>) {
-        let Some((_, work)) = self.nodes.get_mut(&id).and_then(|node| node.asked.remove(&request)) else { return };
-        let group = match result {
-            Ok(status) => status.spec.id,
-            Err(error) => {
-                self.check_permitted(id, work, &error, "a group");
-                return self.answer(id, work, Ready::Failed(error));
-            }
-        };
-        let Some(caller) = self.caller(id, work) else { return };
-        let object = self.next_put(id, work, &caller);
-        let ready = Val { num: crate::oracle::NIL, refs: Vec::new(), is_large: false };
-        self.expect_value(object, &ready);
-        self.take(id, work, vec![RefId::Object(object)]);
-        self.tell(id, Event::GroupReady { group, object });
-        self.answer(id, work, Ready::Refs(vec![RefId::Object(object)]));
     }
 
     /// An error of a program that did not come with an object.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rayw_core::message::{RefOwner, ToHead, ToPeer};
-use rayw_core::{ActorId, Error, JobId, JobState, LeaseId, NodeId, ObjectId, RefId, TaskId, Value};
+use rayw_core::{ActorId, Error, LeaseId, NodeId, ObjectId, RefId, TaskId, Value};
 
 use crate::guest::{Argument, Code, Val};
 use crate::network::{Addr, Message};
@@ -27,6 +27,10 @@ pub(crate) fn permitted_by(scenario: &Scenario) -> BTreeSet<&'static str> {
     }
     if features.kills || features.names || features.actor_crashes {
         permitted.extend(["ACTOR_DIED", "ACTOR_UNAVAILABLE", "ACTOR_NOT_FOUND"]);
+    }
+    if features.actors && permitted.contains("TASK_CANCELLED") {
+        // It may have been an argument of a constructor.
+        permitted.extend(["ACTOR_DIED", "ACTOR_UNAVAILABLE"]);
     }
     if features.groups {
         permitted.extend(["PLACEMENT_GROUP_REMOVED"]);
@@ -61,7 +65,7 @@ pub(crate) fn permit_death(permitted: &mut BTreeSet<&'static str>) {
 impl World {
     fn known(&self, reference: &RefId) -> Known {
         match reference {
-            RefId::Actor(_) => Known::Actor,
+            RefId::Actor(actor) => Known::Actor { lives: !self.stillborn.contains(actor) },
             RefId::Group(_) => unreachable!("no program of the simulation passes a group on"),
             RefId::Object(object) => {
                 Known::Object(self.expected.get(object).cloned().unwrap_or_else(|| Rc::new(Expected::Any)))
@@ -89,11 +93,7 @@ impl World {
         returns: u32,
         retries: u32,
     ) {
-        let args = args.iter().map(|arg| match arg {
-            Argument::Object(object) => Argument::Object(self.known(object)),
-            Argument::Value(value) => Argument::Value(self.known_value(value)),
-        });
-        let args = args.collect();
+        let args = self.known_args(args);
         let features = self.scenario.features;
         let is_call_that_breaks = self.is_call(code) && code.crashes(&features) > 0;
         let made = if is_call_that_breaks {
@@ -103,6 +103,30 @@ impl World {
         };
         for (expected, index) in made.into_iter().zip(0..) {
             self.expected.insert(task.output(index), expected);
+        }
+    }
+
+    fn known_args(&self, args: &[Argument<RefId>]) -> Vec<Argument<Known>> {
+        let args = args.iter().map(|arg| match arg {
+            Argument::Object(object) => Argument::Object(self.known(object)),
+            Argument::Value(value) => Argument::Value(self.known_value(value)),
+        });
+        args.collect()
+    }
+
+    /// Somebody creates this actor.
+    pub(crate) fn expect_actor(&mut self, actor: ActorId, args: &[Argument<RefId>]) {
+        if !crate::oracle::lives(&self.known_args(args)) {
+            self.stillborn.insert(actor);
+        }
+    }
+
+    /// Somebody calls this actor.
+    pub(crate) fn expect_call(&mut self, task: TaskId, actor: ActorId, code: Code, args: &[Argument<RefId>]) {
+        if self.stillborn.contains(&actor) {
+            self.expected.insert(task.output(0), Rc::new(Expected::Unsure));
+        } else {
+            self.expect_task(task, code, args, 1, 0);
         }
     }
 
@@ -118,7 +142,7 @@ impl World {
                 Some(format!("{} with {} references", expected.num, expected.refs.len()))
             }
             Some(Expected::Failed) => Some("an error".to_owned()),
-            Some(Expected::Value(_) | Expected::Any) | None => None,
+            Some(Expected::Value(_) | Expected::Any | Expected::Unsure) | None => None,
         };
         if let Some(expected) = wrong {
             let (num, refs) = (value.num, value.refs.len());
@@ -142,7 +166,10 @@ impl World {
             return;
         }
         let should_fail = objects.iter().any(|object| {
-            matches!(self.expected.get(object).map(AsRef::as_ref), Some(Expected::Failed | Expected::Any))
+            matches!(
+                self.expected.get(object).map(AsRef::as_ref),
+                Some(Expected::Failed | Expected::Any | Expected::Unsure)
+            )
         });
         let root = root(error);
         if !should_fail && (root == PLANNED || !self.permitted.contains(root)) {
@@ -225,15 +252,12 @@ impl World {
     pub(crate) fn check_lives(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let Some(head) = &self.head else { return wrong };
-        let mut lives: BTreeMap<ActorId, (u32, NodeId)> = BTreeMap::new();
+        let mut lives: BTreeMap<ActorId, NodeId> = BTreeMap::new();
         let mut busy: BTreeMap<LeaseId, u32> = BTreeMap::new();
         for (id, node) in self.nodes.iter().filter(|(id, _)| !head.machine.is_dead(**id)) {
-            for (actor, mailbox) in node.mailboxes.iter().filter(|(_, mailbox)| mailbox.stop.is_none()) {
-                if let Some((incarnation, other)) = lives.insert(*actor, (mailbox.incarnation, *id)) {
-                    // A start of the head that does not know of the first life yet may have begun a second one.
-                    if incarnation == mailbox.incarnation || head.session == 1 {
-                        wrong.push(format!("actor {actor} lives on {id} and on {other}"));
-                    }
+            for (actor, _) in node.mailboxes.iter().filter(|(_, mailbox)| mailbox.stop.is_none()) {
+                if let Some(other) = lives.insert(*actor, *id) {
+                    wrong.push(format!("actor {actor} lives on {id} and on {other}"));
                 }
             }
             for work in node.work.values().filter(|work| !work.is_stopped) {
@@ -254,16 +278,32 @@ impl World {
         wrong
     }
 
+    /// Jobs that ended without a word of their drivers: with a node, or before they were in the journal.
+    fn settle_fates(&mut self) {
+        let open = self.jobs.iter().filter(|(_, fate)| **fate != Fate::Over);
+        let over = open.filter(|(job, _)| self.safe_status(**job).is_some_and(|status| is_final(&status)));
+        for job in over.map(|(job, _)| *job).collect::<Vec<_>>() {
+            self.jobs.insert(job, Fate::Over);
+        }
+    }
+
+    /// Ends of drivers that the head does not know although their nodes live and have said them.
+    fn unheard_ends(&self) -> Vec<String> {
+        let may_be_stopped = self.scenario.has(|fault| matches!(fault, Fault::Stop(_)));
+        let ends = self.ends.iter().filter(|(_, (node, _))| self.nodes.contains_key(node) && !may_be_stopped);
+        let unheard = ends.filter_map(|(job, (node, state))| {
+            let status = self.safe_status(*job).filter(|status| status != state.name())?;
+            Some(format!(
+                "job {job} ended as {} on node {node}, which lives, and is {status} at the head",
+                state.name()
+            ))
+        });
+        unheard.collect()
+    }
+
     /// Whether all is over and nothing is left. Sees to it that it can be.
     pub(crate) fn is_over(&mut self) -> bool {
-        if let Some(head) = &self.head {
-            for (job, fate) in self.jobs.iter_mut().filter(|(_, fate)| **fate == Fate::Waiting) {
-                let row = head.machine.job_row(&job.to_string());
-                if row.is_none_or(|row| !matches!(row.status.as_str(), "PENDING" | "RUNNING")) {
-                    *fate = Fate::Over;
-                }
-            }
-        }
+        self.settle_fates();
         let is_at_work = self.faults_left > 0
             || self.jobs_left > 0
             || self.head.is_none()
@@ -274,18 +314,12 @@ impl World {
             if !std::mem::replace(&mut self.is_ending, true) {
                 self.say(|| "all jobs are over".to_owned());
             }
-            // A head without a memory does not know which jobs are over.
-            let jobs: Vec<JobId> = if self.heads_made > 1 { self.jobs.keys().copied().collect() } else { Vec::new() };
-            for job in jobs {
-                let (state, exit_code, message) = (JobState::Stopped, None, String::new());
-                self.tell_head(ToHead::JobEnded { job, state, exit_code, message });
-            }
             (self.scenario.lost, self.scenario.doubled, self.scenario.slow) = (0, 0, 0);
-            for actor in self.detached.clone() {
-                self.tell_head(ToHead::ActorKill { actor, no_restart: true });
-            }
             if self.leftovers().is_empty() {
                 return true;
+            }
+            for actor in self.detached.clone() {
+                self.tell_head(ToHead::ActorKill { actor, no_restart: true });
             }
         }
         self.consider_end();
@@ -301,12 +335,22 @@ impl World {
         for (id, node) in &self.nodes {
             left.extend(node.leftovers().into_iter().map(|what| format!("node {id}: {what}")));
         }
+        for job in self.jobs.keys() {
+            let status = self.safe_status(*job).unwrap_or_else(|| "NOT SAFE".to_owned());
+            left.extend((!is_final(&status)).then(|| format!("job {job} is {status} at the head")));
+        }
+        left.extend(self.unheard_ends());
         match &self.head {
             Some(head) => left.extend(head.machine.leftovers().into_iter().map(|what| format!("head: {what}"))),
             None => left.push("there is no head".to_owned()),
         }
         left
     }
+}
+
+/// Whether nothing becomes of a job any more; one that the head does not know was never safe.
+fn is_final(status: &str) -> bool {
+    !matches!(status, "PENDING" | "RUNNING" | "NOT SAFE")
 }
 
 fn refs_of(message: &ToPeer) -> &[RefOwner] {

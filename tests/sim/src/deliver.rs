@@ -5,11 +5,12 @@ use rayw_core::ownership::Event;
 use rayw_core::{ComponentDigest, JobId, JobSpec, JobState, NodeId};
 
 use crate::guest::{Code, Kind};
+use crate::head::SimHead;
 use crate::network::{Addr, Arrived, Body, Message, Packet};
-use crate::node::{Ready, Role, Stage};
+use crate::node::{Ready, Role, SimNode, Stage};
 use crate::random::mix;
 use crate::scenario::{Fault, MILLI, SECOND};
-use crate::world::{Fate, Happening, SimHead, World};
+use crate::world::{Fate, HEARTBEAT, Happening, TICK, World};
 
 impl World {
     fn is_up(&self, addr: Addr) -> bool {
@@ -62,7 +63,7 @@ impl World {
         let answer = match (packet.from, packet.to) {
             (Addr::Node(node), Addr::Head) => {
                 let now = self.now;
-                let Some(SimHead { session, machine, heard }) = &mut self.head else { return };
+                let Some(SimHead { session, machine, heard, .. }) = &mut self.head else { return };
                 if machine.is_dead(node) {
                     Some(Packet { body: Body::Fenced, ..packet.clone() })
                 } else {
@@ -93,13 +94,16 @@ impl World {
                 for message in messages {
                     self.message(packet.from, packet.to, message.as_ref().clone());
                 }
-                self.send(ack);
+                if packet.to == Addr::Head { self.confirm(ack) } else { self.send(ack) }
             }
-            Arrived::HeadIsNew(packets) => {
-                packets.into_iter().for_each(|packet| self.send(packet));
+            Arrived::HeadIsNew(unheard) => {
                 if let Addr::Node(node) = packet.from {
                     self.say(|| format!("{node} joins another start of the head"));
-                    self.join(node);
+                    let unheard = unheard.iter().filter_map(|message| match message.as_ref() {
+                        Message::ToHead(message) if message.is_said_once() => Some(message.clone()),
+                        _ => None,
+                    });
+                    self.join(node, unheard.collect());
                 }
             }
             Arrived::Fenced => {
@@ -154,14 +158,13 @@ impl World {
                 self.tell(id, Event::FromHead(Box::new(FromHead::NodeDied { node, why })));
             }
             FromHead::NodeLeave { at_once } => self.leave(id, if at_once { 0 } else { 600 }),
-            FromHead::NodeFound { .. } => {}
             FromHead::DriverStart { spec } => self.start_driver(id, spec),
             FromHead::DriverStop { job } => self.stop_driver(id, job),
             FromHead::JobFound { job, result } => {
                 let Some(node) = self.nodes.get_mut(&id) else { return };
                 let waiting = node.jobs_asked.remove(&job).unwrap_or_default();
                 if result.is_ok() {
-                    node.jobs.insert(job);
+                    node.jobs.entry(job).or_insert(false);
                 }
                 for work in waiting {
                     if let Some(waits) = self.nodes.get_mut(&id).and_then(|node| node.work.get_mut(&work)) {
@@ -176,10 +179,13 @@ impl World {
             FromHead::JobEnded { job } => {
                 self.stop_driver(id, job);
                 self.tell(id, Event::FromHead(Box::new(FromHead::JobEnded { job })));
-                if let Some(node) = self.nodes.get_mut(&id)
-                    && !node.mailboxes.values().any(|mailbox| mailbox.job == job)
-                {
-                    node.jobs.remove(&job);
+                if let Some(node) = self.nodes.get_mut(&id) {
+                    if let Some(is_over) = node.jobs.get_mut(&job) {
+                        *is_over = true;
+                    }
+                    if !node.mailboxes.values().any(|mailbox| mailbox.job == job) {
+                        node.jobs.remove(&job);
+                    }
                 }
             }
             other => self.tell(id, Event::FromHead(Box::new(other))),
@@ -200,6 +206,24 @@ impl World {
         }
     }
 
+    /// A node's process begins on a machine that has none.
+    pub(crate) fn start_node(&mut self, machine: usize) {
+        if self.machines[machine].is_some() {
+            return;
+        }
+        self.nodes_made += 1;
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&mix(self.nodes_made, 5).to_be_bytes());
+        id[8] = u8::try_from(self.nodes_made).unwrap_or(0);
+        let id = NodeId(id);
+        let (total, labels) = self.scenario.machines[machine].clone();
+        self.nodes.insert(id, SimNode::new(id, machine, total, labels));
+        self.machines[machine] = Some(id);
+        self.after(TICK, Happening::Tick(id));
+        self.after(HEARTBEAT, Happening::Heartbeat(id));
+        self.join(id, Vec::new());
+    }
+
     /// A node's process is gone, and all that was in it.
     pub(crate) fn end_process(&mut self, id: NodeId) {
         let Some(node) = self.nodes.remove(&id) else { return };
@@ -218,12 +242,16 @@ impl World {
         self.say(|| format!("{fault:?}"));
         self.faults_left -= 1;
         match fault {
+            // The head is in the process of that machine.
+            Fault::Kill(0, pause) if self.scenario.has_head_node => self.end_head(pause),
             Fault::Kill(machine, pause) => {
                 if let Some(node) = self.machines[machine] {
                     self.end_process(node);
                     self.after(pause, Happening::Start(machine));
                 }
             }
+            // The head and its node are one process.
+            Fault::Cut(0, None, _) if self.scenario.has_head_node => {}
             Fault::Cut(machine, other, long) => {
                 let Some(one) = self.machines[machine].map(Addr::Node) else { return };
                 let other = match other {
@@ -235,16 +263,9 @@ impl World {
                 self.cuts.insert(key, self.now + long);
                 self.after(long, Happening::Healed(key.0, key.1));
             }
-            Fault::Head(pause) => {
-                if self.head.take().is_some() {
-                    self.links.process_gone(Addr::Head);
-                    self.after(pause, Happening::StartHead);
-                    for (_, fate) in self.jobs.iter_mut().filter(|(_, fate)| **fate == Fate::Waiting) {
-                        // Nothing is written down of a job whose driver has not begun.
-                        *fate = Fate::Over;
-                    }
-                }
-            }
+            Fault::Head(pause) => self.end_head(pause),
+            // There it stays as long as the head does.
+            Fault::Drain(0, _) if self.scenario.has_head_node => {}
             Fault::Drain(machine, millis) => {
                 if let Some(node) = self.machines[machine] {
                     self.tell_head(ToHead::NodeDrain { node, why: "drained".to_owned(), deadline_ms: Some(millis) });
@@ -277,11 +298,7 @@ impl World {
         let job = spec.id;
         let work = node.begin(Role::Driver(std::sync::Arc::clone(&spec)));
         node.drivers.insert(job, (std::sync::Arc::clone(&spec), work));
-        node.jobs.insert(job);
-        if self.jobs.get(&job) == Some(&Fate::Over) {
-            // It was given up with a former start of the head, and here it is all the same.
-            self.jobs.insert(job, Fate::Waiting);
-        }
+        node.jobs.entry(job).or_insert(false);
         self.jobs.insert(job, Fate::Running(id));
         self.say_to_head(id, ToHead::JobStarted { spec, node: id });
         self.wake(id, work);
@@ -301,6 +318,7 @@ impl World {
             node.drivers.remove(&job);
         }
         self.jobs.insert(job, Fate::Over);
+        self.ends.insert(job, (id, state));
         self.tell(id, Event::JobEnded(job));
         let exit_code = (state == JobState::Succeeded).then_some(0);
         self.say_to_head(id, ToHead::JobEnded { job, state, exit_code, message: String::new() });

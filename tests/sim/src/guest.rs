@@ -4,237 +4,13 @@
 //! must come out of it. So its steps depend on its seed and on how many references it holds, never on
 //! time or on what failed on the way: who gets an error ends with it.
 
+mod action;
+mod code;
+
+pub use action::{Action, ActorWish, Answer, Argument, Place, Reference, TaskWish, Val};
+pub use code::{Code, Features, Kind};
+
 use crate::random::{Random, mix};
-
-/// Something that a program can refer to: an object or an actor.
-pub trait Reference: Clone {
-    /// Whether it is an actor.
-    fn is_actor(&self) -> bool;
-}
-
-/// A value: a number and references.
-#[derive(Debug, Clone)]
-pub struct Val<R> {
-    /// What it says.
-    pub num: u64,
-    /// What it refers to.
-    pub refs: Vec<R>,
-    /// Whether it goes to a store.
-    pub is_large: bool,
-}
-
-/// An argument of a task or a call.
-#[derive(Debug, Clone)]
-pub enum Argument<R> {
-    /// The value of an object.
-    Object(R),
-    /// A value.
-    Value(Val<R>),
-}
-
-/// What a program is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The driver of a job.
-    Driver,
-    /// A task that may wait for whatever it was given.
-    Task,
-    /// A task that holds memory or a custom resource: it waits for its own children alone, as others
-    /// that hold some could wait for it.
-    Holder,
-    /// A constructor.
-    Constructor,
-    /// A method. It waits for its own children alone, as others could wait for the actor.
-    Method,
-    /// A method after which the actor keeps the references in its arguments.
-    Keep,
-    /// A method that returns what the actor keeps.
-    Give,
-}
-
-/// A program, as short as a function's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Code {
-    /// What it is for.
-    pub kind: Kind,
-    /// What settles its steps.
-    pub seed: u64,
-    /// How deep it may nest tasks.
-    pub depth: u32,
-}
-
-const LETTERS: [(Kind, &str); 7] = [
-    (Kind::Driver, "driver"),
-    (Kind::Task, "task"),
-    (Kind::Holder, "holder"),
-    (Kind::Constructor, "new"),
-    (Kind::Method, "method"),
-    (Kind::Keep, "keep"),
-    (Kind::Give, "give"),
-];
-
-impl Code {
-    /// As a name.
-    #[must_use]
-    pub fn name(self) -> String {
-        let word = LETTERS.iter().find(|(kind, _)| *kind == self.kind).map_or("", |(_, word)| word);
-        format!("{word}-{}-{:x}", self.depth, self.seed)
-    }
-
-    /// From a name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        let mut parts = name.split('-');
-        let word = parts.next()?;
-        let kind = LETTERS.iter().find(|(_, known)| *known == word)?.0;
-        let depth = parts.next()?.parse().ok()?;
-        Some(Self { kind, depth, seed: u64::from_str_radix(parts.next()?, 16).ok()? })
-    }
-
-    /// Attempts under which the sandbox breaks down.
-    #[must_use]
-    pub fn crashes(self, features: &Features) -> u32 {
-        let breaks = match self.kind {
-            Kind::Task | Kind::Holder => features.crashes,
-            Kind::Method => features.actor_crashes,
-            Kind::Driver | Kind::Constructor | Kind::Keep | Kind::Give => false,
-        };
-        let drawn = mix(self.seed, 77) % 100;
-        if breaks && drawn < 8 { 1 + u32::from(drawn < 2) } else { 0 }
-    }
-}
-
-/// Where a piece of work is to run. Numbers are machines, not nodes: who submits says which node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Anywhere.
-    Default,
-    /// Spread.
-    Spread,
-    /// On that machine.
-    On(usize, bool),
-    /// Where the label `zone` is this.
-    Zone(usize),
-    /// In the job's group, in that bundle.
-    Group(Option<u32>),
-}
-
-/// How a task is submitted.
-#[derive(Debug, Clone, Copy)]
-pub struct TaskWish {
-    /// Ten-thousandths of a cpu.
-    pub cpu: u64,
-    /// Memory, and a custom resource.
-    pub memory: u64,
-    /// A custom resource.
-    pub gpu: bool,
-    /// Where.
-    pub place: Place,
-    /// `max_retries`.
-    pub retries: u32,
-    /// Whether errors of its own are retried.
-    pub retry_exceptions: bool,
-    /// `num_returns`.
-    pub returns: u32,
-}
-
-/// How an actor is created.
-#[derive(Debug, Clone, Copy)]
-pub struct ActorWish {
-    /// `max_restarts`.
-    pub restarts: u32,
-    /// `max_task_retries`.
-    pub task_retries: u32,
-    /// Its name, for one that is taken if there is one.
-    pub name: Option<usize>,
-    /// Whether it outlives its job.
-    pub detached: bool,
-    /// Whether it holds a custom resource.
-    pub holds: bool,
-    /// Calls start when their arguments are there.
-    pub out_of_order: bool,
-    /// Where.
-    pub place: Place,
-}
-
-/// What a program wants done.
-#[derive(Debug, Clone)]
-pub enum Action<R> {
-    /// Time passes, in microseconds.
-    Compute(u64),
-    /// Make an object.
-    Put(Val<R>),
-    /// Submit a task.
-    Submit(Code, Vec<Argument<R>>, TaskWish),
-    /// Create an actor.
-    Create(Code, Vec<Argument<R>>, ActorWish),
-    /// Call an actor.
-    Call(R, Code, Vec<Argument<R>>),
-    /// The values of objects.
-    Get(Vec<R>),
-    /// Wait for so many of them, perhaps for no longer than this many milliseconds.
-    Wait(Vec<R>, u32, Option<u64>),
-    /// Drop a reference.
-    Drop(R),
-    /// Cancel the task of an object, with its children or without, and drop the reference.
-    Cancel(R, bool),
-    /// Kill an actor, for good or not, and drop the reference.
-    Kill(R, bool),
-    /// Let an actor end behind the calls so far, and drop the reference.
-    Terminate(R),
-    /// Reserve a placement group.
-    Reserve(usize, u32),
-    /// Remove it.
-    Unreserve,
-    /// Return these values; those of a method, which keeps references or gives them out, too.
-    Return(Vec<Val<R>>),
-    /// Fail with an error of that kind; `None` for the failure that the seed wants.
-    Fail(Option<&'static str>),
-}
-
-/// What came of an action.
-#[derive(Debug, Clone)]
-pub enum Answer<R> {
-    /// Nothing to say.
-    Nothing,
-    /// New references.
-    Refs(Vec<R>),
-    /// Values; their references are held now.
-    Values(Vec<Val<R>>),
-    /// An error of that kind.
-    Failed(&'static str),
-}
-
-/// What programs may do in a scenario.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Features {
-    /// Actors.
-    pub actors: bool,
-    /// Actors with names, and detached ones.
-    pub names: bool,
-    /// Actors are killed and ended.
-    pub kills: bool,
-    /// Tasks are cancelled.
-    pub cancels: bool,
-    /// Tasks fail by themselves.
-    pub failures: bool,
-    /// Sandboxes of tasks break down.
-    pub crashes: bool,
-    /// Sandboxes of actors break down.
-    pub actor_crashes: bool,
-    /// Placement groups.
-    pub groups: bool,
-    /// Strategies and labels.
-    pub places: bool,
-    /// Memory and custom resources.
-    pub holders: bool,
-    /// Waits that time out.
-    pub timeouts: bool,
-    /// Steps of a driver.
-    pub steps: u32,
-    /// Machines.
-    pub machines: usize,
-}
 
 /// What the answer to the last action is for.
 #[derive(Debug, Clone)]
@@ -423,7 +199,9 @@ impl<R: Reference> Guest<R> {
         let is_holder =
             self.features.holders && matches!(self.code.kind, Kind::Driver | Kind::Task) && self.random.chance(25);
         let kind = if is_holder { Kind::Holder } else { Kind::Task };
-        let code = Code { kind, seed: self.random.draw(), depth: self.code.depth - 1 };
+        // Below one that holds something nobody is to wait for the same: all of it may be held that way.
+        let depth = if self.code.kind == Kind::Holder { 0 } else { self.code.depth - 1 };
+        let code = Code { kind, seed: self.random.draw(), depth };
         let args = self.args(!matches!(self.code.kind, Kind::Driver | Kind::Task));
         let wish = TaskWish {
             cpu: *self.random.pick(&[10_000, 10_000, 10_000, 20_000, 5_000, 0]),
@@ -471,7 +249,12 @@ impl<R: Reference> Guest<R> {
         };
         let code = Code { kind: Kind::Constructor, seed: self.random.draw(), depth: 0 };
         self.after = After::Take;
-        Action::Create(code, self.args(true), wish)
+        let mut args = self.args(true);
+        if wish.name.is_some() {
+            // Who finds it by its name may wait for it, and its constructor must not wait for those in turn.
+            args.retain(|arg| matches!(arg, Argument::Value(_)));
+        }
+        Action::Create(code, args, wish)
     }
 
     fn call(&mut self) -> Action<R> {

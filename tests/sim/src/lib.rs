@@ -3,7 +3,7 @@
 //! ```text
 //!  guest: programs ──▶ act, work, life: a node around ──▶ Ownership ──┐
 //!     │                                                               ├─▶ network: packets ─▶ …
-//!  oracle: what must come of them     head: Scheduler ◀───────────────┘
+//!  oracle: what must come of them     head: Scheduler, its journal ◀──┘
 //!     └──────────────▶ check ◀── after each event
 //! ```
 //!
@@ -14,14 +14,19 @@
 
 mod act;
 mod check;
+mod command;
 mod deliver;
+mod fetch;
 pub mod guest;
+mod head;
 mod life;
 pub mod network;
 pub mod node;
 pub mod oracle;
+mod question;
 pub mod random;
 pub mod scenario;
+mod wait;
 mod work;
 mod world;
 

@@ -187,7 +187,7 @@ impl World {
 
     /// An idle actor looks into its mailbox.
     pub(crate) fn next_letter(&mut self, id: NodeId, work: WorkId) {
-        let Some((spec, incarnation)) = self.life(id, work) else { return };
+        let Some((spec, _)) = self.life(id, work) else { return };
         let Some(mailbox) = self.nodes.get_mut(&id).and_then(|node| node.mailboxes.get_mut(&spec.id)) else { return };
         if !mailbox.is_ready {
             return;
@@ -205,7 +205,6 @@ impl World {
                     return self.wake(id, work);
                 }
                 self.tell(id, Event::Started { task, worker: work });
-                self.call_begins(&spec, incarnation, &order);
                 let inputs = order.inputs.clone().into();
                 if let Some(known) = self.work(id, work)
                     && let Role::Life { call, .. } = &mut known.role
@@ -218,7 +217,7 @@ impl World {
     }
 
     /// Calls of one submitter begin in their order, and each attempt once.
-    fn call_begins(&mut self, spec: &ActorSpec, incarnation: u32, order: &Order) {
+    pub(crate) fn call_begins(&mut self, spec: &ActorSpec, incarnation: u32, order: &Order) {
         let (task, attempt) = (order.spec.id, order.attempt);
         let begun = self.begun.entry((task, attempt)).or_default();
         *begun += 1;
@@ -228,7 +227,7 @@ impl World {
             self.fail(|| format!("call {task} begins {all} times, attempt {attempt} {times} times"));
         }
         let Some(number) = self.submitted.get(&task).copied() else { return };
-        let last = self.last_call.entry((spec.id, incarnation, order.spec.submitter)).or_default();
+        let last = self.last_call.entry((spec.id, incarnation, order.spec.submitter, order.owner)).or_default();
         let before = *last;
         *last = number.max(before);
         // A call whose arguments got lost on the way is tried again after those that came behind it.

@@ -112,8 +112,8 @@ pub enum Arrived {
     Packets(Vec<Packet>),
     /// Messages for the receiver, and a packet back.
     Messages(Vec<Rc<Message>>, Packet),
-    /// The sender, a node, hears that this is another start of the head.
-    HeadIsNew(Vec<Packet>),
+    /// The sender, a node, hears that this is another start of the head. What the former one did not confirm.
+    HeadIsNew(Vec<Rc<Message>>),
     /// The sender, a node, hears that it was declared dead.
     Fenced,
 }
@@ -183,7 +183,7 @@ impl Links {
             return None;
         }
         receiving.connection = packet.connection;
-        Some(Packet { body: Body::Welcome(session, receiving.inbound.last()), ..packet.clone() })
+        Some(Packet { body: Body::Welcome(session, receiving.inbound.confirmed()), ..packet.clone() })
     }
 
     /// Data at its receiver.
@@ -203,10 +203,21 @@ impl Links {
             return Arrived::Packets(vec![Packet { body: Body::Refused, ..packet.clone() }]);
         };
         let ack = Packet { body: Body::Ack(receiving.inbound.last()), ..packet.clone() };
+        if packet.to != Addr::Head {
+            // The head confirms when what it was told is safe.
+            receiving.inbound.confirm(receiving.inbound.last());
+        }
         if let Some(sending) = self.sending.get_mut(&key) {
             sending.untaken.drain(..(payloads.len() - known).min(sending.untaken.len()));
         }
         Arrived::Messages(payloads[known..].to_vec(), ack)
+    }
+
+    /// What a confirmation says is safe: a new connection need not say it again.
+    pub fn confirmed(&mut self, ack: &Packet) {
+        if let (Some(receiving), Body::Ack(last)) = (self.receiving.get_mut(&(ack.from, ack.to)), &ack.body) {
+            receiving.inbound.confirm(*last);
+        }
     }
 
     /// An answer at the sender.
@@ -229,14 +240,15 @@ impl Links {
             Body::Welcome(session, last) if !sending.is_up => {
                 let before = sending.session.replace(session);
                 let is_new = packet.to == Addr::Head && before.is_some_and(|before| before != session);
+                let mut unheard = Vec::new();
                 if is_new {
-                    sending.outbound = Outbound::default();
+                    unheard = std::mem::take(&mut sending.outbound).into_unconfirmed();
                     sending.untaken.clear();
                 }
                 sending.outbound.reconnected(last).expect("the receiver is the one that it was");
                 sending.is_up = true;
                 if is_new {
-                    return Arrived::HeadIsNew(Vec::new());
+                    return Arrived::HeadIsNew(unheard);
                 }
                 Arrived::Packets(data(key, sending, batch))
             }

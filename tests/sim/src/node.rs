@@ -7,7 +7,8 @@ use bytes::Bytes;
 use rayw_core::message::{RequestId, ToHead};
 use rayw_core::ownership::{Input, LostCopy, Order, Ownership, Stored, WaitResult, WaiterId};
 use rayw_core::{
-    ActorId, ActorSpec, Codec, Error, IdMap, JobId, JobSpec, Labels, NodeId, ObjectId, RefId, Resources, TaskId, Value,
+    ActorId, ActorSpec, Codec, Error, IdMap, JobId, JobSpec, Labels, NodeId, ObjectId, RefId, Resources, TaskId,
+    TaskKind, Value,
 };
 
 use crate::guest::{Guest, Reference, Val};
@@ -57,8 +58,8 @@ pub struct SimNode {
     pub next_request: u64,
     /// Constructors that another node was asked for.
     pub constructors: BTreeMap<(ActorId, u32), WorkId>,
-    /// Jobs that are known here.
-    pub jobs: BTreeSet<JobId>,
+    /// Jobs that are known here, and whether the head has said that they are over.
+    pub jobs: BTreeMap<JobId, bool>,
     /// Who waits for a job to become known.
     pub jobs_asked: BTreeMap<JobId, Vec<WorkId>>,
     /// Drivers that run here.
@@ -195,6 +196,37 @@ pub enum Ready {
     Start(Vec<Arc<Value>>),
 }
 
+impl Work {
+    /// The task that runs, and its attempt; a driver has none that its node knows.
+    pub(crate) fn task(&self) -> Option<(TaskId, u32)> {
+        match &self.role {
+            Role::Task(order) | Role::Life { call: Some(order), .. } => Some((order.spec.id, order.attempt)),
+            Role::Life { spec, .. } => Some((spec.creation.id, 0)),
+            Role::Driver(spec) => Some((spec.id.driver(1), 0)),
+        }
+    }
+
+    /// Who keeps the order of its calls.
+    pub(crate) fn submitter(&self) -> Option<TaskId> {
+        match &self.role {
+            Role::Life { spec, .. } => Some(spec.creation.id),
+            Role::Task(_) | Role::Driver(_) => self.task().map(|(task, _)| task),
+        }
+    }
+
+    /// Its job.
+    pub(crate) fn job(&self) -> JobId {
+        match &self.role {
+            Role::Task(order) => order.spec.job,
+            Role::Life { call: Some(order), .. } if matches!(order.spec.kind, TaskKind::ActorCall { .. }) => {
+                order.spec.job
+            }
+            Role::Life { spec, .. } => spec.creation.job,
+            Role::Driver(spec) => spec.id,
+        }
+    }
+}
+
 impl SimNode {
     /// A node that begins.
     #[must_use]
@@ -215,7 +247,7 @@ impl SimNode {
             asked: BTreeMap::new(),
             next_request: 0,
             constructors: BTreeMap::new(),
-            jobs: BTreeSet::new(),
+            jobs: BTreeMap::new(),
             jobs_asked: BTreeMap::new(),
             drivers: BTreeMap::new(),
             dead: BTreeSet::new(),

@@ -13,6 +13,8 @@ pub enum Expected {
     Failed,
     /// Whatever it is: what an actor keeps depends on who called it before.
     Any,
+    /// Whatever it is, or an error: a call of an actor that may never live, and what depends on one.
+    Unsure,
 }
 
 /// A reference of the oracle.
@@ -21,12 +23,15 @@ pub enum Known {
     /// An object.
     Object(Rc<Expected>),
     /// An actor.
-    Actor,
+    Actor {
+        /// Whether its constructor gets what it needs.
+        lives: bool,
+    },
 }
 
 impl Reference for Known {
     fn is_actor(&self) -> bool {
-        matches!(self, Self::Actor)
+        matches!(self, Self::Actor { .. })
     }
 }
 
@@ -50,11 +55,12 @@ pub fn outputs(
     for arg in args {
         match arg {
             Argument::Value(value) => values.push(value),
-            Argument::Object(Known::Actor) => return all(|| Expected::Any),
+            Argument::Object(Known::Actor { .. }) => return all(|| Expected::Any),
             Argument::Object(Known::Object(expected)) => match expected.as_ref() {
                 Expected::Value(value) => values.push(value.clone()),
                 Expected::Failed => return all(|| Expected::Failed),
                 Expected::Any => return all(|| Expected::Any),
+                Expected::Unsure => return all(|| Expected::Unsure),
             },
         }
     }
@@ -62,13 +68,29 @@ pub fn outputs(
         return all(|| Expected::Failed);
     }
     match run(Guest::new(code, values, returns, *features), features) {
-        Some(values) => values.into_iter().map(|value| Rc::new(Expected::Value(value))).collect(),
-        None => all(|| Expected::Failed),
+        Ended::Returned(values) => values.into_iter().map(|value| Rc::new(Expected::Value(value))).collect(),
+        Ended::Failed => all(|| Expected::Failed),
+        Ended::Unsure => all(|| Expected::Unsure),
     }
 }
 
-/// Runs a program to its end; `None` when it fails.
-fn run(mut guest: Guest<Known>, features: &Features) -> Option<Vec<Val<Known>>> {
+/// Whether an actor with these arguments comes to live.
+pub fn lives<'a>(args: impl IntoIterator<Item = &'a Argument<Known>>) -> bool {
+    args.into_iter().all(|arg| match arg {
+        Argument::Object(Known::Object(expected)) => matches!(expected.as_ref(), Expected::Value(_)),
+        Argument::Object(Known::Actor { .. }) | Argument::Value(_) => true,
+    })
+}
+
+/// How a program ends.
+enum Ended {
+    Returned(Vec<Val<Known>>),
+    Failed,
+    Unsure,
+}
+
+/// Runs a program to its end.
+fn run(mut guest: Guest<Known>, features: &Features) -> Ended {
     let object = |expected: Expected| vec![Known::Object(Rc::new(expected))];
     let mut answer = Answer::Nothing;
     loop {
@@ -78,15 +100,17 @@ fn run(mut guest: Guest<Known>, features: &Features) -> Option<Vec<Val<Known>>> 
                 let made = outputs(code, args, wish.returns, wish.retries, features);
                 Answer::Refs(made.into_iter().map(Known::Object).collect())
             }
-            Action::Create(..) => Answer::Refs(vec![Known::Actor]),
+            Action::Create(_, args, _) => Answer::Refs(vec![Known::Actor { lives: lives(&args) }]),
+            Action::Call(Known::Actor { lives: false }, ..) => Answer::Refs(object(Expected::Unsure)),
             // A method that breaks down takes its actor along: nothing is certain then.
             Action::Call(_, code, _) if code.crashes(features) > 0 => Answer::Refs(object(Expected::Any)),
             Action::Call(_, code, args) => {
                 Answer::Refs(outputs(code, args, 1, 0, features).into_iter().map(Known::Object).collect())
             }
             Action::Get(objects) => match values(&objects) {
-                Some(values) => Answer::Values(values),
-                None => Answer::Failed("PLANNED"),
+                Ended::Returned(values) => Answer::Values(values),
+                Ended::Failed => Answer::Failed("PLANNED"),
+                Ended::Unsure => return Ended::Unsure,
             },
             Action::Reserve(..) => {
                 Answer::Refs(object(Expected::Value(Val { num: NIL, refs: Vec::new(), is_large: false })))
@@ -98,23 +122,25 @@ fn run(mut guest: Guest<Known>, features: &Features) -> Option<Vec<Val<Known>>> 
             | Action::Kill(..)
             | Action::Terminate(_)
             | Action::Unreserve => Answer::Nothing,
-            Action::Return(values) => return Some(values),
-            Action::Fail(_) => return None,
+            Action::Return(values) => return Ended::Returned(values),
+            Action::Fail(_) => return Ended::Failed,
         };
     }
 }
 
 /// The values of objects. What may be anything is a number without meaning, which makes all that
 /// follows from it uncertain too: programs open it themselves and count nothing in.
-fn values(objects: &[Known]) -> Option<Vec<Val<Known>>> {
+fn values(objects: &[Known]) -> Ended {
     let mut values = Vec::new();
+    let mut is_unsure = false;
     for object in objects {
         let Known::Object(expected) = object else { continue };
         match expected.as_ref() {
             Expected::Value(value) => values.push(value.clone()),
             Expected::Any => values.push(Val { num: 0, refs: Vec::new(), is_large: false }),
-            Expected::Failed => return None,
+            Expected::Failed => return Ended::Failed,
+            Expected::Unsure => is_unsure = true,
         }
     }
-    Some(values)
+    if is_unsure { Ended::Unsure } else { Ended::Returned(values) }
 }

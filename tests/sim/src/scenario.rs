@@ -47,6 +47,8 @@ pub struct Scenario {
     pub slow: u64,
     /// What befalls it, and when.
     pub faults: Vec<(u64, Fault)>,
+    /// Whether the head runs in the process of machine 0, and dies with it.
+    pub has_head_node: bool,
     /// The packet of that number is lost, beside the others.
     pub lose: Option<u64>,
 }
@@ -88,9 +90,11 @@ impl Scenario {
             delay: *random.pick(&[300, 1_000, 5_000]),
             slow: if is_rough { random.between(0, 5) } else { 0 },
             faults: Vec::new(),
+            has_head_node: false,
             lose: None,
         };
         scenario.draw_faults(&mut random);
+        scenario.has_head_node = random.chance(40);
         scenario
     }
 

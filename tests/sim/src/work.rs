@@ -5,32 +5,22 @@
 //!                                             └▶ end of a task, a call, a driver
 //! ```
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rayw_core::message::ToHead;
-use rayw_core::ownership::{Event, Found, Input, LostCopy, Outcome, Output, Stored, WaitFor, WaitResult, WaiterId};
-use rayw_core::{Error, ErrorKind, JobId, JobState, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskSpec, Value};
+use rayw_core::ownership::{Event, Outcome, Output};
+use rayw_core::{Error, ErrorKind, JobId, JobState, NodeId, ObjectId, RefId, TaskId, TaskSpec, Value};
 
 use crate::guest::{Answer, Code, Guest, Kind, Val};
-use crate::network::Addr;
 use crate::node::{INLINE_BYTES, Ready, Role, Run, Stage, Work, WorkId, decode};
-use crate::scenario::MILLI;
-use crate::world::{Happening, World};
-
-/// What an attempt to bring an object here came to.
-enum Brought {
-    Here(Arc<Value>),
-    Lost(Vec<NodeId>),
-    Later,
-}
+use crate::world::World;
 
 impl World {
     pub(crate) fn work(&mut self, id: NodeId, work: WorkId) -> Option<&mut Work> {
         self.nodes.get_mut(&id)?.work.get_mut(&work)
     }
 
-    fn stage(&mut self, id: NodeId, work: WorkId, stage: Stage) {
+    pub(crate) fn stage(&mut self, id: NodeId, work: WorkId, stage: Stage) {
         if let Some(known) = self.work(id, work) {
             known.stage = stage;
         }
@@ -93,7 +83,7 @@ impl World {
     /// Whether the job is known here; the head is asked when it is not.
     fn knows_job(&mut self, id: NodeId, work: WorkId, job: JobId) -> bool {
         let Some(node) = self.nodes.get_mut(&id) else { return false };
-        if node.jobs.contains(&job) {
+        if node.jobs.contains_key(&job) {
             return true;
         }
         node.jobs_asked.entry(job).or_default().push(work);
@@ -124,40 +114,7 @@ impl World {
         }
     }
 
-    /// Brings the next input here.
-    fn bring_inputs(
-        &mut self,
-        id: NodeId,
-        work: WorkId,
-        mut left: VecDeque<Input>,
-        mut values: Vec<Arc<Value>>,
-        mut lost: Vec<LostCopy>,
-    ) {
-        while let Some(input) = left.pop_front() {
-            match self.bring(id, &input) {
-                Brought::Here(value) => values.push(value),
-                Brought::Lost(missing_at) => lost.extend(lost_copy(&input, missing_at)),
-                Brought::Later => {
-                    left.push_front(input);
-                    let pause = self.random.between(1, 8) * MILLI;
-                    self.stage(id, work, Stage::Inputs(left, values, lost));
-                    return self.wake_after(id, work, pause);
-                }
-            }
-        }
-        if lost.is_empty() {
-            return self.inputs_here(id, work, values);
-        }
-        let Some(known) = self.work(id, work) else { return };
-        match &known.role {
-            Role::Task(_) => self.task_ended(id, work, Outcome::ArgumentsLost(lost)),
-            Role::Life { call: Some(_), .. } => self.call_ended(id, work, Outcome::ArgumentsLost(lost), None),
-            Role::Life { .. } => self.constructor_lost(id, work, lost),
-            Role::Driver(_) => {}
-        }
-    }
-
-    fn inputs_here(&mut self, id: NodeId, work: WorkId, values: Vec<Arc<Value>>) {
+    pub(crate) fn inputs_here(&mut self, id: NodeId, work: WorkId, values: Vec<Arc<Value>>) {
         let features = self.scenario.features;
         let Some(known) = self.work(id, work) else { return };
         // One whose arguments were lost on the way is sent again as the same attempt: it has not begun.
@@ -173,6 +130,9 @@ impl World {
             Role::Life { spec, .. } => (Arc::clone(&spec.creation.function), 0, false),
             Role::Driver(_) => return,
         };
+        if let Role::Life { spec, incarnation, call: Some(order), .. } = known.role.clone() {
+            self.call_begins(&spec, incarnation, &order);
+        }
         if crashes {
             let error = Error::new(ErrorKind::WorkerCrashed, "the sandbox broke down");
             return self.broke_down(id, work, error);
@@ -246,178 +206,6 @@ impl World {
         }
     }
 
-    /// The value of an input: from here, or from a node that has it.
-    fn bring(&mut self, id: NodeId, input: &Input) -> Brought {
-        let stored = match input {
-            Input::Inline(value) => return Brought::Here(Arc::clone(value)),
-            Input::Stored(stored) => stored.clone(),
-        };
-        let Some(node) = self.nodes.get(&id) else { return Brought::Later };
-        if let Some(value) = node.store.get(&stored.object) {
-            return Brought::Here(Arc::clone(value));
-        }
-        let Stored { object, owner, at, .. } = stored;
-        let alive: Vec<NodeId> = at.iter().copied().filter(|node| *node != id).collect();
-        let alive: Vec<NodeId> = alive
-            .into_iter()
-            .filter(|other| self.nodes.get(&id).is_some_and(|here| !here.dead.contains(other)))
-            .collect();
-        if alive.is_empty() {
-            return Brought::Lost(at);
-        }
-        if self.random.chance(40) {
-            return Brought::Later;
-        }
-        let mut is_unreachable = false;
-        for other in &alive {
-            let is_there = self.nodes.contains_key(other) && !self.is_cut(Addr::Node(id), Addr::Node(*other));
-            if !is_there {
-                is_unreachable = true;
-                continue;
-            }
-            if let Some(value) = self.nodes.get(other).and_then(|other| other.store.get(&object)) {
-                let value = Arc::clone(value);
-                if let Some(node) = self.nodes.get_mut(&id) {
-                    node.store.insert(object, Arc::clone(&value));
-                }
-                self.tell(id, Event::Copied { object, owner });
-                return Brought::Here(value);
-            }
-        }
-        if is_unreachable {
-            return Brought::Later;
-        }
-        if self.random.chance(5) {
-            return Brought::Lost(Vec::new());
-        }
-        let mut missing = alive;
-        missing.push(id);
-        Brought::Lost(missing)
-    }
-
-    /// Brings a primary copy of an object of this node here.
-    pub(crate) fn move_here(&mut self, id: NodeId, stored: Stored) {
-        let object = stored.object;
-        match self.bring(id, &Input::Stored(stored.clone())) {
-            Brought::Here(_) => self.tell(id, Event::Moved(object)),
-            Brought::Later => self.after(2 * MILLI, Happening::Move(id, stored)),
-            Brought::Lost(missing_at) => {
-                self.tell(id, Event::CopiesMissing(vec![LostCopy { object, missing_at }]));
-                if let Some(Found::Stored(stored)) = self.nodes.get(&id).and_then(|node| node.ownership.found(object)) {
-                    self.after(2 * MILLI, Happening::Move(id, stored));
-                }
-            }
-        }
-    }
-
-    /// Begins to wait for objects.
-    pub(crate) fn start_wait(
-        &mut self,
-        id: NodeId,
-        work: WorkId,
-        objects: Vec<ObjectId>,
-        wait: WaitFor,
-        timeout: Option<u64>,
-    ) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        node.next_waiter += 1;
-        let number = node.next_waiter;
-        node.waiters.insert(number, work);
-        let Some(known) = node.work.get_mut(&work) else { return };
-        let is_wait = wait != WaitFor::Values;
-        known.stage = Stage::Waiting(WaiterId(number), objects.clone(), is_wait);
-        let caller = known.task().map(|(task, _)| task);
-        let poll = timeout == Some(0);
-        if let Some(millis) = timeout.filter(|millis| *millis > 0) {
-            self.after(millis * MILLI, Happening::TimedOut(id, work, number));
-        }
-        self.tell(id, Event::WaitStarted { waiter: WaiterId(number), objects, wait, caller, poll });
-    }
-
-    pub(crate) fn woken(&mut self, id: NodeId, waiter: u64, result: WaitResult) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        let Some(work) = node.waiters.remove(&waiter) else { return };
-        let Some(known) = node.work.get_mut(&work) else { return };
-        match std::mem::replace(&mut known.stage, Stage::Idle) {
-            Stage::Waiting(waits, objects, is_wait) if waits.0 == waiter => {
-                known.stage = Stage::Woken(objects, is_wait, result);
-                self.wake(id, work);
-            }
-            other => known.stage = other,
-        }
-    }
-
-    pub(crate) fn timed_out(&mut self, id: NodeId, work: WorkId, waiter: u64) {
-        let waits = self.nodes.get(&id).and_then(|node| node.waiters.get(&waiter)) == Some(&work);
-        if waits {
-            self.tell(id, Event::WaitTimedOut(WaiterId(waiter)));
-        }
-    }
-
-    fn wait_over(&mut self, id: NodeId, work: WorkId, objects: Vec<ObjectId>, is_wait: bool, result: WaitResult) {
-        if is_wait {
-            if let WaitResult::Ready(ready) = &result
-                && ready.iter().any(|index| *index as usize >= objects.len())
-            {
-                self.fail(|| format!("a wait for {objects:?} was answered with {ready:?}"));
-            }
-            self.stage(id, work, Stage::Ready(Ready::Nothing));
-            return self.wake(id, work);
-        }
-        match result {
-            WaitResult::Values(found) => {
-                let left = found.into_iter().map(|found| match found {
-                    Found::Inline(value) => Input::Inline(value),
-                    Found::Stored(stored) => Input::Stored(stored),
-                });
-                self.stage(id, work, Stage::Found(objects, left.collect(), Vec::new(), Vec::new()));
-            }
-            WaitResult::Failed(error) => {
-                self.check_failure(id, work, &objects, &error);
-                self.stage(id, work, Stage::Ready(Ready::Failed(*error)));
-            }
-            WaitResult::TimedOut { .. } | WaitResult::Ready(_) => {
-                self.fail(|| format!("a `get` of {objects:?} without a time-out ended with {result:?}"));
-            }
-        }
-        self.wake(id, work);
-    }
-
-    fn bring_found(
-        &mut self,
-        id: NodeId,
-        work: WorkId,
-        objects: Vec<ObjectId>,
-        mut left: VecDeque<Input>,
-        mut values: Vec<Arc<Value>>,
-        mut lost: Vec<LostCopy>,
-    ) {
-        while let Some(found) = left.pop_front() {
-            match self.bring(id, &found) {
-                Brought::Here(value) => values.push(value),
-                Brought::Lost(missing_at) => lost.extend(lost_copy(&found, missing_at)),
-                Brought::Later => {
-                    left.push_front(found);
-                    let pause = self.random.between(1, 8) * MILLI;
-                    self.stage(id, work, Stage::Found(objects, left, values, lost));
-                    return self.wake_after(id, work, pause);
-                }
-            }
-        }
-        if lost.is_empty() {
-            self.check_values(id, &objects, &values);
-            self.stage(id, work, Stage::Ready(Ready::Values(values)));
-            return self.go_on_now(id, work);
-        }
-        self.tell(id, Event::CopiesMissing(lost));
-        self.start_wait(id, work, objects, WaitFor::Values, None);
-    }
-
-    /// Without a pause in which the values' references could go.
-    fn go_on_now(&mut self, id: NodeId, work: WorkId) {
-        self.poll(id, work);
-    }
-
     /// Somebody stops a piece of work.
     pub(crate) fn stop(&mut self, id: NodeId, work: WorkId) {
         if let Some(known) = self.work(id, work) {
@@ -485,7 +273,7 @@ impl World {
         self.task_ended(id, work, Outcome::Failed(Box::new(error)));
     }
 
-    fn task_ended(&mut self, id: NodeId, work: WorkId, outcome: Outcome) {
+    pub(crate) fn task_ended(&mut self, id: NodeId, work: WorkId, outcome: Outcome) {
         self.drop_program(id, work);
         self.report(id, work, outcome);
     }
@@ -559,41 +347,6 @@ impl World {
         }
         Output::Stored { at: vec![id], size, refs }
     }
-}
-
-impl Work {
-    /// The task that runs, and its attempt; a driver has none that its node knows.
-    pub(crate) fn task(&self) -> Option<(TaskId, u32)> {
-        match &self.role {
-            Role::Task(order) | Role::Life { call: Some(order), .. } => Some((order.spec.id, order.attempt)),
-            Role::Life { spec, .. } => Some((spec.creation.id, 0)),
-            Role::Driver(spec) => Some((spec.id.driver(1), 0)),
-        }
-    }
-
-    /// Who keeps the order of its calls.
-    pub(crate) fn submitter(&self) -> Option<TaskId> {
-        match &self.role {
-            Role::Life { spec, .. } => Some(spec.creation.id),
-            Role::Task(_) | Role::Driver(_) => self.task().map(|(task, _)| task),
-        }
-    }
-
-    /// Its job.
-    pub(crate) fn job(&self) -> JobId {
-        match &self.role {
-            Role::Task(order) => order.spec.job,
-            Role::Life { call: Some(order), .. } if matches!(order.spec.kind, TaskKind::ActorCall { .. }) => {
-                order.spec.job
-            }
-            Role::Life { spec, .. } => spec.creation.job,
-            Role::Driver(spec) => spec.id,
-        }
-    }
-}
-
-fn lost_copy(input: &Input, missing_at: Vec<NodeId>) -> Option<LostCopy> {
-    crate::node::stored_of(input).map(|stored| LostCopy { object: stored.object, missing_at })
 }
 
 fn cancelled(spec: &TaskSpec) -> Error {

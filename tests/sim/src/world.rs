@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rayw_core::message::{FromHead, NodeAddress, ToHead, ToPeer};
-use rayw_core::ownership::{Command, Event, Stored};
-use rayw_core::scheduler::{Outbox, Scheduler};
-use rayw_core::{ActorId, JobId, Millis, NodeId, ObjectId, TaskId};
+use rayw_core::message::FromHead;
+use rayw_core::ownership::{Event, Stored};
+use rayw_core::scheduler::{Key, Record};
+use rayw_core::{ActorId, JobId, JobState, Millis, NodeId, ObjectId, TaskId};
 
-use crate::network::{Addr, Links, Message, Packet};
-use crate::node::{Run, SimNode, WorkId};
+use crate::head::SimHead;
+use crate::network::{Addr, Links, Packet};
+use crate::node::{SimNode, WorkId};
 use crate::oracle::Expected;
 use crate::random::{Random, mix};
 use crate::scenario::{Fault, MILLI, SECOND, Scenario};
@@ -17,12 +18,12 @@ use crate::scenario::{Fault, MILLI, SECOND, Scenario};
 /// How long a link waits before it connects again.
 const LOOK: u64 = 200 * MILLI;
 /// How often a node says that it is there, and how long the head waits for it.
-const HEARTBEAT: u64 = 500 * MILLI;
+pub(crate) const HEARTBEAT: u64 = 500 * MILLI;
 const TIMEOUT: u64 = 3 * SECOND;
 /// How often an owner looks for idle leases.
-const TICK: u64 = 100 * MILLI;
+pub(crate) const TICK: u64 = 100 * MILLI;
 /// How often the head looks again at what waits.
-const QUANTUM: u64 = 20 * MILLI;
+pub(crate) const QUANTUM: u64 = 20 * MILLI;
 /// When all must be over.
 const END: u64 = 120 * SECOND;
 /// Which event is followed by a look at references of all nodes; the others by one at what it touched.
@@ -37,6 +38,8 @@ pub(crate) enum Happening {
     Heartbeat(NodeId),
     HeadTick(u64),
     Health(u64),
+    /// A commit of the head's journal is done.
+    Committed(u64),
     /// The death of a process is noticed.
     Noticed(NodeId),
     Work(NodeId, WorkId),
@@ -51,14 +54,6 @@ pub(crate) enum Happening {
     /// A node that may leave goes when nobody would miss it, or when this is the last time it is asked.
     Leave(NodeId, u32),
     End,
-}
-
-/// The head's process.
-#[derive(Debug)]
-pub(crate) struct SimHead {
-    pub(crate) session: u64,
-    pub(crate) machine: Scheduler,
-    pub(crate) heard: BTreeMap<NodeId, u64>,
 }
 
 /// What became of a job.
@@ -98,33 +93,39 @@ pub struct World {
     pub(crate) nodes: BTreeMap<NodeId, SimNode>,
     /// The node of each machine, if it has one.
     pub(crate) machines: Vec<Option<NodeId>>,
-    nodes_made: u64,
+    pub(crate) nodes_made: u64,
     pub(crate) head: Option<SimHead>,
+    /// What outlives the head.
+    pub(crate) journal: BTreeMap<Key, Record>,
     pub(crate) heads_made: u64,
     pub(crate) links: Links,
     pub(crate) cuts: BTreeMap<(Addr, Addr), u64>,
     pub(crate) expected: BTreeMap<ObjectId, Rc<Expected>>,
     pub(crate) jobs: BTreeMap<JobId, Fate>,
     pub(crate) detached: BTreeSet<ActorId>,
+    /// Actors whose constructors may not get what they need.
+    pub(crate) stillborn: BTreeSet<ActorId>,
     pub(crate) results: BTreeMap<u32, Option<u64>>,
+    /// Where drivers ended, and how.
+    pub(crate) ends: BTreeMap<JobId, (NodeId, JobState)>,
     /// How often each attempt of a task began.
     pub(crate) begun: BTreeMap<(TaskId, u32), u32>,
     /// Calls of each submitter in the order of their submission.
     pub(crate) submitted: BTreeMap<TaskId, u64>,
-    /// The last call of a submitter that a life of an actor began.
-    pub(crate) last_call: BTreeMap<(ActorId, u32, TaskId), u64>,
+    /// The last call of a submitter that a life of an actor began; two attempts of it on two nodes are two.
+    pub(crate) last_call: BTreeMap<(ActorId, u32, TaskId, NodeId), u64>,
     /// Kinds of errors that what befell the cluster explains.
     pub(crate) permitted: BTreeSet<&'static str>,
     pub(crate) faults_left: usize,
     pub(crate) jobs_left: usize,
     pub(crate) is_ending: bool,
     pub(crate) wrong: Option<String>,
-    touched: BTreeSet<NodeId>,
+    pub(crate) touched: BTreeSet<NodeId>,
     events: u64,
     packets: u64,
     pub(crate) returned: u64,
     digest: u64,
-    trace: Option<Vec<String>>,
+    pub(crate) trace: Option<Vec<String>>,
     /// Check the references of all nodes after every event.
     is_strict: bool,
 }
@@ -144,13 +145,16 @@ impl World {
             machines,
             nodes_made: 0,
             head: None,
+            journal: BTreeMap::new(),
             heads_made: 0,
             links: Links::default(),
             cuts: BTreeMap::new(),
             expected: BTreeMap::new(),
             jobs: BTreeMap::new(),
             detached: BTreeSet::new(),
+            stillborn: BTreeSet::new(),
             results: BTreeMap::new(),
+            ends: BTreeMap::new(),
             begun: BTreeMap::new(),
             submitted: BTreeMap::new(),
             last_call: BTreeMap::new(),
@@ -171,6 +175,7 @@ impl World {
         };
         world.start_head();
         for machine in 0..world.machines.len() {
+            // Machine 0 runs already where the head is in its process.
             world.start_node(machine);
         }
         for (index, at) in world.scenario.jobs.clone().into_iter().enumerate() {
@@ -252,16 +257,8 @@ impl World {
                     self.after(HEARTBEAT, Happening::Heartbeat(node));
                 }
             }
-            Happening::HeadTick(session) => {
-                let millis = self.millis();
-                let Some(head) = self.head.as_mut().filter(|head| head.session == session) else { return };
-                if head.machine.is_waiting() {
-                    let mut out = Outbox::new();
-                    head.machine.tick(millis, &mut out);
-                    self.post(out);
-                }
-                self.after(QUANTUM, Happening::HeadTick(session));
-            }
+            Happening::HeadTick(session) => self.tick_head(session),
+            Happening::Committed(session) => self.committed(session),
             Happening::Health(session) => {
                 let Some(head) = self.head.as_ref().filter(|head| head.session == session) else { return };
                 let late = |(_, heard): &(&NodeId, &u64)| self.now - **heard > TIMEOUT;
@@ -355,176 +352,6 @@ impl World {
     pub(crate) fn is_cut(&self, one: Addr, other: Addr) -> bool {
         let key = if one < other { (one, other) } else { (other, one) };
         self.cuts.contains_key(&key)
-    }
-
-    fn start_head(&mut self) {
-        self.heads_made += 1;
-        let session = self.heads_made;
-        let machine = if session == 1 {
-            Scheduler::default()
-        } else {
-            Scheduler::with_epoch(u32::try_from(session - 1).unwrap_or(1))
-        };
-        self.head = Some(SimHead { session, machine, heard: BTreeMap::new() });
-        self.after(QUANTUM, Happening::HeadTick(session));
-        self.after(HEARTBEAT, Happening::Health(session));
-    }
-
-    pub(crate) fn start_node(&mut self, machine: usize) {
-        if self.machines[machine].is_some() {
-            return;
-        }
-        self.nodes_made += 1;
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&mix(self.nodes_made, 5).to_be_bytes());
-        id[8] = u8::try_from(self.nodes_made).unwrap_or(0);
-        let id = NodeId(id);
-        let (total, labels) = self.scenario.machines[machine].clone();
-        self.nodes.insert(id, SimNode::new(id, machine, total, labels));
-        self.machines[machine] = Some(id);
-        self.after(TICK, Happening::Tick(id));
-        self.after(HEARTBEAT, Happening::Heartbeat(id));
-        self.join(id);
-    }
-
-    /// The node says that it is there, and all that it holds.
-    pub(crate) fn join(&mut self, id: NodeId) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        let at = NodeAddress { address: format!("{id}"), name: String::new(), is_head_node: node.machine == 0 };
-        let mut said =
-            vec![ToHead::NodeJoined { node: id, at, total: node.total.clone(), labels: node.labels.clone() }];
-        said.extend(node.drivers.values().map(|(spec, _)| ToHead::JobStarted { spec: spec.clone(), node: id }));
-        said.extend(node.ownership.report());
-        said.extend(node.mailboxes.iter().map(|(actor, mailbox)| ToHead::ActorLives {
-            actor: *actor,
-            incarnation: mailbox.incarnation,
-            node: id,
-            is_ready: mailbox.is_ready,
-        }));
-        said.extend(node.jobs_asked.keys().map(|job| ToHead::JobWanted { node: id, job: *job }));
-        said.extend(node.asked.values().map(|(question, _)| question.clone()));
-        said.push(ToHead::ReportEnded { node: id });
-        for message in said {
-            self.say_to_head(id, message);
-        }
-    }
-
-    pub(crate) fn say_to_head(&mut self, from: NodeId, message: ToHead) {
-        self.say(|| format!("{from} to head: {message:?}"));
-        self.links.push(Addr::Node(from), Addr::Head, Message::ToHead(message));
-    }
-
-    fn say_to_peer(&mut self, from: NodeId, to: NodeId, message: ToPeer) {
-        let Some(node) = self.nodes.get(&from).filter(|node| !node.dead.contains(&to)) else { return };
-        let from = node.id;
-        self.say(|| format!("{from} to {to}: {message:?}"));
-        self.links.push(Addr::Node(from), Addr::Node(to), Message::ToPeer(message));
-    }
-
-    /// Delivers what the head's machine wants sent.
-    pub(crate) fn post(&mut self, out: Outbox) {
-        for (to, message) in out {
-            let is_known = self.head.as_ref().is_some_and(|head| head.heard.contains_key(&to));
-            self.say(|| format!("head to {to}: {message:?}"));
-            if is_known {
-                self.links.push(Addr::Head, Addr::Node(to), Message::FromHead(message));
-            }
-        }
-    }
-
-    /// Tells the head's machine.
-    pub(crate) fn tell_head(&mut self, message: ToHead) {
-        let millis = self.millis();
-        let Some(head) = &mut self.head else { return };
-        let mut out = Outbox::new();
-        head.machine.handle(message, millis, &mut out);
-        self.post(out);
-    }
-
-    /// The head takes a node for dead.
-    pub(crate) fn lose(&mut self, node: NodeId) {
-        self.say(|| format!("the head takes {node} for dead"));
-        crate::check::permit_death(&mut self.permitted);
-        self.tell_head(ToHead::NodeLost { node, why: "it was not heard".to_owned() });
-        if let Some(head) = &mut self.head {
-            head.heard.remove(&node);
-        }
-        self.links.forget(Addr::Head, Addr::Node(node));
-        let lost: Vec<JobId> =
-            self.jobs.iter().filter(|(_, fate)| **fate == Fate::Running(node)).map(|(job, _)| *job).collect();
-        for job in lost {
-            self.jobs.insert(job, Fate::Over);
-        }
-    }
-
-    /// Tells the owner's machine of a node, and does what it says.
-    pub(crate) fn tell(&mut self, id: NodeId, event: Event) {
-        let millis = self.millis();
-        let mut events = vec![event];
-        while let Some(event) = events.pop() {
-            let Some(node) = self.nodes.get_mut(&id) else { return };
-            let mut commands = Vec::new();
-            self.touched.insert(id);
-            if let Some(trace) = &mut self.trace
-                && !matches!(event, Event::Tick)
-            {
-                let mut line = format!("{:>9}.{:03}   {id} {event:?}", self.now / MILLI, self.now % MILLI);
-                line.truncate(line.char_indices().nth(4000).map_or(line.len(), |(at, _)| at));
-                trace.push(line);
-            }
-            node.ownership.handle(event, millis, &mut commands);
-            for command in commands {
-                self.carry_out(id, command, &mut events);
-            }
-        }
-    }
-
-    fn carry_out(&mut self, id: NodeId, command: Command, events: &mut Vec<Event>) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        match command {
-            Command::ToHead(message) => self.say_to_head(id, *message),
-            Command::ToPeer { node: to, message } => self.say_to_peer(id, to, *message),
-            Command::Run(order) => {
-                if let Some(Run::Begun(_)) = node.running.get(&order.spec.id) {
-                    let (task, attempt) = (order.spec.id, order.attempt);
-                    self.fail(|| format!("task {task} runs already and is ordered again as attempt {attempt}"));
-                    return;
-                }
-                node.running.insert(order.spec.id, Run::Queued);
-                let work = node.begin(crate::node::Role::Task(order));
-                self.wake(id, work);
-            }
-            Command::Stop { task, .. } => match node.running.get_mut(&task) {
-                Some(Run::Begun(work)) => {
-                    let work = *work;
-                    self.stop(id, work);
-                }
-                Some(queued) => *queued = Run::Unwanted,
-                None => {}
-            },
-            Command::Call { actor, incarnation, order } => {
-                if let Some(dropped) = self.post_call(id, actor, incarnation, order) {
-                    events.push(Event::CallDropped(dropped));
-                }
-            }
-            Command::EndActor { actor, incarnation, reason } => self.post_end(id, actor, incarnation, *reason),
-            Command::FlagCancelled { actor, task } => {
-                if let Some(mailbox) = node.mailboxes.get_mut(&actor) {
-                    mailbox.unwanted.insert(task);
-                }
-            }
-            Command::Construct { actor, incarnation, result } => self.arguments_came(id, actor, incarnation, *result),
-            Command::Wake { waiter, result } => self.woken(id, waiter.0, result),
-            Command::Forget(object) => {
-                node.store.remove(&object);
-            }
-            Command::Keep(object) => {
-                if !node.store.contains_key(&object) {
-                    events.push(Event::CopyDropped(object));
-                }
-            }
-            Command::Bring(stored) => self.after(MILLI, Happening::Move(id, stored)),
-        }
     }
 
     /// Has a piece of work go on soon.

@@ -314,14 +314,22 @@ impl Ownership {
         self.pump(actor, now, out);
     }
 
+    /// Puts a call that was sent back into its line: ahead of those that were submitted after it.
     pub(super) fn put_in_front(&mut self, actor: ActorId, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        task.state = TaskState::PendingNodeAssignment;
+        task.state = if task.missing == 0 { TaskState::PendingNodeAssignment } else { TaskState::PendingArgsAvail };
         task.worker = None;
-        let submitter = task.spec.submitter;
+        let (submitter, turn) = (task.spec.submitter, task.turn);
         if let Some(entry) = self.actors.get_mut(&actor) {
             entry.sent.remove(&id);
-            entry.line(submitter).push_front(Call::Task(id));
+            let line = entry.line(submitter);
+            // Several can come back, in no order: those that an instance had, and those on their way to it.
+            let is_later = |call: &Call| match call {
+                Call::Task(other) => self.tasks.get(other).is_some_and(|other| other.turn > turn),
+                Call::Terminate => true,
+            };
+            let place = line.iter().position(is_later).unwrap_or(line.len());
+            line.insert(place, Call::Task(id));
         }
     }
 
@@ -342,6 +350,12 @@ impl Ownership {
         let TaskKind::ActorCall { actor } = task.spec.kind else {
             return self.fail(id, error, now, out);
         };
+        // Here the news of its end cannot be late: what is called from now on waits for the next life.
+        if let Some(entry) = self.actors.get_mut(&actor)
+            && matches!(entry.state, View::Alive { node, .. } if node == self.node)
+        {
+            entry.state = View::Restarting;
+        }
         if !task.cancelled && task.spec.max_retries.allows(task.attempt) {
             if let Some(task) = self.tasks.get_mut(&id) {
                 task.attempt += 1;
@@ -425,7 +439,11 @@ impl Ownership {
             FromHead::LeasePending { shape, why } => self.lease_pending(&shape, why),
             FromHead::ActorChanged { actor, change } => self.actor_changed(actor, change, now, out),
             FromHead::NodeDraining { node } => self.node_draining(node, out),
-            FromHead::NodeDied { node, why } => self.node_died(node, &why, now, out),
+            FromHead::NodeFound { node, .. } => self.node_found(node),
+            FromHead::NodeDied { node, why } => {
+                self.known.remove(&node);
+                self.node_died(node, &why, now, out);
+            }
             FromHead::LeaseRevoked { lease, error } => self.lease_revoked(lease, &error, now, out),
             FromHead::ShapeFailed { shape, error } => self.shape_failed(&shape, &error, now, out),
             FromHead::GroupChanged { group, state, why, .. } => self.group_changed(group, state, &why, out),
@@ -435,7 +453,6 @@ impl Ownership {
             | FromHead::ActorStart { .. }
             | FromHead::ActorStop { .. }
             | FromHead::GroupFound { .. }
-            | FromHead::NodeFound { .. }
             | FromHead::NodeLeave { .. }
             | FromHead::DriverStart { .. }
             | FromHead::DriverStop { .. }

@@ -58,6 +58,15 @@ impl Far {
         }
     }
 
+    /// A borrower gave tokens back. What a dead lender did not get to say before it died is not counted,
+    /// so what comes back of it beyond that counts for nothing.
+    fn take_back(&mut self, borrower: NodeId, tokens: &[(NodeId, u32)], dead: &[NodeId]) {
+        for (lender, tokens) in tokens {
+            self.change(borrower, *lender, -i64::from(*tokens));
+        }
+        self.borrowers.retain(|loan| loan.borrower != borrower || loan.tokens > 0 || !dead.contains(&loan.lender));
+    }
+
     fn take_token(&mut self, giver: NodeId) {
         match self.tokens.iter_mut().find(|(node, _)| *node == giver) {
             Some((_, tokens)) => *tokens += 1,
@@ -232,25 +241,25 @@ impl Ownership {
         match (self.far_of(id), id) {
             (Some(far), _) => far.change(to, from, 1),
             // Found by its name before this node has heard that it may have the name.
-            (None, RefId::Actor(actor)) => self.lent_early.entry(actor).or_default().change(to, from, 1),
+            (None, RefId::Actor(actor)) => {
+                self.lent_early.entry(actor).or_default().change(to, from, 1);
+                self.lent_early.retain(|_, far| far.is_borrowed_by_others());
+            }
             (None, RefId::Object(_) | RefId::Group(_)) => {}
         }
     }
 
     /// A borrower has no use for something of ours any more.
     pub(super) fn returned(&mut self, id: RefId, from: NodeId, tokens: &[(NodeId, u32)], out: &mut Vec<Command>) {
+        let lenders = tokens.iter().map(|(lender, _)| *lender);
+        let dead: Vec<NodeId> = lenders.filter(|lender| self.dead.contains(lender)).collect();
         if let Some(far) = self.far_of(id) {
-            for (lender, tokens) in tokens {
-                far.change(from, *lender, -i64::from(*tokens));
-            }
+            far.take_back(from, tokens, &dead);
             return self.drop_unused(vec![id], out);
         }
-        if let RefId::Actor(actor) = id
-            && let Some(far) = self.lent_early.get_mut(&actor)
-        {
-            for (lender, tokens) in tokens {
-                far.change(from, *lender, -i64::from(*tokens));
-            }
+        if let RefId::Actor(actor) = id {
+            // The word that it was lent is here already, or it is on its way to an actor that ended meanwhile.
+            self.lent_early.entry(actor).or_default().take_back(from, tokens, &dead);
             self.lent_early.retain(|_, far| far.is_borrowed_by_others());
         }
     }

@@ -143,6 +143,14 @@ fn a_copy_that_should_have_stayed_and_was_dropped_is_no_place_any_more() {
 }
 
 #[test]
+fn a_copy_that_came_after_somebody_missed_it_there_is_dropped() {
+    let mut machine = owner(&[A, B]);
+    let out = peer(&mut machine, C, ToPeer::Wanted { object: object(), missing_at: vec![B] });
+    assert!(letters(&out).contains(&(B, ToPeer::Forget { object: object() })), "{out:?}");
+    assert_eq!(places(&machine), [A]);
+}
+
+#[test]
 fn a_copy_on_a_node_that_dies_costs_nothing() {
     let mut machine = owner(&[A, B]);
     assert!(letters(&dies(&mut machine, B)).is_empty());

@@ -24,6 +24,7 @@ pub(super) struct Foreign {
 impl Ownership {
     /// Takes an order of another node in.
     pub(super) fn foreign_order(&mut self, order: &Order, refs: &[RefOwner], out: &mut Vec<Command>) {
+        self.meet_inputs(order, out);
         let taken = self.borrow_and_use(refs, order.owner, out);
         let foreign = Foreign {
             owner: order.owner,
@@ -54,6 +55,7 @@ impl Ownership {
                 result: Box::new(Err(arguments_died(actor, owner))),
             });
         }
+        self.meet(owner, out);
         self.constructing.insert(actor, (incarnation, owner));
         out.push(Command::to_peer(owner, ToPeer::ConstructWanted { actor, incarnation, missing }));
     }
@@ -68,8 +70,8 @@ impl Ownership {
         out: &mut Vec<Command>,
     ) {
         if self.constructing.get(&actor).is_none_or(|(wanted, _)| *wanted != incarnation) {
-            let taken = self.borrow(refs, from, out);
-            return self.drop_unused(taken, out);
+            let taken = self.borrow_and_use(refs, from, out);
+            return self.release_uses(taken, out);
         }
         self.constructing.remove(&actor);
         if let Ok(order) = &result {
@@ -96,6 +98,10 @@ impl Ownership {
 
     /// Takes references in and holds them until [`Self::release_uses`].
     pub(super) fn borrow_and_use(&mut self, refs: &[RefOwner], from: NodeId, out: &mut Vec<Command>) -> Vec<RefId> {
+        for reference in refs {
+            let (RefOwner::Object { owner, .. } | RefOwner::Actor { owner, .. }) = reference;
+            self.meet(*owner, out);
+        }
         let taken = self.borrow(refs, from, out);
         for id in &taken {
             self.count_up(*id, Count::Use);

@@ -92,7 +92,11 @@ impl Ownership {
                 borrowed.push(id);
             }
             self.drop_unused(borrowed, out);
-            self.lent_early.values_mut().for_each(|far| far.forget_borrower(node));
+            self.lent_early.values_mut().for_each(|far| {
+                far.forget_borrower(node);
+                // Its word that it lent them will not come any more.
+                far.borrowers.retain(|loan| loan.lender != node || loan.tokens > 0);
+            });
             self.lent_early.retain(|_, far| far.is_borrowed_by_others());
         }
     }

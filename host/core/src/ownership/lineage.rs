@@ -129,19 +129,20 @@ impl Ownership {
         // A queue and no recursion: a chain of lost objects can be long.
         while let Some(id) = self.lineage.lost.pop_front() {
             let task = id.task();
-            if self.tasks.contains_key(&task) {
+            let message = if id.is_put() {
+                // Another attempt of the task that put it would put other objects.
+                format!(
+                    "object `{id}` was put and is gone, with its node or with its last reference, so no task can make \
+                     it again: put it again"
+                )
+            } else if self.tasks.contains_key(&task) {
                 continue;
-            }
-            if let Err(why) = self.run_again(task, now, out) {
-                let message = if id.is_put() {
-                    format!(
-                        "object `{id}` is lost with its node and was put, so no task can make it again: put it again"
-                    )
-                } else {
-                    format!("object `{id}` is lost with its node and cannot be made again: {why}")
-                };
-                self.settle(id, Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message))), out);
-            }
+            } else if let Err(why) = self.run_again(task, now, out) {
+                format!("object `{id}` is lost with its node and cannot be made again: {why}")
+            } else {
+                continue;
+            };
+            self.settle(id, Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message))), out);
         }
     }
 
@@ -150,6 +151,11 @@ impl Ownership {
         let kept = kept.ok_or("its task may not be run again (`max_retries`), or more tasks were finished since than its owner remembers (`RAYW_LINEAGE_BYTES`)")?;
         if !kept.spec.max_retries.allows(kept.attempt) {
             return Err("its task has used up its retries (`max_retries`, for actors `max_task_retries`)");
+        }
+        if let TaskKind::ActorCall { actor } = kept.spec.kind
+            && !self.actors.contains_key(&actor)
+        {
+            return Err("the actor whose call made it has ended");
         }
         kept.attempt += 1;
         let (spec, attempt) = (Arc::clone(&kept.spec), kept.attempt);
@@ -173,7 +179,7 @@ impl Ownership {
         let Place::Stored(copies) = &mut object.place else { return };
         let at = &mut copies.at;
         let primary = at.first().copied();
-        at.retain(|node| !missing_at.contains(node));
+        let gone: Vec<NodeId> = at.extract_if(.., |node| missing_at.contains(node)).collect();
         let (first, is_new) = (at.first().copied(), at.first().copied() != primary);
         if let Some(owner) = object.far.as_mut().and_then(|far| {
             far.asked = far.owner.is_some();
@@ -184,13 +190,16 @@ impl Ownership {
                 return self.settle(id, Output::Failed(Box::new(owner_died(id, owner))), out);
             }
             out.push(Command::to_peer(owner, ToPeer::Wanted { object: id, missing_at }));
-        } else if let Some(first) = first {
-            if is_new {
-                self.keep_copy(id, first, out);
-            }
-        } else {
-            self.lose(id, Place::Lost, out);
+            return;
         }
+        match first {
+            Some(first) if is_new => self.keep_copy(id, first, out),
+            Some(_) => {}
+            None => self.lose(id, Place::Lost, out),
+        }
+        // One may have come there since somebody looked: nobody would have it dropped later.
+        let gone = gone.into_iter().filter(|node| !self.dead.contains(node)).collect();
+        self.forget_copies(id, gone, out);
     }
 
     /// Forgets where an object is, and what it contained.

@@ -15,6 +15,7 @@ impl Ownership {
         if self.dead.contains(&from) {
             return;
         }
+        self.meet(from, out);
         match message {
             ToPeer::Run { order, refs } => {
                 self.foreign_order(&order, &refs, out);
@@ -75,7 +76,11 @@ impl Ownership {
             }
             ToPeer::Keep { object } => out.push(Command::Keep(object)),
             ToPeer::Dropped { object } => self.copy_missing(object, vec![from], out),
-            ToPeer::Lent { id, to } => self.lent(id, from, to),
+            ToPeer::Lent { id, to } => {
+                self.lent(id, from, to);
+                // It may be back already, and who lent a detached actor has nothing to give back itself.
+                self.drop_unused(vec![id], out);
+            }
             ToPeer::Returned { id, tokens } => self.returned(id, from, &tokens, out),
             ToPeer::Inherited { id, lender, tokens } => self.inherited(id, from, lender, tokens, out),
             ToPeer::Recount { id, lender } => self.recount(id, from, lender, out),
@@ -137,6 +142,7 @@ impl Ownership {
         now: Millis,
         out: &mut Vec<Command>,
     ) {
+        self.meet_places(&output, out);
         let taken = self.borrow_and_use(refs, from, out);
         if self.objects.get(&id).is_some_and(|object| object.is_borrowed()) {
             self.settle(id, output, out);

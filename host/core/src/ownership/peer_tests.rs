@@ -255,6 +255,17 @@ fn tokens_that_a_dead_node_gave_and_nobody_got_are_counted_again() {
 }
 
 #[test]
+fn a_token_whose_lender_died_before_it_could_say_so_comes_back_for_nothing() {
+    let mut node = Node::new();
+    let id = RefId::Object(object(1));
+    node.tell(Event::Put { object: object(1), output: inline(Vec::new()) });
+    node.loses(THIRD);
+    node.hears(OTHER, ToPeer::Returned { id, tokens: vec![(THIRD, 1)] });
+    node.tell(Event::Released(vec![id]));
+    assert_eq!(node.owner.leftovers(), Vec::<String>::new());
+}
+
+#[test]
 fn who_has_not_heard_of_a_death_answers_when_it_has() {
     let mut node = Node::new();
     let id = RefId::Object(object(1));
@@ -285,6 +296,113 @@ fn a_get_whose_values_are_lost_while_it_waits_has_them_made_again() {
 }
 
 #[test]
+fn a_get_fails_with_a_value_that_is_lost_for_good_while_it_waits_for_others() {
+    let mut node = Node::new();
+    let value = Value { codec: Codec::Raw, data: Bytes::new(), refs: vec![RefId::Object(object(1))] };
+    let order = Order { inputs: vec![Input::Inline(Arc::new(value))], ..order(spec(1, Vec::new()), OTHER) };
+    node.hears(OTHER, ToPeer::Run { order, refs: vec![of_other(object(1))] });
+    node.tell(Event::Acquired(vec![RefId::Object(object(1))]));
+    let late = spec(2, Vec::new());
+    let late_id = late.id;
+    node.tell(Event::Submitted(Arc::new(late)));
+    let objects = vec![object(1), late_id.output(0)];
+    let wait = WaitFor::Values;
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
+    node.hears(OTHER, ToPeer::Settled { object: object(1), output: stored(OTHER, Vec::new()), refs: Vec::new() });
+    node.loses(OTHER);
+    node.tell(Event::Finished { task: late_id, attempt: 0, outcome: Outcome::Returned(vec![inline(Vec::new())]) });
+    let fails = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Failed(error), .. } if error.kind == crate::ErrorKind::OwnerDied);
+    assert!(node.rest.iter().any(fails), "{:?}", node.rest);
+}
+
+#[test]
+fn what_was_put_and_let_go_fails_those_who_need_it_again() {
+    let mut node = Node::new();
+    let (parent, put) = (spec(1, Vec::new()), spec(1, Vec::new()).id.put(1));
+    let child = spec(2, vec![Arg::Object(put)]);
+    let (child_id, output) = (child.id, child.id.output(0));
+    node.tell(Event::Submitted(Arc::new(parent)));
+    node.tell(Event::Put { object: put, output: stored(HERE, Vec::new()) });
+    node.tell(Event::Submitted(Arc::new(child)));
+    node.tell(Event::Released(vec![RefId::Object(put)]));
+    let outcome = Outcome::Returned(vec![stored(OTHER, Vec::new())]);
+    node.tell(Event::Finished { task: child_id, attempt: 0, outcome });
+    node.tell(Event::CopiesMissing(vec![super::LostCopy { object: output, missing_at: vec![OTHER] }]));
+    // Its task runs still, and will not put the same object again.
+    let (objects, wait) = (vec![output], WaitFor::Values);
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
+    let fails = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Failed(error), .. } if error.kind == crate::ErrorKind::ObjectLost);
+    assert!(node.rest.iter().any(fails), "{:?}", node.rest);
+}
+
+#[test]
+fn a_node_that_it_was_not_told_of_is_asked_about_once() {
+    let mut node = Node::new();
+    let at = crate::message::NodeAddress::default();
+    node.tell(Event::FromHead(Box::new(FromHead::NodeFound { node: OTHER, at })));
+    let of_third = |number| RefOwner::Object { id: object(number), owner: THIRD };
+    node.hears(OTHER, ToPeer::Run { order: order(spec(1, Vec::new()), OTHER), refs: vec![of_third(1)] });
+    let asks = ToHead::PeersKnown { node: HERE, peers: vec![THIRD] };
+    assert_eq!(node.to_head, [asks]);
+    node.hears(OTHER, ToPeer::Run { order: order(spec(2, Vec::new()), OTHER), refs: vec![of_third(2)] });
+    assert_eq!(node.to_head, []);
+    // It died before this node came, and everything of it fails as if this node had been told then.
+    node.loses(THIRD);
+    let wait = WaitFor::Values;
+    node.tell(Event::Acquired(vec![RefId::Object(object(1))]));
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects: vec![object(1)], wait, caller: None, poll: false });
+    assert!(matches!(node.rest[..], [Command::Wake { result: WaitResult::Failed(_), .. }]), "{:?}", node.rest);
+    let knows = ToHead::PeersKnown { node: HERE, peers: vec![OTHER] };
+    assert_eq!(node.owner.report().first(), Some(&knows));
+}
+
+#[test]
+fn a_task_that_breaks_down_after_it_was_cancelled_was_cancelled() {
+    let mut node = Node::new();
+    let task = node.send(OTHER, spec(1, Vec::new()));
+    node.tell(Event::Cancelled { object: task.output(0), recursive: false });
+    let (objects, wait) = (vec![task.output(0)], WaitFor::Values);
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
+    let error = crate::Error::new(crate::ErrorKind::WorkerCrashed, "the sandbox broke down");
+    let outcome = Outcome::Failed(Box::new(error));
+    node.hears(OTHER, ToPeer::Finished { task, attempt: 0, outcome, refs: Vec::new() });
+    let is_cancelled = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Failed(error), .. } if error.kind == crate::ErrorKind::TaskCancelled);
+    assert!(node.rest.iter().any(is_cancelled), "{:?}", node.rest);
+}
+
+#[test]
+fn who_is_submitted_with_a_lost_argument_has_it_made_again() {
+    let mut node = Node::new();
+    let lost = node.send(OTHER, spec(1, Vec::new()));
+    node.finishes(OTHER, lost, vec![stored(OTHER, Vec::new())], Vec::new());
+    node.loses(OTHER);
+    node.tell(Event::Submitted(Arc::new(spec(2, vec![Arg::Object(lost.output(0))]))));
+    assert_eq!(node.owner.unfinished(), 2, "the one and what makes its argument");
+}
+
+#[test]
+fn what_an_actor_made_that_ended_cannot_be_made_again() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let actor = Arc::new(actor_of(creation));
+    let changes = |change| Event::FromHead(Box::new(FromHead::ActorChanged { actor: actor.id, change }));
+    node.tell(Event::ActorCreated(Arc::clone(&actor)));
+    node.tell(changes(crate::message::ActorChange::Alive { node: OTHER, incarnation: 0 }));
+    let call = TaskSpec { kind: TaskKind::ActorCall { actor: actor.id }, ..spec(2, Vec::new()) };
+    let (task, output) = (call.id, call.id.output(0));
+    node.tell(Event::Submitted(Arc::new(call)));
+    node.finishes(OTHER, task, vec![stored(OTHER, Vec::new())], Vec::new());
+    node.tell(Event::Released(vec![RefId::Actor(actor.id)]));
+    let cause = crate::Error::new(crate::ErrorKind::ActorDied, "its last handle was dropped");
+    node.tell(changes(crate::message::ActorChange::Dead { cause }));
+    node.loses(OTHER);
+    let (objects, wait) = (vec![output], WaitFor::Values);
+    node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
+    let fails = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Failed(error), .. } if error.kind == crate::ErrorKind::ObjectLost);
+    assert!(node.rest.iter().any(fails), "{:?}", node.rest);
+}
+
+#[test]
 fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
     let mut node = Node::new();
     let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
@@ -295,6 +413,37 @@ fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
     assert!(node.to_head.is_empty(), "somebody has it: {:?}", node.to_head);
     node.hears(OTHER, ToPeer::Returned { id, tokens: vec![(OTHER, 1)] });
     assert!(matches!(node.to_head[..], [ToHead::ActorReleased { .. }]), "{:?}", node.to_head);
+}
+
+#[test]
+fn a_dead_actor_that_is_back_before_it_was_said_to_be_lent_is_forgotten() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let actor = Arc::new(ActorSpec { name: Some(Arc::from("n")), detached: true, ..actor_of(creation) });
+    let id = RefId::Actor(actor.id);
+    node.tell(Event::ActorCreated(Arc::clone(&actor)));
+    node.hears(THIRD, ToPeer::Returned { id, tokens: vec![(OTHER, 1)] });
+    node.tell(Event::Released(vec![id]));
+    let cause = crate::Error::new(crate::ErrorKind::ActorDied, "it was killed");
+    let change = crate::message::ActorChange::Dead { cause };
+    node.tell(Event::FromHead(Box::new(FromHead::ActorChanged { actor: actor.id, change })));
+    assert!(node.owner.knows(id), "a word about it is on its way");
+    node.hears(OTHER, ToPeer::Lent { id, to: THIRD });
+    assert!(!node.owner.knows(id), "{:?}", node.owner.leftovers());
+}
+
+#[test]
+fn words_about_an_actor_that_ended_meanwhile_leave_nothing() {
+    let mut node = Node::new();
+    let id = RefId::Actor(ActorId::from(spec(1, Vec::new()).id));
+    node.hears(THIRD, ToPeer::Returned { id, tokens: vec![(OTHER, 1)] });
+    node.hears(OTHER, ToPeer::Lent { id, to: THIRD });
+    assert_eq!(node.owner.leftovers(), Vec::<String>::new());
+    node.hears(THIRD, ToPeer::Returned { id, tokens: vec![(OTHER, 1)] });
+    node.loses(OTHER);
+    node.now += 60_000;
+    node.tell(Event::Tick);
+    assert_eq!(node.owner.leftovers(), Vec::<String>::new());
 }
 
 #[test]

@@ -5,11 +5,12 @@ use crate::TaskId;
 use crate::message::ToHead;
 
 impl Ownership {
-    /// Leases, wishes, actors and groups, to be said after `NodeJoined`. What was said before and not
+    /// Other nodes, leases, wishes, actors and groups, to be said after `NodeJoined`. What was said before and not
     /// heard is in it.
     #[must_use]
     pub fn report(&mut self) -> Vec<ToHead> {
-        let mut report = self.report_leases();
+        let mut report = Vec::from_iter(self.report_peers());
+        report.extend(self.report_leases());
         for (id, actor) in &self.actors {
             if actor.is_dead() {
                 continue;

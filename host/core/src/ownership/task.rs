@@ -11,6 +11,8 @@ pub(super) struct Task {
     pub(super) spec: Arc<TaskSpec>,
     pub(super) state: TaskState,
     pub(super) attempt: u32,
+    /// Its place in the order of submission.
+    pub(super) turn: u64,
     /// Arguments that are not there yet.
     pub(super) missing: u32,
     /// The shape it queues under.
@@ -62,10 +64,12 @@ impl Ownership {
             self.count_up(used, Count::Use);
         }
         let (missing, failure) = self.await_arguments(&spec, out);
+        self.turns += 1;
         let task = Task {
             spec,
             state: TaskState::PendingArgsAvail,
             attempt,
+            turn: self.turns,
             missing,
             shape: 0,
             lease: None,
@@ -217,8 +221,13 @@ impl Ownership {
                 self.discard(id, Outcome::Returned(outputs), out);
             }
             Outcome::Failed(error) => {
-                let retry = !cancelled && may_retry(&spec, attempt, &error);
+                let retry = may_retry(&spec, attempt, &error);
                 match (retry, &spec.kind) {
+                    (true, _) if cancelled => {
+                        // It would be tried again, were it not for that.
+                        let error = cancelled_error(&spec).caused_by(&error.message);
+                        self.fail(id, error, now, out);
+                    }
                     (true, TaskKind::Normal) => self.retry(id, now, out),
                     (true, TaskKind::ActorCall { actor }) => self.retry_call(*actor, id, now, out),
                     (_, TaskKind::Normal | TaskKind::ActorCall { .. } | TaskKind::ActorCreation | TaskKind::Driver) => {
@@ -228,8 +237,7 @@ impl Ownership {
             }
             Outcome::ActorCrashed(error) => self.call_crashed(id, *error, now, out),
             Outcome::ArgumentsLost(_) if cancelled => {
-                let error = Error::new(ErrorKind::TaskCancelled, format!("task `{}` was cancelled", spec.name));
-                self.fail(id, error, now, out);
+                self.fail(id, cancelled_error(&spec), now, out);
             }
             Outcome::ArgumentsLost(lost) => {
                 for copy in lost {
@@ -344,6 +352,10 @@ pub(super) fn refs_of(spec: &TaskSpec) -> Vec<RefId> {
         }
     }
     refs
+}
+
+fn cancelled_error(spec: &TaskSpec) -> Error {
+    Error::new(ErrorKind::TaskCancelled, format!("task `{}` was cancelled", spec.name))
 }
 
 /// Whether a failure is worth another attempt: breakdowns of the system are, while there are

@@ -603,6 +603,41 @@ fn a_call_that_may_be_retried_goes_first_after_the_restart() {
 }
 
 #[test]
+fn calls_on_their_way_to_an_instance_that_ends_keep_their_place() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|spec| {
+        spec.max_restarts = Retries::Unlimited;
+        spec.max_task_retries = Retries::AtMost(1);
+    });
+    world.ready(actor, 0);
+    let calls: Vec<TaskId> = (0..4).map(|_| world.call(actor, Vec::new())).collect();
+    // The first one runs, the second one waits in the mailbox; the others have yet to arrive there.
+    let mail = world.mail.remove(&actor).unwrap();
+    world.running.retain(|id, _| !mail[1..].contains(id));
+    world.tell(Event::CallsReturned { actor, tasks: vec![calls[1]] });
+    let error = Error::new(ErrorKind::WorkerCrashed, "it trapped");
+    world.end(calls[0], Outcome::ActorCrashed(Box::new(error.clone())));
+    world.say(ToHead::ActorEnded { actor, incarnation: 0, end: ActorEnd::Crashed(error) });
+    world.ready(actor, 1);
+    assert_eq!(world.mail[&actor], calls);
+}
+
+#[test]
+fn a_call_whose_argument_is_made_again_goes_out_then() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|_| {});
+    world.ready(actor, 0);
+    let made = world.submit(1, Vec::new());
+    world.end(made, Outcome::Returned(vec![Output::Stored { at: vec![NODE], size: 1, refs: Vec::new() }]));
+    let call = world.call(actor, vec![Arg::Object(made.output(0))]);
+    let lost = super::LostCopy { object: made.output(0), missing_at: vec![NODE] };
+    world.end(call, Outcome::ArgumentsLost(vec![lost]));
+    assert!(!world.is_running(call));
+    world.finish(made);
+    assert!(world.is_running(call));
+}
+
+#[test]
 fn too_many_pending_calls_are_refused() {
     let mut world = World::with_cpus(1);
     let actor = world.create(|spec| spec.max_pending_calls = Some(2));

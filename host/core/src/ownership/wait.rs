@@ -149,6 +149,10 @@ impl Ownership {
     fn result_of(&self, waiter: &Waiter) -> WaitResult {
         match waiter.wait {
             WaitFor::Values => {
+                // One that was there may have been lost for good while others were waited for.
+                if let Some(error) = waiter.objects.iter().find_map(|object| self.failure(*object)) {
+                    return WaitResult::Failed(Box::new(error.clone()));
+                }
                 let values: Vec<_> = waiter.objects.iter().filter_map(|object| self.found(*object)).collect();
                 if values.len() == waiter.objects.len() {
                     WaitResult::Values(values)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::line::Who;
 use super::rejoin::HAS_YET_TO_REPORT;
 use super::spot::{Refusal, Wish};
-use super::{Actor, DemandKind, Doom, NodeLife, Outbox, Scheduler};
+use super::{Actor, DemandKind, Doom, Outbox, Scheduler};
 use crate::message::{ActorChange, ActorEnd, FromHead, RequestId};
 use crate::{ActorId, ActorSpec, ActorState, Error, ErrorKind, JobId, NodeId, Value, limits};
 
@@ -17,7 +17,8 @@ impl Actor {
         match (self.state, self.spot) {
             (ActorState::Dead, _) => ActorChange::Dead { cause: cause() },
             (ActorState::Restarting, _) => ActorChange::Restarting { incarnation: self.incarnation, cause: cause() },
-            (ActorState::Alive, Some(spot)) if matches!(head.nodes[spot.node].life, NodeLife::Away { .. }) => {
+            // Once its node has said so, it is; that node's report may go on meanwhile.
+            (ActorState::Alive, Some(spot)) if self.is_unseen => {
                 ActorChange::Pending { why: format!("node {} {HAS_YET_TO_REPORT}", head.nodes[spot.node].id) }
             }
             (ActorState::Alive, Some(spot)) => {

@@ -230,6 +230,22 @@ fn a_job_that_is_being_stopped_is_stopped() {
 }
 
 #[test]
+fn who_asks_for_an_actor_while_its_node_reports_is_told_that_it_lives() {
+    let mut life = Life::pair();
+    life.tell(joined(C, 2));
+    let spec = placed_actor(1, soft(C), 0, true);
+    assert_eq!(live(&mut life, B, &spec), C);
+    life.restart();
+    life.tell(joined(B, 2));
+    life.tell(joined(C, 2));
+    life.tell(lives(&spec, 0, C));
+    // All who had asked by then were told, and the end of the report is told to nobody.
+    let out = life.tell(ToHead::ActorWatch { node: B, actor: spec.id, owner: B });
+    let is_alive = |message: &FromHead| matches!(message, FromHead::ActorChanged { change: ActorChange::Alive { node, .. }, .. } if *node == C);
+    assert!(out.iter().any(|(_, message)| is_alive(message)), "{out:?}");
+}
+
+#[test]
 fn an_actor_is_found_where_the_journal_and_its_node_say() {
     let mut life = Life::pair();
     let spec = placed_actor(1, soft(B), 0, true);

@@ -12,6 +12,7 @@ enum Step {
     Deliver { which: usize, again: bool },
     LoseBatch { which: usize },
     Confirm { which: usize, again: bool },
+    MakeSafe { taken: usize },
     Reconnect,
 }
 
@@ -22,6 +23,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<usize>(), any::<bool>()).prop_map(|(which, again)| Step::Deliver { which, again }),
         1 => any::<usize>().prop_map(|which| Step::LoseBatch { which }),
         3 => (any::<usize>(), any::<bool>()).prop_map(|(which, again)| Step::Confirm { which, again }),
+        3 => any::<usize>().prop_map(|taken| Step::MakeSafe { taken }),
         1 => Just(Step::Reconnect),
     ]
 }
@@ -58,7 +60,12 @@ impl Wire {
                     let _ = self.outbound.confirmed(last);
                 }
             }
-            Step::Reconnect => self.outbound.reconnected(self.inbound.last()).unwrap(),
+            Step::MakeSafe { taken } => {
+                let last = (taken as u64).checked_rem(self.inbound.last() + 1).unwrap_or(0);
+                self.inbound.confirm(last);
+                self.confirmations.push(self.inbound.confirmed());
+            }
+            Step::Reconnect => self.outbound.reconnected(self.inbound.confirmed()).unwrap(),
         }
     }
 
@@ -66,7 +73,6 @@ impl Wire {
         if let Ok(known) = self.inbound.take(batch.first, batch.payloads.len()) {
             self.taken.extend(&batch.payloads[known..]);
         }
-        self.confirmations.push(self.inbound.last());
     }
 }
 
@@ -87,9 +93,23 @@ proptest! {
             wire.deliver(&batch);
         }
         prop_assert_eq!(&wire.taken, &(1..=wire.pushed).collect::<Vec<_>>());
-        wire.outbound.confirmed(wire.inbound.last()).unwrap();
+        wire.inbound.confirm(wire.pushed);
+        wire.outbound.confirmed(wire.inbound.confirmed()).unwrap();
         prop_assert_eq!(wire.outbound.bytes(), 0);
     }
+}
+
+#[test]
+fn what_was_taken_and_is_not_safe_is_kept_over_a_new_connection() {
+    let (mut outbound, mut inbound) = (Outbound::default(), Inbound::default());
+    ['a', 'b'].into_iter().for_each(|payload| outbound.push(payload, 1));
+    outbound.batch(9);
+    assert_eq!(inbound.take(1, 2), Ok(0));
+    inbound.confirm(1);
+    outbound.reconnected(inbound.confirmed()).unwrap();
+    assert_eq!(outbound.batch(9), Some(Batch { first: 2, payloads: vec!['b'] }));
+    assert_eq!(inbound.take(2, 1), Ok(1), "it is not given on twice");
+    assert_eq!(outbound.into_unconfirmed(), ['b']);
 }
 
 #[test]

@@ -6,12 +6,12 @@
 
 use std::collections::VecDeque;
 
-use rayw_core::message::FromHead;
-use rayw_core::{IdMap, NodeId};
+use crate::message::FromHead;
+use crate::{IdMap, NodeId};
 
 /// What waits for the journal.
 #[derive(Debug, Default)]
-pub(crate) struct Promises {
+pub struct Promises {
     held: IdMap<NodeId, VecDeque<Held>>,
     /// How many messages that came in were handled when the journal was so far, in order.
     handled: VecDeque<(u64, u64)>,
@@ -27,7 +27,8 @@ struct Held {
 impl Promises {
     /// Keeps a message back that must wait, because of what it promises or behind another one. `last` is
     /// how far the journal was asked to be, `safe` how far it is.
-    pub(crate) fn unless_held(&mut self, to: NodeId, message: FromHead, last: u64, safe: u64) -> Option<FromHead> {
+    #[must_use]
+    pub fn unless_held(&mut self, to: NodeId, message: FromHead, last: u64, safe: u64) -> Option<FromHead> {
         let must_wait = safe < last && message.is_promise();
         if !must_wait && !self.held.contains_key(&to) {
             return Some(message);
@@ -38,7 +39,8 @@ impl Promises {
     }
 
     /// What may go out now that the journal is so far, in order for each node.
-    pub(crate) fn release(&mut self, safe: u64) -> Vec<(NodeId, FromHead)> {
+    #[must_use]
+    pub fn release(&mut self, safe: u64) -> Vec<(NodeId, FromHead)> {
         let mut released = Vec::new();
         self.held.retain(|node, held| {
             while let Some(first) = held.pop_front_if(|first| first.needs <= safe) {
@@ -50,12 +52,13 @@ impl Promises {
     }
 
     /// So many messages are handled, and the journal was asked to be so far by then.
-    pub(crate) fn handled(&mut self, count: u64, last: u64) {
+    pub fn handled(&mut self, count: u64, last: u64) {
         self.handled.push_back((count, last));
     }
 
     /// How many messages are settled now that the journal is so far, if that is news.
-    pub(crate) fn settled(&mut self, safe: u64) -> Option<u64> {
+    #[must_use]
+    pub fn settled(&mut self, safe: u64) -> Option<u64> {
         let mut settled = None;
         while let Some((count, _)) = self.handled.pop_front_if(|(_, last)| *last <= safe) {
             settled = Some(count);
@@ -66,9 +69,8 @@ impl Promises {
 
 #[cfg(test)]
 mod tests {
-    use rayw_core::JobId;
-
     use super::*;
+    use crate::JobId;
 
     const A: NodeId = NodeId([1; 16]);
     const B: NodeId = NodeId([2; 16]);

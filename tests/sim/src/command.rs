@@ -1,0 +1,124 @@
+//! What a node tells its owner's machine, and what that one wants done: as in `host/node/src/node.rs`.
+
+use rayw_core::message::{NodeAddress, ToHead, ToPeer};
+use rayw_core::ownership::{Command, Event};
+use rayw_core::{JobId, NodeId};
+
+use crate::network::{Addr, Message};
+use crate::node::Run;
+use crate::scenario::MILLI;
+use crate::world::{Happening, World};
+
+impl World {
+    /// Tells the owner's machine of a node, and does what it says.
+    pub(crate) fn tell(&mut self, id: NodeId, event: Event) {
+        let millis = self.millis();
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let Some(node) = self.nodes.get_mut(&id) else { return };
+            let mut commands = Vec::new();
+            self.touched.insert(id);
+            if let Some(trace) = &mut self.trace
+                && !matches!(event, Event::Tick)
+            {
+                let mut line = format!("{:>9}.{:03}   {id} {event:?}", self.now / MILLI, self.now % MILLI);
+                line.truncate(line.char_indices().nth(4000).map_or(line.len(), |(at, _)| at));
+                trace.push(line);
+            }
+            node.ownership.handle(event, millis, &mut commands);
+            for command in commands {
+                self.carry_out(id, command, &mut events);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, id: NodeId, command: Command, events: &mut Vec<Event>) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        match command {
+            Command::ToHead(message) => self.say_to_head(id, *message),
+            Command::ToPeer { node: to, message } => self.say_to_peer(id, to, *message),
+            Command::Run(order) => {
+                if let Some(Run::Begun(_)) = node.running.get(&order.spec.id) {
+                    let (task, attempt) = (order.spec.id, order.attempt);
+                    self.fail(|| format!("task {task} runs already and is ordered again as attempt {attempt}"));
+                    return;
+                }
+                node.running.insert(order.spec.id, Run::Queued);
+                let work = node.begin(crate::node::Role::Task(order));
+                self.wake(id, work);
+            }
+            Command::Stop { task, .. } => match node.running.get_mut(&task) {
+                Some(Run::Begun(work)) => {
+                    let work = *work;
+                    self.stop(id, work);
+                }
+                Some(queued) => *queued = Run::Unwanted,
+                None => {}
+            },
+            Command::Call { actor, incarnation, order } => {
+                if let Some(dropped) = self.post_call(id, actor, incarnation, order) {
+                    events.push(Event::CallDropped(dropped));
+                }
+            }
+            Command::EndActor { actor, incarnation, reason } => self.post_end(id, actor, incarnation, *reason),
+            Command::FlagCancelled { actor, task } => {
+                if let Some(mailbox) = node.mailboxes.get_mut(&actor) {
+                    mailbox.unwanted.insert(task);
+                }
+            }
+            Command::Construct { actor, incarnation, result } => self.arguments_came(id, actor, incarnation, *result),
+            Command::Wake { waiter, result } => self.woken(id, waiter.0, result),
+            Command::Forget(object) => {
+                node.store.remove(&object);
+            }
+            Command::Keep(object) => {
+                if !node.store.contains_key(&object) {
+                    events.push(Event::CopyDropped(object));
+                }
+            }
+            Command::Bring(stored) => self.after(MILLI, Happening::Move(id, stored)),
+        }
+    }
+
+    fn say_to_peer(&mut self, from: NodeId, to: NodeId, message: ToPeer) {
+        let Some(node) = self.nodes.get(&from).filter(|node| !node.dead.contains(&to)) else { return };
+        let from = node.id;
+        self.say(|| format!("{from} to {to}: {message:?}"));
+        self.links.push(Addr::Node(from), Addr::Node(to), Message::ToPeer(message));
+    }
+
+    pub(crate) fn say_to_head(&mut self, from: NodeId, message: ToHead) {
+        self.say(|| format!("{from} to head: {message:?}"));
+        self.links.push(Addr::Node(from), Addr::Head, Message::ToHead(message));
+    }
+
+    /// The node says that it is there, and all that it holds: as in `host/node/src/report.rs`. `unheard`
+    /// is what a former head did not confirm of what no report contains.
+    pub(crate) fn join(&mut self, id: NodeId, unheard: Vec<ToHead>) {
+        let has_head = self.scenario.has_head_node;
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let is_head_node = has_head && node.machine == 0;
+        let at = NodeAddress { address: format!("{id}"), name: String::new(), is_head_node };
+        let mut said =
+            vec![ToHead::NodeJoined { node: id, at, total: node.total.clone(), labels: node.labels.clone() }];
+        let jobs: Vec<JobId> = node.jobs.iter().filter(|(_, is_over)| !**is_over).map(|(job, _)| *job).collect();
+        if !jobs.is_empty() {
+            said.push(ToHead::JobsKnown { node: id, jobs });
+        }
+        said.extend(node.drivers.values().map(|(spec, _)| ToHead::JobStarted { spec: spec.clone(), node: id }));
+        said.extend(node.ownership.report());
+        said.extend(node.mailboxes.iter().map(|(actor, mailbox)| ToHead::ActorLives {
+            actor: *actor,
+            incarnation: mailbox.incarnation,
+            node: id,
+            is_ready: mailbox.is_ready,
+        }));
+        said.extend(unheard);
+        said.extend(node.jobs_asked.keys().map(|job| ToHead::JobWanted { node: id, job: *job }));
+        said.extend(node.asked.values().map(|(question, _)| question.clone()));
+        said.push(ToHead::ReportEnded { node: id });
+        for message in said {
+            self.say_to_head(id, message);
+        }
+    }
+}
