@@ -82,6 +82,14 @@ pub const NODE_MEMORY_PERCENT: u64 = 70;
 /// How often the epoch advances: a runaway guest gives way after at most two of these.
 pub const EPOCH_PERIOD: Duration = Duration::from_millis(10);
 
+/// Events that a guest may cause before its node takes them in: enough that the node's lock is taken
+/// seldom, few enough that others do not wait long for it meanwhile.
+pub const BACKLOG_EVENTS_MAX: usize = 64;
+
+/// How soon after the last time a node takes in what a guest did next, if nothing else makes it: the first
+/// of many calls goes out at once, and those that follow within this time go together.
+pub const BACKLOG_AGE: Duration = Duration::from_micros(50);
+
 /// The longest line of a guest's output that is kept whole.
 pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
 

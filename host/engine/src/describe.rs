@@ -111,6 +111,7 @@ fn nobody(component: ComponentDigest) -> Caller {
         children: AtomicU64::new(0),
         puts: AtomicU32::new(0),
         cancelled: AtomicBool::new(false),
+        backlog: Arc::default(),
     }
 }
 
@@ -180,17 +181,19 @@ impl Services for Nothing {
         Box::pin(std::future::ready(refused()))
     }
 
-    fn actor_class(&self, _: ActorId) -> Arc<str> {
+    fn actor_class(&self, _: &Caller, _: ActorId) -> Arc<str> {
         "".into()
     }
 
-    fn kill_actor(&self, _: ActorId, _: bool) {}
+    fn kill_actor(&self, _: &Caller, _: ActorId, _: bool) {}
 
     fn terminate_actor(&self, _: &Caller, _: ActorId) {}
 
-    fn acquire(&self, _: &[RefId]) {}
+    fn acquire(&self, _: &Caller, _: &[RefId]) {}
 
-    fn release(&self, _: &[RefId]) {}
+    fn release(&self, _: &Caller, _: &[RefId]) {}
+
+    fn take_in(&self, _: &Caller) {}
 
     fn print(&self, _: &Caller, _: Output, _: &str, _: bool) {}
 }

@@ -6,6 +6,8 @@
 use rayw_core::{Error, ErrorKind, limits};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
+use crate::state::Guest;
+
 /// Starts the thread; it ends with the engine.
 pub(crate) fn tick(engine: &Engine) -> Result<(), Error> {
     let engine = engine.weak();
@@ -24,9 +26,12 @@ pub(crate) fn tick(engine: &Engine) -> Result<(), Error> {
         .map_err(|error| Error::new(ErrorKind::System, "cannot start the epoch thread").caused_by(error))
 }
 
-/// Makes whatever runs in the store yield to the runtime once a tick.
-pub(crate) fn yield_each_tick<T>(store: &mut Store<T>) {
-    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
+/// Makes whatever runs in the store yield to the runtime once a tick, and the node hear what it did.
+pub(crate) fn yield_each_tick(store: &mut Store<Guest>) {
+    store.epoch_deadline_callback(|mut store| {
+        store.data_mut().tell_node();
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    });
     rearm(store);
 }
 

@@ -99,7 +99,7 @@ impl Instance {
         self.begin(caller)?;
         let Some(guest) = &program.exports.guest else {
             let value = self.invoke_typed(&program, function, args, num_returns).await?;
-            return Ok(Returned { values: value.into_iter().collect(), handles: self.no_handles() });
+            return Ok(Returned { values: value.into_iter().collect(), handles: Handles::default() });
         };
         let params = (Arc::from(function), self.give(args)?, num_returns);
         let returned = self.enter_again(&guest.invoke, params).await?;
@@ -289,7 +289,7 @@ impl Instance {
         num_returns: u32,
     ) -> Result<Returned, Error> {
         let returned = returned.map_err(Error::from)?;
-        let mut handles = self.no_handles();
+        let mut handles = Handles::default();
         let mut values = Vec::with_capacity(returned.len());
         for value in returned {
             let taken = self.store.data_mut().take(value, &mut handles);
@@ -300,10 +300,6 @@ impl Instance {
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
         Ok(Returned { values, handles })
-    }
-
-    fn no_handles(&self) -> Handles {
-        Handles::new(Arc::clone(&self.store.data().services))
     }
 }
 

@@ -12,6 +12,7 @@
 //! happens inside a guest ends in a `rayw_core::Error`: a trap, an endless
 //! loop and too much memory harm nobody else.
 
+mod backlog;
 mod cache;
 mod componentize;
 mod config;
@@ -33,6 +34,7 @@ mod trap;
 mod typed;
 mod types;
 
+pub use backlog::{Backlog, Gathered};
 pub use engine::{Engine, EngineSettings};
 pub use instance::{Checkpoint, Instance, Returned};
 pub use literal::parse_call;

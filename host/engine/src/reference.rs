@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rayw_core::{ActorId, GroupId, ObjectId, RefId};
 
-use crate::Services;
+use crate::{Caller, Services};
 
 /// Marks the resource `object-ref`.
 pub(crate) struct ObjectRef;
@@ -20,17 +20,17 @@ pub(crate) struct ActorHandle;
 pub(crate) struct GroupHandle;
 
 /// Counted references, given back to the node in one call when dropped.
+#[derive(Default)]
 pub struct Handles {
-    services: Arc<dyn Services>,
+    /// Whose they were; nobody's while there are none, so that who keeps an empty list keeps nothing else.
+    of: Option<(Arc<dyn Services>, Arc<Caller>)>,
     refs: Vec<RefId>,
 }
 
 impl Handles {
-    pub(crate) fn new(services: Arc<dyn Services>) -> Self {
-        Self { services, refs: Vec::new() }
-    }
-
-    pub(crate) fn push(&mut self, reference: RefId) {
+    /// Takes one over that `caller` has.
+    pub(crate) fn push(&mut self, reference: RefId, services: &Arc<dyn Services>, caller: &Arc<Caller>) {
+        self.of.get_or_insert_with(|| (Arc::clone(services), Arc::clone(caller)));
         self.refs.push(reference);
     }
 
@@ -43,8 +43,8 @@ impl Handles {
 
 impl Drop for Handles {
     fn drop(&mut self) {
-        if !self.refs.is_empty() {
-            self.services.release(&self.refs);
+        if let Some((services, caller)) = &self.of {
+            services.release(caller, &self.refs);
         }
     }
 }
@@ -60,8 +60,8 @@ impl std::fmt::Debug for Handles {
 const DROPPED_MAX: usize = 256;
 
 /// The references of one store by number.
+#[derive(Default)]
 pub(crate) struct References {
-    services: Arc<dyn Services>,
     slots: Vec<Option<RefId>>,
     free: Vec<u32>,
     /// Dropped by the guest, and not given back to the node yet.
@@ -69,28 +69,24 @@ pub(crate) struct References {
 }
 
 impl References {
-    pub(crate) fn new(services: Arc<dyn Services>) -> Self {
-        Self { services, slots: Vec::new(), free: Vec::new(), dropped: Vec::new() }
-    }
-
     /// The guest dropped a handle. The node hears of it soon: with the next ones, or when the guest
-    /// next asks for anything that may take its time ([`settle`](Self::settle)). The end of an actor
-    /// is not put off.
-    pub(crate) fn drop_handle(&mut self, number: u32) -> wasmtime::Result<()> {
+    /// next asks for anything that may take its time. The end of an actor is not put off.
+    /// Answers whether it is time to give back [what was dropped](Self::dropped).
+    pub(crate) fn drop_handle(&mut self, number: u32) -> wasmtime::Result<bool> {
         let reference = self.take(number)?;
         self.dropped.push(reference);
-        if self.dropped.len() >= DROPPED_MAX || matches!(reference, RefId::Actor(_)) {
-            self.settle();
-        }
-        Ok(())
+        Ok(self.dropped.len() >= DROPPED_MAX || matches!(reference, RefId::Actor(_)))
     }
 
-    /// Gives back what was dropped.
-    pub(crate) fn settle(&mut self) {
-        if !self.dropped.is_empty() {
-            self.services.release(&self.dropped);
-            self.dropped.clear();
-        }
+    /// What the guest dropped and the node does not know of, for whoever tells it.
+    pub(crate) fn dropped(&mut self) -> &mut Vec<RefId> {
+        &mut self.dropped
+    }
+
+    /// Counts all that the guest still holds as dropped.
+    pub(crate) fn drop_all(&mut self) {
+        self.free.clear();
+        self.dropped.extend(self.slots.drain(..).flatten());
     }
 
     /// Takes over one counted reference.
@@ -137,11 +133,4 @@ impl References {
 /// wasmtime checks every handle before it comes here, so this is a fault of the host.
 fn unknown(number: u32) -> wasmtime::Error {
     wasmtime::Error::msg(format!("there is no reference number {number} in this store"))
-}
-
-impl Drop for References {
-    fn drop(&mut self) {
-        self.dropped.extend(self.slots.iter().flatten());
-        self.settle();
-    }
 }

@@ -19,6 +19,8 @@ use rayw_core::{
 
 pub use group::GroupServices;
 
+use crate::Backlog;
+
 /// A boxed future: the slow answers of a node. One allocation beside a wait is nothing.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
@@ -59,6 +61,8 @@ pub struct Caller {
     pub puts: AtomicU32,
     /// Set when somebody wants it cancelled and its sandbox is not dropped for it.
     pub cancelled: std::sync::atomic::AtomicBool,
+    /// What it did that the node has not taken in yet. All calls of one life of an actor share one.
+    pub backlog: Arc<Backlog>,
 }
 
 impl Caller {
@@ -168,19 +172,22 @@ pub trait Services: GroupServices + Send + Sync + 'static {
     fn named_actor(&self, caller: Arc<Caller>, name: String, namespace: Option<String>) -> Answer<'_, ActorId>;
 
     /// The class of an actor, for people.
-    fn actor_class(&self, actor: ActorId) -> Arc<str>;
+    fn actor_class(&self, caller: &Caller, actor: ActorId) -> Arc<str>;
 
     /// Ends an actor at once.
-    fn kill_actor(&self, actor: ActorId, no_restart: bool);
+    fn kill_actor(&self, caller: &Caller, actor: ActorId, no_restart: bool);
 
     /// Ends an actor behind the calls that `caller` submitted so far.
     fn terminate_actor(&self, caller: &Caller, actor: ActorId);
 
-    /// Counts one more reference to each; the caller makes sure that they are alive.
-    fn acquire(&self, refs: &[RefId]);
+    /// Counts one more reference to each, after all that `caller` did before; it makes sure that they are alive.
+    fn acquire(&self, caller: &Caller, refs: &[RefId]);
 
-    /// Counts one reference less to each.
-    fn release(&self, refs: &[RefId]);
+    /// Counts one reference less to each, after all that `caller` did before.
+    fn release(&self, caller: &Caller, refs: &[RefId]);
+
+    /// Takes in what `caller` did so far.
+    fn take_in(&self, caller: &Caller);
 
     /// A line of output, or with `ends` false a piece of one. What tasks print may be dropped and never
     /// blocks; what a driver prints is data: all of it arrives, and a reader that is slow slows it down.

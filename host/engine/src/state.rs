@@ -43,7 +43,7 @@ struct Wasi {
 impl Guest {
     pub(crate) fn new(services: Arc<dyn Services>, caller: Arc<Caller>, sandbox: &Sandbox) -> Result<Self, Error> {
         let mut guest = Self {
-            references: References::new(Arc::clone(&services)),
+            references: References::default(),
             services,
             caller,
             memory: MemoryLimit::new(sandbox.memory_bytes_max),
@@ -80,16 +80,31 @@ impl Guest {
 
     /// A call is over: prints the line that has no end, gives back what the guest dropped.
     pub(crate) fn flush(&mut self) {
-        self.references.settle();
+        self.settle();
         if let Some(wasi) = &self.wasi {
             wasi.printer.lock().unwrap_or_else(PoisonError::into_inner).flush();
         }
     }
 
+    /// Gives back what the guest dropped.
+    pub(crate) fn settle(&mut self) {
+        let dropped = self.references.dropped();
+        if !dropped.is_empty() {
+            self.services.release(&self.caller, dropped);
+            dropped.clear();
+        }
+    }
+
+    /// The guest is about to do something that may take its time: the node hears of all that it did before.
+    pub(crate) fn tell_node(&mut self) {
+        self.settle();
+        self.services.take_in(&self.caller);
+    }
+
     /// Gives a value to the guest, with a reference of its own to all that it contains.
     pub(crate) fn give(&mut self, value: &Value) -> wasmtime::Result<types::Value> {
         if !value.refs.is_empty() {
-            self.services.acquire(&value.refs);
+            self.services.acquire(&self.caller, &value.refs);
         }
         let handles = value.refs.iter().map(|reference| self.give_handle(*reference)).collect::<Result<_, _>>()?;
         Ok(types::Value { codec: value.codec.into(), data: value.data.clone(), handles })
@@ -118,7 +133,7 @@ impl Guest {
                 types::Handle::Group(group) => group.rep(),
             };
             let reference = self.references.take(number)?;
-            handles.push(reference);
+            handles.push(reference, &self.services, &self.caller);
             refs.push(reference);
         }
         let value = Value { codec: value.codec.into(), data: value.data, refs };
@@ -129,6 +144,8 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         self.flush();
+        self.references.drop_all();
+        self.tell_node();
     }
 }
 
@@ -149,7 +166,7 @@ fn within_limits(value: &Value) -> Result<(), Error> {
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         // Whatever is asked of WASI may take its time.
-        self.references.settle();
+        self.tell_node();
         if self.wasi.is_none() {
             // Without folders nothing of it can fail; with folders it was made at the start.
             let grants = Grants { dirs: Vec::new(), env: self.grants.env.clone() };

@@ -6,16 +6,15 @@
 //! not begin goes back to the owner. A durable actor that nobody calls is put
 //! away (`passive.rs`).
 
+mod letters;
 mod passive;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rayw_core::message::{ActorEnd, ToHead};
 use rayw_core::ownership::{Event, Order, Outcome};
-use rayw_core::{ActorId, ActorSpec, Error, ErrorKind, IdSet, JobId, NodeId, TaskId, Value};
-use rayw_engine::{Caller, Checkpoint, Instance, Sandbox};
+use rayw_core::{ActorId, ActorSpec, Error, ErrorKind, JobId, NodeId, TaskId, Value};
+use rayw_engine::{Backlog, Caller, Checkpoint, Instance, Sandbox};
 use tokio::sync::{Notify, oneshot};
 
 use crate::Node;
@@ -25,13 +24,14 @@ use crate::job::JobRun;
 use crate::node::{After, State};
 use crate::worker::{Ended, Stopper, cancelled, timed_out};
 
+use letters::{Letter, Letters, Taken};
 pub(crate) use passive::{IdleActors, Passive};
 
 /// What a living actor has to do, and how its life is reached.
 pub(crate) struct Mailbox {
     incarnation: u32,
     job: JobId,
-    letters: VecDeque<Letter>,
+    letters: Arc<Letters>,
     /// Tells the life that there are letters.
     arrived: Arc<Notify>,
     stopper: Arc<Stopper>,
@@ -39,10 +39,6 @@ pub(crate) struct Mailbox {
     stop: Option<(Error, bool)>,
     /// Its constructor has run.
     is_ready: bool,
-    /// Calls that are not wanted any more.
-    unwanted: IdSet<TaskId>,
-    /// The call that runs.
-    current: Option<Arc<Caller>>,
     /// What only actors have that can be written down.
     durable: Option<passive::Durable>,
 }
@@ -57,19 +53,13 @@ impl Mailbox {
     }
 }
 
-enum Letter {
-    Call(Order),
-    /// End here.
-    Stop(Error),
-}
-
 impl State {
     /// Puts a call into a mailbox. One for another life goes nowhere: its owner is told of the end of that life.
     /// Answers with the call then.
     pub(crate) fn post(&mut self, actor: ActorId, incarnation: u32, order: Order, after: &mut After) -> Option<TaskId> {
         let mailbox = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
         let Some(mailbox) = mailbox else { return Some(order.spec.id) };
-        mailbox.letters.push_back(Letter::Call(order));
+        mailbox.letters.push(Letter::Call(order));
         mailbox.wake(after);
         None
     }
@@ -77,19 +67,15 @@ impl State {
     /// Puts the end of an actor behind the calls in its mailbox.
     pub(crate) fn post_end(&mut self, actor: ActorId, incarnation: u32, reason: Error, after: &mut After) {
         if let Some(mailbox) = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation) {
-            mailbox.letters.push_back(Letter::Stop(reason));
+            mailbox.letters.push(Letter::Stop(reason));
             mailbox.wake(after);
         }
     }
 
     /// Lets a call know that it is not wanted any more.
     pub(crate) fn flag(&mut self, actor: ActorId, task: TaskId) {
-        let Some(mailbox) = self.mailboxes.get_mut(&actor) else { return };
-        match &mailbox.current {
-            Some(current) if current.task == task => current.cancelled.store(true, Ordering::Relaxed),
-            Some(_) | None => {
-                mailbox.unwanted.insert(task);
-            }
+        if let Some(mailbox) = self.mailboxes.get(&actor) {
+            mailbox.letters.flag(task);
         }
     }
 }
@@ -111,9 +97,12 @@ struct Life {
     owner: NodeId,
     /// The arguments themselves, for a detached actor.
     inputs: Option<Vec<Value>>,
+    letters: Arc<Letters>,
     arrived: Arc<Notify>,
     stopper: Arc<Stopper>,
     worker: u64,
+    /// What its calls did and how they ended, as far as the node has not taken it in.
+    backlog: Arc<Backlog>,
 }
 
 impl Node {
@@ -124,23 +113,24 @@ impl Node {
         incarnation: u32,
         inputs: Option<Vec<Value>>,
     ) {
+        let letters = Arc::<Letters>::default();
         let arrived = Arc::new(Notify::new());
         let stopper = Arc::new(Stopper::default());
         let mailbox = Mailbox {
             incarnation,
             job: spec.creation.job,
-            letters: VecDeque::new(),
+            letters: Arc::clone(&letters),
             arrived: Arc::clone(&arrived),
             stopper: Arc::clone(&stopper),
             stop: None,
             is_ready: false,
-            unwanted: IdSet::default(),
-            current: None,
             durable: None,
         };
         self.lock().mailboxes.insert(spec.id, mailbox);
         let worker = self.engine.next_worker();
-        let life = Life { node: Arc::clone(self), spec, incarnation, owner, inputs, arrived, stopper, worker };
+        let node = Arc::clone(self);
+        let backlog = Arc::default();
+        let life = Life { node, spec, incarnation, owner, inputs, letters, arrived, stopper, worker, backlog };
         self.tracker.spawn_on(life.live(), &self.guests);
     }
 
@@ -192,6 +182,7 @@ impl Mailbox {
             Some(passive) => after.revive.push(*passive),
             None => self.arrived.notify_one(),
         }
+        after.rouses = true;
     }
 
     /// Ends the life at once.
@@ -242,6 +233,7 @@ impl Life {
     }
 
     fn end(self, end: ActorEnd) {
+        self.take_in();
         let returned = self.close();
         self.node.handle(Event::CallsReturned { actor: self.spec.id, tasks: returned });
         let (actor, incarnation) = (self.spec.id, self.incarnation);
@@ -297,6 +289,7 @@ impl Life {
             Ok::<_, Error>((instance, job))
         };
         let ended = self.node.until_stopped(&self.stopper, creation.timeout, constructing).await;
+        self.take_in();
         self.node.lock().constructors.remove(&(self.spec.id, self.incarnation));
         self.node.handle(Event::ConstructEnded(self.spec.id));
         match ended {
@@ -322,7 +315,7 @@ impl Life {
                     let called = match self.awake(&mut body, job).await {
                         Ok(instance) => self.call(instance, order, caller, job).await,
                         Err(end) => {
-                            self.put_back(order);
+                            self.letters.put_back(order);
                             Err(end)
                         }
                     };
@@ -362,7 +355,7 @@ impl Life {
         job: &JobRun,
     ) -> Result<Option<Next>, ActorEnd> {
         if self.stopper.is_stopped() {
-            self.put_back(order);
+            self.letters.put_back(order);
             return Err(self.stopped_end());
         }
         let spec = Arc::clone(&order.spec);
@@ -405,79 +398,58 @@ impl Life {
                 (outcome, None, Some(end))
             }
         };
-        if end.is_some() {
-            // What follows goes back first, so that this call stands before it in line again.
-            let returned = self.close();
-            self.node.handle(Event::CallsReturned { actor: self.spec.id, tasks: returned });
-        }
-        let mut after = After::default();
-        let mut next = None;
-        {
-            let mut state = self.node.lock();
-            if let Some(mailbox) = state.mailboxes.get_mut(&self.spec.id) {
-                mailbox.current = None;
-            }
-            let event = Event::Finished { task: spec.id, attempt: order.attempt, outcome };
-            state.apply(event, &self.node, None, &mut after);
-            if end.is_none() && !after.woke {
-                next = self.begin_next(&mut state, job, &mut after);
-            }
-        }
-        drop(handles);
-        let woke = after.woke;
-        self.node.finish_up(after);
+        let finished = Event::Finished { task: spec.id, attempt: order.attempt, outcome };
         if let Some(end) = end {
+            self.take_in();
+            // What follows goes back first, so that this call stands before it in line again.
+            let returned = Event::CallsReturned { actor: self.spec.id, tasks: self.close() };
+            self.node.handle_all([returned, finished]);
             return Err(end);
         }
-        if woke {
-            // Whoever was woken may be queued behind this very thread.
-            tokio::task::yield_now().await;
-            next = next.or_else(|| self.next(job));
-        }
-        Ok(next)
+        // Whether it is time to tell is looked at when it is known whether there is more to do.
+        self.backlog.lock().add(finished);
+        // Behind the outputs, which are counted by then.
+        drop(handles);
+        Ok(self.next(job))
     }
 
-    /// Puts a call back that was taken out and shall not run here.
-    fn put_back(&self, order: Order) {
-        if let Some(mailbox) = self.node.lock().mailboxes.get_mut(&self.spec.id) {
-            mailbox.current = None;
-            mailbox.letters.push_front(Letter::Call(order));
-        }
-    }
-
-    /// Takes the next letter, if there is one.
+    /// Takes the next letter, if there is one; a call in it counts as begun.
     fn next(&self, job: &JobRun) -> Option<Next> {
-        let mut after = After::default();
-        let next = self.begin_next(&mut self.node.lock(), job, &mut after);
-        self.node.finish_up(after);
-        next
-    }
-
-    /// Takes the next letter; a call in it counts as begun, one that is not wanted any more has failed.
-    fn begin_next(&self, state: &mut State, job: &JobRun, after: &mut After) -> Option<Next> {
         loop {
-            let mailbox = state.mailboxes.get_mut(&self.spec.id)?;
-            let order = match mailbox.letters.pop_front() {
-                Some(Letter::Call(order)) => order,
-                Some(Letter::Stop(reason)) => return Some(Next::Stop(reason)),
+            return match self.letters.take(|order| self.caller(&order.spec, order.attempt, job)) {
+                Some(Taken::Call(order, caller)) => {
+                    self.node.note(&self.backlog, [Event::Started { task: order.spec.id, worker: self.worker }]);
+                    Some(Next::Call(order, caller))
+                }
+                Some(Taken::Unwanted(order)) => {
+                    let outcome = Outcome::Failed(Box::new(cancelled(&order.spec)));
+                    let (task, attempt) = (order.spec.id, order.attempt);
+                    self.node.note(&self.backlog, [Event::Finished { task, attempt, outcome }]);
+                    continue;
+                }
+                Some(Taken::Stop(reason)) => Some(Next::Stop(reason)),
                 None => {
-                    if let Some(durable) = &mut mailbox.durable {
-                        state.idle_actors.idles(self.spec.id, durable);
-                    }
-                    return None;
+                    self.rest();
+                    None
                 }
             };
-            let task = order.spec.id;
-            if mailbox.unwanted.remove(&task) {
-                let outcome = Outcome::Failed(Box::new(cancelled(&order.spec)));
-                state.apply(Event::Finished { task, attempt: order.attempt, outcome }, &self.node, None, after);
-                continue;
-            }
-            let caller = self.caller(&order.spec, order.attempt, job);
-            mailbox.current = Some(Arc::clone(&caller));
-            state.apply(Event::Started { task, worker: self.worker }, &self.node, None, after);
-            return Some(Next::Call(order, caller));
         }
+    }
+
+    /// There is nothing to do: the node hears of all that was done.
+    fn rest(&self) {
+        let after = self.node.take_in_with(&self.backlog, false, |state, _| {
+            if let Some(durable) = state.mailboxes.get_mut(&self.spec.id).and_then(|mailbox| mailbox.durable.as_mut()) {
+                state.idle_actors.idles(self.spec.id, durable);
+            }
+        });
+        self.node.finish_up(after);
+    }
+
+    /// Has the node hear of all that was done.
+    fn take_in(&self) {
+        let after = self.node.take_in_with(&self.backlog, self.stopper.is_stopped(), |_, _| {});
+        self.node.finish_up(after);
     }
 
     /// Takes the mailbox down; answers with the calls that were not begun.
@@ -487,14 +459,10 @@ impl Life {
         if !is_mine {
             return Vec::new();
         }
-        let mailbox = state.mailboxes.remove(&self.spec.id);
+        state.mailboxes.remove(&self.spec.id);
         state.ending.insert(self.spec.id, self.incarnation);
-        let letters = mailbox.into_iter().flat_map(|mailbox| mailbox.letters);
-        let calls = letters.filter_map(|letter| match letter {
-            Letter::Call(order) => Some(order.spec.id),
-            Letter::Stop(_) => None,
-        });
-        calls.collect()
+        // Nobody can put one in any more.
+        self.letters.close()
     }
 
     fn stopped_end(&self) -> ActorEnd {
@@ -514,6 +482,6 @@ impl Life {
 
     fn caller(&self, spec: &rayw_core::TaskSpec, attempt: u32, job: &JobRun) -> Arc<Caller> {
         let attempt = Attempt { number: attempt, worker: self.worker, restarts: self.incarnation };
-        self.node.caller(spec, job, attempt)
+        self.node.caller(spec, job, attempt, &self.backlog)
     }
 }

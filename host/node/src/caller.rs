@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use rayw_core::{ActorId, TaskId, TaskKind, TaskSpec};
-use rayw_engine::Caller;
+use rayw_engine::{Backlog, Caller};
 
 use crate::Node;
 use crate::job::JobRun;
@@ -18,7 +18,13 @@ pub(crate) struct Attempt {
 }
 
 impl Node {
-    pub(crate) fn caller(&self, spec: &TaskSpec, job: &JobRun, attempt: Attempt) -> Arc<Caller> {
+    pub(crate) fn caller(
+        &self,
+        spec: &TaskSpec,
+        job: &JobRun,
+        attempt: Attempt,
+        backlog: &Arc<Backlog>,
+    ) -> Arc<Caller> {
         let actor = match spec.kind {
             TaskKind::ActorCreation => Some(ActorId::from(spec.id)),
             TaskKind::ActorCall { actor } => Some(actor),
@@ -42,6 +48,7 @@ impl Node {
             children: AtomicU64::new(0),
             puts: AtomicU32::new(0),
             cancelled: AtomicBool::new(false),
+            backlog: Arc::clone(backlog),
         })
     }
 }

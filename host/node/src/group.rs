@@ -12,6 +12,7 @@ use crate::services::NodeServices;
 impl GroupServices for NodeServices {
     fn create_group(&self, caller: Arc<Caller>, options: GroupOptions) -> Answer<'_, GroupId> {
         Box::pin(async move {
+            self.0.take_in(&caller.backlog);
             let id = GroupId::from(Self::next_child(&caller));
             let creator =
                 GroupCreator { job: caller.job, task: caller.submitter, namespace: Arc::clone(&caller.namespace) };
@@ -23,6 +24,7 @@ impl GroupServices for NodeServices {
     }
 
     fn group_ready(&self, caller: &Caller, group: GroupId) -> Result<ObjectId, Error> {
+        self.0.take_in(&caller.backlog);
         self.0.lock().ownership.admit_ready(group)?;
         let object = Self::next_put(caller);
         self.0.handle(Event::GroupReady { group, object });

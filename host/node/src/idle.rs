@@ -92,7 +92,7 @@ impl<K: Hash + Eq, T> IdleInstances<K, T> {
 mod tests {
     use super::*;
 
-    fn job(number: u64) -> JobId {
+    fn job(number: u32) -> JobId {
         JobId::numbered(number)
     }
 

@@ -188,6 +188,7 @@ impl Node {
         let drive = async move {
             let caller = node.driver_caller(&job, node.engine.next_worker());
             let services = Arc::clone(&job.services);
+            let backlog = Arc::clone(&caller.backlog);
             let driving = async {
                 let mut instance = node.engine.start(&job.program, services, Arc::clone(&caller), &sandbox).await?;
                 instance.run_driver(caller).await
@@ -196,6 +197,9 @@ impl Node {
                 Ended::Done(result) => result,
                 Ended::Stopped | Ended::TimedOut(_) => Err(Error::new(ErrorKind::TaskCancelled, "the job was stopped")),
             };
+            // What it asked for last, and nobody waits for any more: its job is over.
+            let after = node.take_in_with(&backlog, true, |_, _| {});
+            node.finish_up(after);
             // Whoever asked may have gone away, and the job is over all the same.
             let _ = sender.send(result);
         };
@@ -227,8 +231,8 @@ impl Node {
         let args = values.into_iter().map(rayw_core::Arg::Value).collect();
         let objects = services.submit(&caller, function, args, TaskOptions::default())?;
         let refs: Vec<RefId> = objects.iter().map(|object| RefId::Object(*object)).collect();
-        let got = services.get(caller, objects, None).await;
-        services.release(&refs);
+        let got = services.get(Arc::clone(&caller), objects, None).await;
+        services.release(&caller, &refs);
         got?.into_iter().next().ok_or_else(|| {
             Error::new(ErrorKind::InvalidArgument, format!("`{function}` returns nothing that could be shown"))
         })
@@ -245,7 +249,7 @@ impl Node {
         grants.check()?;
         let namespace = namespace.unwrap_or_else(|| format!("job-{id}"));
         let spec = Arc::new(JobSpec::new(id, *program.digest(), entrypoint, &namespace));
-        let job = self.take_in(Arc::clone(&spec), program, grants)?;
+        let job = self.adopt(Arc::clone(&spec), program, grants)?;
         self.head.send(ToHead::JobStarted { spec, node: self.id });
         self.head.flush();
         let stopper = Arc::new(Stopper::default());
@@ -254,7 +258,7 @@ impl Node {
     }
 
     /// Makes a job known here, so that its tasks can run.
-    fn take_in(
+    fn adopt(
         self: &Arc<Self>,
         spec: Arc<JobSpec>,
         program: Arc<Program>,
@@ -308,6 +312,7 @@ impl Node {
             children: AtomicU64::new(0),
             puts: AtomicU32::new(0),
             cancelled: AtomicBool::new(false),
+            backlog: Arc::default(),
         })
     }
 }

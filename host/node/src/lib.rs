@@ -11,6 +11,7 @@
 //! that guards the machine, so order is kept and nothing re-enters.
 
 mod actor;
+mod backlog;
 mod caller;
 mod catalog;
 mod fetch;

@@ -1,14 +1,14 @@
 //! The node itself: the machine under its lock, and how commands are carried out.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
 use rayw_core::ownership::{Command, Event, Order, Ownership, Stored, Tally, WaitResult, WaiterId};
 use rayw_core::{ActorId, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits};
-use rayw_engine::Engine;
+use rayw_engine::{Caller, Engine};
 use rayw_store::Store;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -70,6 +70,8 @@ pub struct Node {
     /// None where there was no thread for it: then each task makes its sandbox itself.
     pub(crate) ready: Option<ReadyPool>,
     pub(crate) requests: AtomicU64,
+    /// Its unfinished tasks when last counted.
+    pub(crate) unfinished: AtomicUsize,
     /// Whether the head was told all but how full the store is.
     pub(crate) is_new_to_head: AtomicBool,
     pub(crate) at: NodeAddress,
@@ -135,6 +137,22 @@ pub(crate) struct After {
     pub(crate) result: Option<WaitResult>,
     /// Whether somebody was woken, who may be waiting for this very thread.
     pub(crate) woke: bool,
+    /// The time of the turn, once something asked for it.
+    now: Option<Millis>,
+    /// Whether there is work for others now: a guest that was woken, a call for an actor.
+    pub(crate) rouses: bool,
+}
+
+impl After {
+    /// Takes an order out for the worker that is about to be free.
+    pub(crate) fn next_order(&mut self) -> Option<Order> {
+        if self.orders.is_empty() { None } else { Some(self.orders.remove(0)) }
+    }
+
+    /// The time of this turn of the lock: all that happens in it happens at once.
+    fn now(&mut self) -> Millis {
+        *self.now.get_or_insert_with(now)
+    }
 }
 
 impl Node {
@@ -170,6 +188,7 @@ impl Node {
             reuse: ReusePool::default(),
             ready,
             requests: AtomicU64::new(0),
+            unfinished: AtomicUsize::new(0),
             is_new_to_head: AtomicBool::new(false),
             at: settings.at,
             labels: settings.labels,
@@ -317,37 +336,29 @@ impl Node {
         }
     }
 
-    /// The same, except that one order is kept back for the worker that is about to be free.
-    pub(crate) fn finish_up_but_one(self: &Arc<Self>, mut after: After) -> Option<Order> {
-        let kept = if after.orders.is_empty() { None } else { Some(after.orders.remove(0)) };
-        self.finish_up(after);
-        kept
-    }
-
-    /// Waits until `wait` is over. Dropping the future takes the wait back.
+    /// Waits until `wait` is over, for a guest whose deeds so far are taken in before. Dropping the future
+    /// takes the wait back.
     pub(crate) async fn wait(
         self: &Arc<Self>,
         objects: Vec<rayw_core::ObjectId>,
         wait: rayw_core::ownership::WaitFor,
-        caller: Option<TaskId>,
+        caller: &Caller,
         timeout: Option<Duration>,
     ) -> WaitResult {
-        let mut after = After::default();
         let of = objects.len();
-        let (waiter, receiver) = {
-            let mut state = self.lock();
+        let (mut waiter, mut receiver) = (WaiterId(0), None);
+        let mut after = self.take_in_with(&caller.backlog, false, |state, after| {
             state.next_waiter += 1;
-            let waiter = WaiterId(state.next_waiter);
+            waiter = WaiterId(state.next_waiter);
             let poll = timeout == Some(Duration::ZERO);
-            let event = Event::WaitStarted { waiter, objects, wait, caller, poll };
-            state.apply(event, self, Some(waiter), &mut after);
-            let receiver = after.result.is_none().then(|| {
+            let event = Event::WaitStarted { waiter, objects, wait, caller: Some(caller.task), poll };
+            state.apply(event, self, Some(waiter), after);
+            receiver = after.result.is_none().then(|| {
                 let (sender, receiver) = oneshot::channel();
                 state.waiters.insert(waiter, sender);
                 receiver
             });
-            (waiter, receiver)
-        };
+        });
         let result = after.result.take();
         self.finish_up(after);
         if let Some(result) = result {
@@ -451,7 +462,7 @@ impl State {
 
     fn apply_one(&mut self, event: Event, node: &Node, asking: Option<WaiterId>, after: &mut After) {
         let mut commands = std::mem::take(&mut self.commands);
-        self.ownership.handle(event, now(), &mut commands);
+        self.ownership.handle(event, after.now(), &mut commands);
         for command in commands.drain(..) {
             match command {
                 Command::ToHead(message) => {
@@ -462,7 +473,8 @@ impl State {
                     self.running.insert(order.spec.id, Run::Queued);
                     after.orders.push(order);
                 }
-                Command::Stop { task, .. } => match self.running.get_mut(&task) {
+                Command::Stop { task, recursive, .. } => match self.running.get_mut(&task) {
+                    Some(Run::Begun(stopper)) if recursive => stopper.stop_with_children(),
                     Some(Run::Begun(stopper)) => stopper.stop(),
                     Some(queued @ (Run::Queued | Run::Unwanted)) => *queued = Run::Unwanted,
                     None => {}
@@ -472,11 +484,11 @@ impl State {
                         self.further.push(Event::CallDropped(task));
                     }
                 }
-                Command::EndActor { actor, incarnation, reason } => self.post_end(actor, incarnation, reason, after),
+                Command::EndActor { actor, incarnation, reason } => self.post_end(actor, incarnation, *reason, after),
                 Command::Construct { actor, incarnation, result } => {
                     if let Some(life) = self.constructors.remove(&(actor, incarnation)) {
                         // The life may have been stopped meanwhile.
-                        let _ = life.send(result);
+                        let _ = life.send(*result);
                     }
                 }
                 Command::ToPeer { node: to, message } => node.network.send(to, *message),
@@ -488,6 +500,7 @@ impl State {
                         // The guest may be gone meanwhile; its handles go with it.
                         let _ = sender.send(result);
                         after.woke = true;
+                        after.rouses = true;
                     }
                 }
                 Command::Forget(object) => after.forget.push(object),

@@ -15,7 +15,6 @@ use rayw_engine::{Answer, Caller, Output, Services};
 use crate::Node;
 use crate::catalog::{actor_resources, captured, check_returns, placement_of};
 use crate::fetch::Missing;
-use crate::node::After;
 use crate::output::Line;
 
 /// The services of a node.
@@ -62,31 +61,35 @@ impl NodeServices {
         Ok(puts)
     }
 
-    /// Submits in one go with the objects that carry its large arguments.
-    fn submit_spec(&self, spec: TaskSpec, puts: Vec<Event>) -> Result<Vec<ObjectId>, Error> {
+    /// Submits behind the objects that carry its large arguments.
+    fn submit_spec(&self, caller: &Caller, spec: TaskSpec, puts: Vec<Event>) -> Result<Vec<ObjectId>, Error> {
+        self.0.admit_task()?;
         let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
-        let carried = carried_by(&puts);
-        let mut after = After::default();
-        {
-            let mut state = self.0.lock();
-            if state.ownership.unfinished() >= limits::TASKS_MAX {
-                let message =
-                    format!("{} tasks are unfinished on this node: wait for some of them first", limits::TASKS_MAX);
-                return Err(Error::new(ErrorKind::LimitExceeded, message));
-            }
-            if let TaskKind::ActorCall { actor } = spec.kind {
-                state.ownership.admit_call(actor)?;
-            }
-            for put in puts {
-                state.apply(put, &self.0, None, &mut after);
-            }
-            state.apply(Event::Submitted(Arc::new(spec)), &self.0, None, &mut after);
-            if !carried.is_empty() {
-                state.apply(Event::Released(carried), &self.0, None, &mut after);
-            }
-        }
-        self.0.finish_up(after);
+        self.0.note(&caller.backlog, carrying(puts, Event::Submitted(Arc::new(spec))));
         Ok(ids)
+    }
+
+    /// The same for a call of an actor that may only have so many: it has to be counted before the answer.
+    fn submit_limited(
+        &self,
+        caller: &Caller,
+        actor: ActorId,
+        spec: TaskSpec,
+        puts: Vec<Event>,
+    ) -> Result<Vec<ObjectId>, Error> {
+        self.0.admit_task()?;
+        let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
+        let mut admitted = Ok(());
+        let after = self.0.take_in_with(&caller.backlog, false, |state, after| {
+            admitted = state.ownership.admit_call(actor).map(drop);
+            if admitted.is_ok() {
+                for event in carrying(puts, Event::Submitted(Arc::new(spec))) {
+                    state.apply(event, &self.0, None, after);
+                }
+            }
+        });
+        self.0.finish_up(after);
+        admitted.map(|()| ids)
     }
 
     /// Takes a reference to an actor that was found by its name.
@@ -98,13 +101,18 @@ impl NodeServices {
         Ok(id)
     }
 
-    fn actor_spec(&self, actor: ActorId) -> Result<Arc<ActorSpec>, Error> {
-        self.0
-            .lock()
-            .ownership
-            .actor(actor)
-            .cloned()
-            .ok_or_else(|| Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node")))
+    /// An actor that the caller has a handle of.
+    fn actor_spec(&self, caller: &Caller, actor: ActorId) -> Result<Arc<ActorSpec>, Error> {
+        let mut gathered = caller.backlog.lock();
+        if let Some(spec) = gathered.actor(actor) {
+            return Ok(Arc::clone(spec));
+        }
+        let known = self.0.lock().ownership.actor(actor).cloned();
+        let spec = known.ok_or_else(|| {
+            Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node"))
+        })?;
+        gathered.remember(Arc::clone(&spec));
+        Ok(spec)
     }
 
     /// Brings ready objects to this node. What cannot be brought stays where it is: a `get` says why.
@@ -135,13 +143,22 @@ impl NodeServices {
     }
 }
 
-/// The objects that carry large arguments: referred to until the task that takes them refers to them.
-fn carried_by(puts: &[Event]) -> Vec<RefId> {
-    let objects = puts.iter().filter_map(|event| match event {
+/// Objects that carry large arguments, then what takes them, then the end of the references that kept them
+/// until then.
+fn carrying(mut events: Vec<Event>, taker: Event) -> Vec<Event> {
+    let carried: Vec<RefId> = events.iter().filter_map(put_of).collect();
+    events.push(taker);
+    if !carried.is_empty() {
+        events.push(Event::Released(carried));
+    }
+    events
+}
+
+fn put_of(event: &Event) -> Option<RefId> {
+    match event {
         Event::Put { object, .. } => Some(RefId::Object(*object)),
         _ => None,
-    });
-    objects.collect()
+    }
 }
 
 /// Apart from all numbers that children have.
@@ -179,7 +196,7 @@ impl Services for NodeServices {
             max_calls: template.max_calls,
             timeout: template.timeout,
         };
-        self.submit_spec(spec, puts)
+        self.submit_spec(caller, spec, puts)
     }
 
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
@@ -188,7 +205,7 @@ impl Services for NodeServices {
         if let Made::Failed(error) = output {
             return Err(*error);
         }
-        self.0.handle(Event::Put { object, output });
+        self.0.note(&caller.backlog, [Event::Put { object, output }]);
         Ok(object)
     }
 
@@ -203,7 +220,7 @@ impl Services for NodeServices {
             // Again whenever a copy was not where it was said to be: its owner says where it is now.
             loop {
                 let left = since.map(|(timeout, since)| timeout.saturating_sub(since.elapsed()));
-                match self.0.wait(objects.clone(), WaitFor::Values, Some(caller.task), left).await {
+                match self.0.wait(objects.clone(), WaitFor::Values, &caller, left).await {
                     WaitResult::Values(found) => match self.0.found(&found).await {
                         Ok(values) => return Ok(values),
                         Err(Missing::Failed(error)) => return Err(error),
@@ -243,7 +260,7 @@ impl Services for NodeServices {
                 return Err(Error::new(ErrorKind::InvalidArgument, message));
             }
             let asked = fetch_local.then(|| objects.clone());
-            match self.0.wait(objects, WaitFor::Ready(num_ready), Some(caller.task), timeout).await {
+            match self.0.wait(objects, WaitFor::Ready(num_ready), &caller, timeout).await {
                 WaitResult::Ready(ready) => {
                     if let Some(asked) = asked {
                         self.bring_here(&asked, &ready, timeout).await;
@@ -257,7 +274,8 @@ impl Services for NodeServices {
         })
     }
 
-    fn cancel(&self, _caller: &Caller, object: ObjectId, force: bool, recursive: bool) -> Result<(), Error> {
+    fn cancel(&self, caller: &Caller, object: ObjectId, force: bool, recursive: bool) -> Result<(), Error> {
+        self.0.take_in(&caller.backlog);
         if force && self.0.lock().ownership.is_actor_call(object) {
             let message = "an actor's call cannot be cancelled by force: use `kill` on the actor";
             return Err(Error::new(ErrorKind::InvalidArgument, message));
@@ -319,22 +337,24 @@ impl Services for NodeServices {
                 out_of_order: options.allow_out_of_order_execution.unwrap_or(false),
                 creation: Arc::new(creation),
             });
-            let carried = carried_by(&puts);
-            self.0.handle_all(puts);
-            let found = if spec.name.is_some() {
-                let (owner, get_if_exists) = (self.0.id, options.get_if_exists);
-                let asked = Arc::clone(&spec);
-                let found = self.0.ask(|request| ToHead::ActorRegister {
-                    owner,
-                    request: Some(request),
-                    spec: asked,
-                    get_if_exists,
-                });
-                found.await
-            } else {
-                Ok((Arc::clone(&spec), self.0.id))
-            };
-            let result = match found {
+            if spec.name.is_none() {
+                let id = spec.id;
+                caller.backlog.lock().remember(Arc::clone(&spec));
+                self.0.note(&caller.backlog, carrying(puts, Event::ActorCreated(spec)));
+                return Ok(id);
+            }
+            let (owner, get_if_exists) = (self.0.id, options.get_if_exists);
+            let carried: Vec<RefId> = puts.iter().filter_map(put_of).collect();
+            self.0.note(&caller.backlog, puts);
+            self.0.take_in(&caller.backlog);
+            let asked = Arc::clone(&spec);
+            let found = self.0.ask(|request| ToHead::ActorRegister {
+                owner,
+                request: Some(request),
+                spec: asked,
+                get_if_exists,
+            });
+            let result = match found.await {
                 Ok((found, owner)) if found.id != spec.id => self.know(found, owner).await,
                 Ok(_) => {
                     let id = spec.id;
@@ -356,7 +376,7 @@ impl Services for NodeServices {
         mut args: Vec<Arg>,
         options: CallOptions,
     ) -> Result<Vec<ObjectId>, Error> {
-        let of = self.actor_spec(actor)?;
+        let of = self.actor_spec(caller, actor)?;
         let job = self.0.job(of.creation.job)?;
         let class = job.catalog.class(&of.class)?;
         let entry = class.method(method)?;
@@ -385,11 +405,16 @@ impl Services for NodeServices {
             max_calls: 0,
             timeout: options.timeout_ms.map(Duration::from_millis),
         };
-        self.submit_spec(spec, puts)
+        if of.max_pending_calls.is_some() {
+            self.submit_limited(caller, actor, spec, puts)
+        } else {
+            self.submit_spec(caller, spec, puts)
+        }
     }
 
     fn named_actor(&self, caller: Arc<Caller>, name: String, namespace: Option<String>) -> Answer<'_, ActorId> {
         Box::pin(async move {
+            self.0.take_in(&caller.backlog);
             let owner = self.0.id;
             let namespace = namespace.unwrap_or_else(|| caller.namespace.to_string());
             let question = |request| ToHead::ActorLookup { owner, request, name, namespace };
@@ -398,28 +423,36 @@ impl Services for NodeServices {
         })
     }
 
-    fn actor_class(&self, actor: ActorId) -> Arc<str> {
-        self.actor_spec(actor).map_or_else(|_| Arc::from(""), |spec| Arc::clone(&spec.class))
+    fn actor_class(&self, caller: &Caller, actor: ActorId) -> Arc<str> {
+        self.actor_spec(caller, actor).map_or_else(|_| Arc::from(""), |spec| Arc::clone(&spec.class))
     }
 
-    fn kill_actor(&self, actor: ActorId, no_restart: bool) {
+    fn kill_actor(&self, caller: &Caller, actor: ActorId, no_restart: bool) {
+        self.0.take_in(&caller.backlog);
         self.0.head.send(ToHead::ActorKill { actor, no_restart });
         self.0.head.flush();
     }
 
     fn terminate_actor(&self, caller: &Caller, actor: ActorId) {
-        self.0.handle(Event::ActorTerminated { actor, submitter: caller.submitter });
+        self.0.note(&caller.backlog, [Event::ActorTerminated { actor, submitter: caller.submitter }]);
+        self.0.take_in(&caller.backlog);
     }
 
-    fn acquire(&self, refs: &[RefId]) {
+    fn acquire(&self, caller: &Caller, refs: &[RefId]) {
         if !refs.is_empty() {
-            self.0.handle(Event::Acquired(refs.to_vec()));
+            self.0.note_behind(&caller.backlog, Event::Acquired(refs.to_vec()));
         }
     }
 
-    fn release(&self, refs: &[RefId]) {
+    fn release(&self, caller: &Caller, refs: &[RefId]) {
         if !refs.is_empty() {
-            self.0.handle(Event::Released(refs.to_vec()));
+            self.0.note_behind(&caller.backlog, Event::Released(refs.to_vec()));
+        }
+    }
+
+    fn take_in(&self, caller: &Caller) {
+        if !caller.backlog.lock().is_empty() {
+            self.0.take_in(&caller.backlog);
         }
     }
 

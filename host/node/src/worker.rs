@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use rayw_core::ownership::{Event, Order, Outcome, Output};
 use rayw_core::{Error, ErrorKind, ObjectId, TaskSpec, Value, limits};
-use rayw_engine::{Caller, Handles, Instance, Returned, Sandbox};
+use rayw_engine::{Backlog, Caller, Handles, Instance, Returned, Sandbox};
 use tokio::sync::Notify;
 
 use crate::Node;
 use crate::caller::Attempt;
 use crate::fetch::Missing;
 use crate::job::JobRun;
-use crate::node::{After, Run};
+use crate::node::{After, Run, State};
 use crate::ready::Spent;
 use crate::reuse::Reused;
 
@@ -25,13 +25,32 @@ use crate::reuse::Reused;
 #[derive(Debug, Default)]
 pub(crate) struct Stopper {
     stopped: AtomicBool,
+    takes_children: AtomicBool,
     notify: Notify,
+}
+
+/// A task that counts as begun.
+struct Begun {
+    order: Order,
+    stopper: Arc<Stopper>,
+    worker: u64,
 }
 
 impl Stopper {
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         self.notify.notify_one();
+    }
+
+    /// Stops it, and has cancelled what it submitted and nobody has seen yet.
+    pub(crate) fn stop_with_children(&self) {
+        self.takes_children.store(true, Ordering::Release);
+        self.stop();
+    }
+
+    /// Whether it was stopped with its children.
+    pub(crate) fn takes_children(&self) -> bool {
+        self.takes_children.load(Ordering::Acquire)
     }
 
     pub(crate) async fn stopped(&self) {
@@ -58,9 +77,10 @@ impl Node {
         let node = Arc::clone(self);
         self.tracker.spawn_on(
             async move {
-                let mut next = Some(order);
-                while let Some(order) = next {
-                    next = node.run(order).await;
+                let backlog = Arc::default();
+                let mut next = node.begin(order);
+                while let Some(begun) = next {
+                    next = node.run(begun, &backlog).await;
                     // A long queue of short tasks must not keep the thread from everybody else.
                     tokio::task::coop::consume_budget().await;
                 }
@@ -69,24 +89,50 @@ impl Node {
         );
     }
 
-    async fn run(self: &Arc<Self>, order: Order) -> Option<Order> {
+    fn begin(self: &Arc<Self>, order: Order) -> Option<Begun> {
+        let mut after = After::default();
+        let begun = self.begin_in(&mut self.lock(), order, &mut after);
+        self.finish_up(after);
+        begun
+    }
+
+    /// Marks a task as begun, unless somebody has cancelled it meanwhile; then the one that follows it.
+    fn begin_in(&self, state: &mut State, order: Order, after: &mut After) -> Option<Begun> {
+        let mut next = Some(order);
+        while let Some(order) = next {
+            let (task, stopper, worker) = (order.spec.id, Arc::<Stopper>::default(), self.engine.next_worker());
+            if !matches!(state.running.insert(task, Run::Begun(Arc::clone(&stopper))), Some(Run::Unwanted)) {
+                state.apply(Event::Started { task, worker }, self, None, after);
+                return Some(Begun { order, stopper, worker });
+            }
+            state.running.remove(&task);
+            let error = cancelled(&order.spec).from_task(&order.spec.name, task);
+            let outcome = Outcome::Failed(Box::new(error));
+            state.apply(Event::Finished { task, attempt: order.attempt, outcome }, self, None, after);
+            next = after.next_order();
+        }
+        None
+    }
+
+    async fn run(self: &Arc<Self>, begun: Begun, backlog: &Arc<Backlog>) -> Option<Begun> {
+        let Begun { order, stopper, worker } = begun;
         let (spec, attempt) = (Arc::clone(&order.spec), order.attempt);
         let mut spent = None;
-        let (outcome, handles) = match self.run_order(order, &mut spent).await {
+        let (outcome, handles) = match self.run_order(order, &stopper, worker, backlog, &mut spent).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
             Err(Missing::Failed(error)) => (Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id))), None),
             Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
         };
-        let mut after = After::default();
-        {
-            let mut state = self.lock();
+        let mut next = None;
+        let after = self.take_in_with(backlog, stopper.takes_children(), |state, after| {
             state.running.remove(&spec.id);
-            state.apply(Event::Finished { task: spec.id, attempt, outcome }, self, None, &mut after);
-        }
+            state.apply(Event::Finished { task: spec.id, attempt, outcome }, self, None, after);
+            next = after.next_order().and_then(|order| self.begin_in(state, order, after));
+        });
         // The outputs are counted now, so the guest's own references can go.
         drop(handles);
         let woke = after.woke;
-        let next = self.finish_up_but_one(after);
+        self.finish_up(after);
         if let (None, Some(spent), Some(ready)) = (&next, spent.take(), &self.ready) {
             // Whoever waits for the result need not wait for this, nor the next task for its sandbox.
             ready.replace(spent);
@@ -102,14 +148,14 @@ impl Node {
     async fn run_order(
         self: &Arc<Self>,
         order: Order,
+        stopper: &Stopper,
+        worker: u64,
+        backlog: &Arc<Backlog>,
         spent: &mut Option<Spent>,
     ) -> Result<(Vec<Output>, Handles), Missing> {
         let spec = &order.spec;
-        let stopper = Arc::new(Stopper::default());
-        let worker = self.engine.next_worker();
-        self.begin(spec, Arc::clone(&stopper), worker)?;
-        let running = self.invoke(&order, worker, spent);
-        match self.until_stopped(&stopper, spec.timeout, running).await {
+        let running = self.invoke(&order, worker, backlog, spent);
+        match self.until_stopped(stopper, spec.timeout, running).await {
             Ended::Done(result) => {
                 let returned = result?;
                 Ok((self.outputs(spec, returned.values), returned.handles))
@@ -119,25 +165,12 @@ impl Node {
         }
     }
 
-    /// Marks a task as begun, unless somebody has cancelled it meanwhile.
-    fn begin(self: &Arc<Self>, spec: &TaskSpec, stopper: Arc<Stopper>, worker: u64) -> Result<(), Error> {
-        let mut after = After::default();
-        {
-            let mut state = self.lock();
-            if let Some(Run::Unwanted) = state.running.insert(spec.id, Run::Begun(stopper)) {
-                return Err(cancelled(spec));
-            }
-            state.apply(Event::Started { task: spec.id, worker }, self, None, &mut after);
-        }
-        self.finish_up(after);
-        Ok(())
-    }
-
     /// Runs the task's function in an instance of its own, or in one that may serve again.
     async fn invoke(
         self: &Arc<Self>,
         order: &Order,
         worker: u64,
+        backlog: &Arc<Backlog>,
         spent: &mut Option<Spent>,
     ) -> Result<Returned, Missing> {
         let spec = &order.spec;
@@ -145,7 +178,7 @@ impl Node {
         let inputs = self.inputs(&order.inputs).await?;
         let reused = self.reuse.take(spec);
         let worker = reused.as_ref().map_or(worker, |reused| reused.worker);
-        let caller = self.caller(spec, &job, Attempt { number: order.attempt, worker, restarts: 0 });
+        let caller = self.caller(spec, &job, Attempt { number: order.attempt, worker, restarts: 0 }, backlog);
         let mut reused = match reused {
             Some(reused) => reused,
             None => Reused { instance: self.fresh(spec, &job, &caller).await?, worker, calls: 0 },

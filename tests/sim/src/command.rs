@@ -60,13 +60,13 @@ impl World {
                     events.push(Event::CallDropped(dropped));
                 }
             }
-            Command::EndActor { actor, incarnation, reason } => self.post_end(id, actor, incarnation, reason),
+            Command::EndActor { actor, incarnation, reason } => self.post_end(id, actor, incarnation, *reason),
             Command::FlagCancelled { actor, task } => {
                 if let Some(mailbox) = node.mailboxes.get_mut(&actor) {
                     mailbox.unwanted.insert(task);
                 }
             }
-            Command::Construct { actor, incarnation, result } => self.arguments_came(id, actor, incarnation, result),
+            Command::Construct { actor, incarnation, result } => self.arguments_came(id, actor, incarnation, *result),
             Command::Wake { waiter, result } => self.woken(id, waiter.0, result),
             Command::Forget(object) => {
                 node.store.remove(&object);

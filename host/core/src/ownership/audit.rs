@@ -30,7 +30,7 @@ impl Ownership {
             if !is_kept {
                 wrong.push(format!("object {id} is kept for nobody: {object:?}"));
             }
-            for task in object.dependents.iter().filter(|task| !object.is_pending() && self.tasks.contains_key(task)) {
+            for task in object.dependents().filter(|task| !object.is_pending() && self.tasks.contains_key(task)) {
                 wrong.push(format!("task {task} waits for object {id}, which is there"));
             }
         }
@@ -105,7 +105,7 @@ impl Ownership {
         for object in self.objects.values() {
             let inner = match &object.place {
                 Place::Inline(value) => refs_in(&Output::Inline(std::sync::Arc::clone(value))),
-                Place::Stored { refs, .. } => refs.clone(),
+                Place::Stored(copies) => copies.refs.clone(),
                 Place::Pending | Place::Lost | Place::Failed(_) => Vec::new(),
             };
             for id in inner {

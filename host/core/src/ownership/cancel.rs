@@ -33,7 +33,7 @@ impl Ownership {
     /// Has a task stopped where it runs.
     pub(super) fn stop(&self, task: TaskId, attempt: u32, node: NodeId, recursive: bool, out: &mut Vec<Command>) {
         out.push(if node == self.node {
-            Command::Stop { task, attempt }
+            Command::Stop { task, attempt, recursive }
         } else {
             Command::to_peer(node, ToPeer::Stop { task, attempt, recursive })
         });

@@ -86,6 +86,8 @@ pub enum Command {
         task: TaskId,
         /// The attempt.
         attempt: u32,
+        /// Whether its children are cancelled too: those that are not known here yet have to be as well.
+        recursive: bool,
     },
     /// Put a call into the mailbox of an actor's instance.
     Call {
@@ -110,7 +112,7 @@ pub enum Command {
         /// Which life of it.
         incarnation: u32,
         /// Why, for those who call it later.
-        reason: Error,
+        reason: Box<Error>,
     },
     /// The constructor of an actor that is to be made here, or why there is none.
     Construct {
@@ -119,7 +121,7 @@ pub enum Command {
         /// Which life of it.
         incarnation: u32,
         /// The order.
-        result: Result<Order, Error>,
+        result: Box<Result<Order, Error>>,
     },
     /// Tell another node.
     ToPeer {

@@ -72,7 +72,7 @@ impl Ownership {
     fn answer_construct(&mut self, to: &Construct, result: Result<Order, Error>, out: &mut Vec<Command>) {
         let (actor, incarnation, by) = (to.actor, to.incarnation, to.by);
         if by == self.node {
-            return out.push(Command::Construct { actor, incarnation, result });
+            return out.push(Command::Construct { actor, incarnation, result: Box::new(result) });
         }
         let (result, refs): (Result<Order, Error>, Vec<RefOwner>) = match result {
             Ok(order) => {

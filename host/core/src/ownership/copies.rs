@@ -32,7 +32,7 @@ impl Ownership {
             .objects
             .iter()
             .filter(|(_, object)| !object.is_borrowed())
-            .filter(|(_, object)| matches!(&object.place, Place::Stored { at, .. } if at.contains(&node)))
+            .filter(|(_, object)| object.place.copies().contains(&node))
             .map(|(id, _)| *id)
             .collect();
         for id in there {
@@ -48,12 +48,13 @@ impl Ownership {
             return;
         }
         let Some(object) = self.objects.get_mut(&id).filter(|object| !object.is_borrowed()) else { return };
-        let Place::Stored { at, size, .. } = &mut object.place else { return };
+        let Place::Stored(copies) = &mut object.place else { return };
+        let (at, size) = (&mut copies.at, copies.size);
         if !at.iter().any(|node| self.draining.contains(node)) {
             return;
         }
         if at.iter().all(|node| self.draining.contains(node)) {
-            let stored = Stored { object: id, size: *size, owner: self.node, at: at.clone() };
+            let stored = Stored { object: id, size, owner: self.node, at: at.clone() };
             return out.push(Command::Bring(stored));
         }
         let primary = at.first().copied();
@@ -70,9 +71,9 @@ impl Ownership {
     pub(super) fn moved(&mut self, id: ObjectId, out: &mut Vec<Command>) {
         let node = self.node;
         match self.objects.get_mut(&id).map(|object| &mut object.place) {
-            Some(Place::Stored { at, .. }) => {
-                at.retain(|place| *place != node);
-                at.insert(0, node);
+            Some(Place::Stored(copies)) => {
+                copies.at.retain(|place| *place != node);
+                copies.at.insert(0, node);
                 self.move_if_leaving(id, out);
             }
             Some(_) | None => out.push(Command::Forget(id)),

@@ -61,7 +61,8 @@ impl Ownership {
         let (mut lost, mut kept) = (Vec::new(), Vec::new());
         for (id, object) in &mut self.objects {
             let is_borrowed = object.is_borrowed();
-            if let Place::Stored { at, .. } = &mut object.place {
+            if let Place::Stored(copies) = &mut object.place {
+                let at = &mut copies.at;
                 let was_primary = at.first() == Some(&node);
                 at.retain(|place| *place != node);
                 match at.first() {
@@ -90,7 +91,7 @@ impl Ownership {
             .filter(|(_, object)| match &object.place {
                 Place::Pending | Place::Lost => true,
                 // What is here can still be read.
-                Place::Stored { at, .. } => !at.contains(&here),
+                Place::Stored(copies) => !copies.at.contains(&here),
                 Place::Inline(_) | Place::Failed(_) => false,
             })
             .map(|(id, _)| *id)
@@ -105,7 +106,7 @@ impl Ownership {
     /// still read stays until its last reference goes.
     pub(super) fn drop_hosted(&mut self, owner: NodeId, out: &mut Vec<Command>) {
         let is_read =
-            |id: &ObjectId| self.objects.get(id).is_some_and(|object| matches!(object.place, Place::Stored { .. }));
+            |id: &ObjectId| self.objects.get(id).is_some_and(|object| matches!(object.place, Place::Stored(_)));
         let orphans: Vec<ObjectId> =
             self.hosted.iter().filter(|(id, of)| **of == owner && !is_read(id)).map(|(id, _)| *id).collect();
         for id in orphans {

@@ -49,7 +49,11 @@ impl Ownership {
         out: &mut Vec<Command>,
     ) {
         if self.dead.contains(&owner) {
-            return out.push(Command::Construct { actor, incarnation, result: Err(arguments_died(actor, owner)) });
+            return out.push(Command::Construct {
+                actor,
+                incarnation,
+                result: Box::new(Err(arguments_died(actor, owner))),
+            });
         }
         self.meet(owner, out);
         self.constructing.insert(actor, (incarnation, owner));
@@ -73,7 +77,7 @@ impl Ownership {
         if let Ok(order) = &result {
             self.foreign_order(order, refs, out);
         }
-        out.push(Command::Construct { actor, incarnation, result });
+        out.push(Command::Construct { actor, incarnation, result: Box::new(result) });
     }
 
     /// The constructor has run, or its life ended before.
@@ -88,7 +92,7 @@ impl Ownership {
         let asked: Vec<(ActorId, u32)> = asked.map(|(actor, (incarnation, _))| (*actor, *incarnation)).collect();
         for (actor, incarnation) in asked {
             self.constructing.remove(&actor);
-            out.push(Command::Construct { actor, incarnation, result: Err(arguments_died(actor, node)) });
+            out.push(Command::Construct { actor, incarnation, result: Box::new(Err(arguments_died(actor, node))) });
         }
     }
 
@@ -212,7 +216,7 @@ impl Ownership {
             .collect();
         for (task, attempt, is_task) in ids {
             if is_task {
-                out.push(Command::Stop { task, attempt });
+                out.push(Command::Stop { task, attempt, recursive: true });
                 self.cancel_children(task, now, out);
             }
             // An owner that lives is told how it ended, when it has; otherwise its task would run for ever.

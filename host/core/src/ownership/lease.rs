@@ -91,13 +91,12 @@ impl Ownership {
         let mut bytes: Vec<(NodeId, u64)> = Vec::new();
         for argument in &spec.args {
             let Arg::Object(id) = argument else { continue };
-            let Some(Place::Stored { at, size, .. }) = self.objects.get(id).map(|object| &object.place) else {
-                continue;
-            };
-            for node in at {
+            let Some(Place::Stored(copies)) = self.objects.get(id).map(|object| &object.place) else { continue };
+            let size = copies.size;
+            for node in &copies.at {
                 match bytes.iter_mut().find(|(known, _)| known == node) {
                     Some((_, sum)) => *sum += size,
-                    None => bytes.push((*node, *size)),
+                    None => bytes.push((*node, size)),
                 }
             }
         }

@@ -60,7 +60,7 @@ impl Ownership {
         }
         let stored = (0..spec.num_returns).filter(|index| {
             let object = self.objects.get(&spec.id.output(*index));
-            object.is_some_and(|object| matches!(object.place, Place::Stored { .. }))
+            object.is_some_and(|object| matches!(object.place, Place::Stored(_)))
         });
         let outputs = u32::try_from(stored.count()).unwrap_or(u32::MAX);
         if outputs == 0 || !spec.max_retries.allows(0) {
@@ -120,7 +120,7 @@ impl Ownership {
                     out.push(Command::to_peer(owner, ToPeer::Wanted { object: id, missing_at: Vec::new() }));
                 }
             }
-            Place::Inline(_) | Place::Stored { .. } | Place::Failed(_) => {}
+            Place::Inline(_) | Place::Stored(_) | Place::Failed(_) => {}
         }
     }
 
@@ -176,7 +176,8 @@ impl Ownership {
 
     pub(super) fn copy_missing(&mut self, id: ObjectId, missing_at: Vec<NodeId>, out: &mut Vec<Command>) {
         let Some(object) = self.objects.get_mut(&id) else { return };
-        let Place::Stored { at, .. } = &mut object.place else { return };
+        let Place::Stored(copies) = &mut object.place else { return };
+        let at = &mut copies.at;
         let primary = at.first().copied();
         let gone: Vec<NodeId> = at.extract_if(.., |node| missing_at.contains(node)).collect();
         let (first, is_new) = (at.first().copied(), at.first().copied() != primary);
@@ -204,8 +205,8 @@ impl Ownership {
     /// Forgets where an object is, and what it contained.
     pub(super) fn lose(&mut self, id: ObjectId, place: Place, out: &mut Vec<Command>) {
         let Some(object) = self.objects.get_mut(&id) else { return };
-        if let Place::Stored { refs, .. } = std::mem::replace(&mut object.place, place) {
-            for inner in refs {
+        if let Place::Stored(copies) = std::mem::replace(&mut object.place, place) {
+            for inner in copies.refs {
                 self.count_down(inner, Count::Capture, out);
             }
         }
@@ -215,9 +216,9 @@ impl Ownership {
     pub(super) fn copied(&mut self, id: ObjectId, owner: NodeId, out: &mut Vec<Command>) {
         let node = self.node;
         let is_known = match self.objects.get_mut(&id).map(|object| &mut object.place) {
-            Some(Place::Stored { at, .. }) => {
-                if !at.contains(&node) {
-                    at.push(node);
+            Some(Place::Stored(copies)) => {
+                if !copies.at.contains(&node) {
+                    copies.at.push(node);
                 }
                 true
             }
@@ -236,9 +237,9 @@ impl Ownership {
     /// Another node has a copy of an object of ours.
     pub(super) fn copied_to(&mut self, id: ObjectId, node: NodeId, out: &mut Vec<Command>) {
         match self.objects.get_mut(&id).map(|object| &mut object.place) {
-            Some(Place::Stored { at, .. }) => {
-                if !at.contains(&node) {
-                    at.push(node);
+            Some(Place::Stored(copies)) => {
+                if !copies.at.contains(&node) {
+                    copies.at.push(node);
                 }
             }
             _ => out.push(Command::to_peer(node, ToPeer::Forget { object: id })),

@@ -20,10 +20,19 @@ pub(super) struct Object {
     pub(super) captures: u32,
     /// Finished tasks that may have to run again and take it as an argument.
     pub(super) lineage: u32,
-    pub(super) waiters: Vec<WaiterId>,
-    pub(super) dependents: Vec<TaskId>,
+    /// Who is told when it settles. One list for both kinds, because a million objects may be waited for.
+    pub(super) watchers: Vec<Watcher>,
     /// What only objects have that more than one node knows.
     pub(super) far: Option<Box<Far>>,
+}
+
+/// Who is told when an object settles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watcher {
+    /// A `get` or a `wait`.
+    Waiter(WaiterId),
+    /// A task that takes it as an argument.
+    Dependent(TaskId),
 }
 
 /// Where an object is.
@@ -34,18 +43,28 @@ pub(super) enum Place {
     /// Here.
     Inline(Arc<Value>),
     /// In the store.
-    Stored { at: Vec<NodeId>, size: u64, refs: Vec<RefId> },
+    Stored(Box<Copies>),
     /// Nowhere any more, and nobody has asked for it since: its task can perhaps run again.
     Lost,
     /// Nowhere: its task failed.
     Failed(Arc<Error>),
 }
 
+/// An object in stores.
+#[derive(Debug)]
+pub(super) struct Copies {
+    /// The nodes that have it, the primary copy first.
+    pub(super) at: Vec<NodeId>,
+    pub(super) size: u64,
+    /// What its value refers to.
+    pub(super) refs: Vec<RefId>,
+}
+
 impl Place {
     /// The nodes whose stores have it.
     pub(super) fn copies(&self) -> &[NodeId] {
         match self {
-            Self::Stored { at, .. } => at,
+            Self::Stored(copies) => &copies.at,
             Self::Pending | Self::Inline(_) | Self::Lost | Self::Failed(_) => &[],
         }
     }
@@ -53,16 +72,7 @@ impl Place {
 
 impl Object {
     pub(super) fn pending() -> Self {
-        Self {
-            place: Place::Pending,
-            handles: 0,
-            uses: 0,
-            captures: 0,
-            lineage: 0,
-            waiters: Vec::new(),
-            dependents: Vec::new(),
-            far: None,
-        }
+        Self { place: Place::Pending, handles: 0, uses: 0, captures: 0, lineage: 0, watchers: Vec::new(), far: None }
     }
 
     pub(super) fn is_wanted(&self) -> bool {
@@ -82,11 +92,19 @@ impl Object {
         matches!(self.place, Place::Pending)
     }
 
+    /// The tasks that take it as an argument and wait for it.
+    pub(super) fn dependents(&self) -> impl Iterator<Item = TaskId> {
+        self.watchers.iter().filter_map(|watcher| match watcher {
+            Watcher::Dependent(task) => Some(*task),
+            Watcher::Waiter(_) => None,
+        })
+    }
+
     pub(super) fn size(&self) -> Option<u64> {
         match &self.place {
             Place::Pending | Place::Lost | Place::Failed(_) => None,
             Place::Inline(value) => Some(value.size()),
-            Place::Stored { size, .. } => Some(*size),
+            Place::Stored(copies) => Some(copies.size),
         }
     }
 }
@@ -201,8 +219,8 @@ impl Ownership {
         if object.lineage > 0 {
             // Small values stay for the sake of those who may run again; large ones are made again.
             return match (&mut object.place, is_borrowed) {
-                (Place::Stored { at, refs, .. }, false) => {
-                    let (at, refs) = (std::mem::take(at), std::mem::take(refs));
+                (Place::Stored(copies), false) => {
+                    let (at, refs) = (std::mem::take(&mut copies.at), std::mem::take(&mut copies.refs));
                     object.place = Place::Lost;
                     self.forget_copies(id, at, out);
                     refs.into_iter().map(|inner| (inner, Count::Capture)).collect()
@@ -227,11 +245,11 @@ impl Ownership {
         }
         let refs = match object.place {
             Place::Inline(value) => value.refs.clone(),
-            Place::Stored { at, refs, .. } => {
+            Place::Stored(copies) => {
                 if !was_borrowed {
-                    self.forget_copies(id, at, out);
+                    self.forget_copies(id, copies.at, out);
                 }
-                refs
+                copies.refs
             }
             Place::Pending | Place::Lost | Place::Failed(_) => Vec::new(),
         };
@@ -302,19 +320,22 @@ impl Ownership {
         }
         while let Some(id) = self.settled.pop_front() {
             let Some(object) = self.objects.get_mut(&id) else { continue };
-            let waiters = std::mem::take(&mut object.waiters);
-            let dependents = std::mem::take(&mut object.dependents);
+            let watchers = std::mem::take(&mut object.watchers);
             let failure = match &object.place {
                 Place::Failed(error) => Some(Arc::clone(error)),
-                Place::Pending | Place::Lost | Place::Inline(_) | Place::Stored { .. } => None,
+                Place::Pending | Place::Lost | Place::Inline(_) | Place::Stored(_) => None,
             };
-            for waiter in waiters {
-                self.waiter_progressed(waiter, failure.as_deref(), out);
+            // Who waited goes on first, in a slot that new work would take otherwise.
+            for watcher in &watchers {
+                if let Watcher::Waiter(waiter) = watcher {
+                    self.waiter_progressed(*waiter, failure.as_deref(), out);
+                }
             }
-            for task in dependents {
-                match &failure {
-                    Some(error) => self.dependency_failed(task, error, now, out),
-                    None => self.dependency_ready(task, now, out),
+            for watcher in watchers {
+                match (watcher, &failure) {
+                    (Watcher::Waiter(_), _) => {}
+                    (Watcher::Dependent(task), Some(error)) => self.dependency_failed(task, error, now, out),
+                    (Watcher::Dependent(task), None) => self.dependency_ready(task, now, out),
                 }
             }
         }
@@ -333,11 +354,11 @@ impl Ownership {
     pub fn found(&self, id: ObjectId) -> Option<Found> {
         match &self.objects.get(&id)?.place {
             Place::Inline(value) => Some(Found::Inline(Arc::clone(value))),
-            Place::Stored { at, size, .. } => Some(Found::Stored(Stored {
+            Place::Stored(copies) => Some(Found::Stored(Stored {
                 object: id,
-                size: *size,
+                size: copies.size,
                 owner: self.owner_of(RefId::Object(id)),
-                at: at.clone(),
+                at: copies.at.clone(),
             })),
             Place::Pending | Place::Lost | Place::Failed(_) => None,
         }
@@ -346,7 +367,7 @@ impl Ownership {
     /// The references in the value of an object in stores.
     pub(super) fn refs_within(&self, id: ObjectId) -> Vec<RefId> {
         match self.objects.get(&id).map(|object| &object.place) {
-            Some(Place::Stored { refs, .. }) => refs.clone(),
+            Some(Place::Stored(copies)) => copies.refs.clone(),
             Some(Place::Pending | Place::Lost | Place::Inline(_) | Place::Failed(_)) | None => Vec::new(),
         }
     }
@@ -354,7 +375,7 @@ impl Ownership {
     pub(super) fn failure(&self, id: ObjectId) -> Option<&Error> {
         match &self.objects.get(&id)?.place {
             Place::Failed(error) => Some(error),
-            Place::Pending | Place::Lost | Place::Inline(_) | Place::Stored { .. } => None,
+            Place::Pending | Place::Lost | Place::Inline(_) | Place::Stored(_) => None,
         }
     }
 }

@@ -26,7 +26,7 @@ impl Ownership {
                     self.cancel_children(task, now, out);
                 }
                 if self.foreign.contains_key(&task) {
-                    out.push(Command::Stop { task, attempt });
+                    out.push(Command::Stop { task, attempt, recursive });
                 }
             }
             ToPeer::Call { actor, incarnation, order, refs } => {
@@ -40,7 +40,7 @@ impl Ownership {
                 out.push(Command::FlagCancelled { actor, task });
             }
             ToPeer::EndActor { actor, incarnation, reason } => {
-                out.push(Command::EndActor { actor, incarnation, reason });
+                out.push(Command::EndActor { actor, incarnation, reason: Box::new(reason) });
             }
             ToPeer::Started { task, attempt, worker } => {
                 if self.tasks.get(&task).is_some_and(|known| known.attempt == attempt) {
@@ -123,8 +123,8 @@ impl Ownership {
     pub(super) fn tell_settled(&mut self, id: ObjectId, to: NodeId, out: &mut Vec<Command>) {
         let output = match self.objects.get(&id).map(|object| &object.place) {
             Some(Place::Inline(value)) => Output::Inline(Arc::clone(value)),
-            Some(Place::Stored { at, size, refs }) => {
-                Output::Stored { at: at.clone(), size: *size, refs: refs.clone() }
+            Some(Place::Stored(copies)) => {
+                Output::Stored { at: copies.at.clone(), size: copies.size, refs: copies.refs.clone() }
             }
             Some(Place::Failed(error)) => Output::Failed(Box::new(error.as_ref().clone())),
             Some(Place::Pending | Place::Lost) | None => return,

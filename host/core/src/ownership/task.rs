@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::object::Count;
+use super::object::{Count, Watcher};
 use super::{Command, Input, Order, Outcome, Output, Ownership};
 use crate::{ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, limits};
 
@@ -103,7 +103,7 @@ impl Ownership {
             if let Some(error) = self.failure(*object) {
                 failure.get_or_insert_with(|| error.clone());
             } else if let Some(object) = self.objects.get_mut(object).filter(|object| object.is_pending()) {
-                object.dependents.push(spec.id);
+                object.watchers.push(Watcher::Dependent(spec.id));
                 missing += 1;
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lease::Resumer;
-use super::object::Place;
+use super::object::{Copies, Place, Watcher};
 use super::{Command, Output, Ownership, WaitFor, WaitResult, WaiterId};
 use crate::{Error, ObjectId, TaskId, TaskState};
 
@@ -51,7 +51,7 @@ impl Ownership {
         }
         for object in &waiter.objects {
             if let Some(object) = self.objects.get_mut(object).filter(|object| object.is_pending()) {
-                object.waiters.push(id);
+                object.watchers.push(Watcher::Waiter(id));
             }
         }
         let state = match wait {
@@ -96,7 +96,7 @@ impl Ownership {
         for object in &lost {
             self.ensure(*object, out);
             if let Some(object) = self.objects.get_mut(object) {
-                object.waiters.push(id);
+                object.watchers.push(Watcher::Waiter(id));
             }
         }
         if let Some(waiter) = self.waiters.get_mut(&id) {
@@ -141,7 +141,7 @@ impl Ownership {
     fn leave(&mut self, id: WaiterId, objects: &[ObjectId]) {
         for object in objects {
             if let Some(object) = self.objects.get_mut(object) {
-                object.waiters.retain(|waiter| *waiter != id);
+                object.watchers.retain(|watcher| *watcher != Watcher::Waiter(id));
             }
         }
     }
@@ -171,7 +171,7 @@ impl Ownership {
 pub(super) fn settled_place(output: Output) -> Place {
     match output {
         Output::Inline(value) => Place::Inline(value),
-        Output::Stored { at, size, refs } => Place::Stored { at, size, refs },
+        Output::Stored { at, size, refs } => Place::Stored(Box::new(Copies { at, size, refs })),
         Output::Failed(error) => Place::Failed(Arc::from(error)),
     }
 }

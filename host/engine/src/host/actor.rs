@@ -34,7 +34,7 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     })?;
     actors.func_wrap("kill", |store: Store, (actor, no_restart): (Resource<ActorHandle>, bool)| {
         let guest = store.data();
-        guest.services.kill_actor(guest.references.actor(actor.rep())?, no_restart);
+        guest.services.kill_actor(&guest.caller, guest.references.actor(actor.rep())?, no_restart);
         Ok((Ok::<(), types::Error>(()),))
     })?;
     actors.func_wrap("terminate", |store: Store, (actor,): (Resource<ActorHandle>,)| {
@@ -54,7 +54,7 @@ async fn create(
     place: Option<types::GroupPlace>,
 ) -> wasmtime::Result<Answer<Resource<ActorHandle>>> {
     let services = Arc::clone(&store.data().services);
-    let mut handles = Handles::new(Arc::clone(&services));
+    let mut handles = Handles::default();
     let args = take_args(store.data_mut(), args, &mut handles)?;
     let strategy = within(store.data(), place)?;
     let (args, mut options) = match (args, ActorOptions::try_from(options)) {
@@ -75,7 +75,7 @@ fn call(
     options: types::CallOptions,
 ) -> wasmtime::Result<Answer<Vec<Resource<ObjectRef>>>> {
     let actor = guest.references.actor(actor.rep())?;
-    let mut handles = Handles::new(Arc::clone(&guest.services));
+    let mut handles = Handles::default();
     let called = match take_args(guest, args, &mut handles)? {
         Ok(args) => guest.services.call_actor(&guest.caller, actor, method, args, options.into()),
         Err(error) => Err(error),

@@ -39,7 +39,7 @@ fn add_resources(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types.func_wrap("[method]object-ref.clone", |mut store: Store, (object,): (Resource<ObjectRef>,)| {
         let guest = store.data_mut();
         let reference = RefId::Object(guest.references.object(object.rep())?);
-        guest.services.acquire(&[reference]);
+        guest.services.acquire(&guest.caller, &[reference]);
         Ok((Resource::<ObjectRef>::new_own(guest.references.push(reference)?),))
     })?;
     types.func_wrap("[method]object-ref.id", |store: Store, (object,): (Resource<ObjectRef>,)| {
@@ -48,7 +48,7 @@ fn add_resources(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types.func_wrap("[method]actor-handle.clone", |mut store: Store, (actor,): (Resource<ActorHandle>,)| {
         let guest = store.data_mut();
         let reference = RefId::Actor(guest.references.actor(actor.rep())?);
-        guest.services.acquire(&[reference]);
+        guest.services.acquire(&guest.caller, &[reference]);
         Ok((Resource::<ActorHandle>::new_own(guest.references.push(reference)?),))
     })?;
     types.func_wrap("[method]actor-handle.id", |store: Store, (actor,): (Resource<ActorHandle>,)| {
@@ -56,7 +56,8 @@ fn add_resources(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     })?;
     types.func_wrap("[method]actor-handle.class", |store: Store, (actor,): (Resource<ActorHandle>,)| {
         let guest = store.data();
-        Ok((guest.services.actor_class(guest.references.actor(actor.rep())?).to_string(),))
+        let actor = guest.references.actor(actor.rep())?;
+        Ok((guest.services.actor_class(&guest.caller, actor).to_string(),))
     })?;
     types.func_wrap("[method]placement-group.clone", |mut store: Store, (group,): (Resource<GroupHandle>,)| {
         let guest = store.data_mut();
@@ -71,15 +72,19 @@ fn add_resources(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 
 /// The guest dropped a handle.
 fn release(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
-    store.data_mut().references.drop_handle(number)
+    let guest = store.data_mut();
+    if guest.references.drop_handle(number)? {
+        guest.settle();
+    }
+    Ok(())
 }
 
 fn put(guest: &mut Guest, value: types::Value) -> wasmtime::Result<Answer<Resource<ObjectRef>>> {
     if value.data.len() > limits::INLINE_BYTES_MAX {
         // It may need the room of what was dropped.
-        guest.references.settle();
+        guest.settle();
     }
-    let mut handles = Handles::new(Arc::clone(&guest.services));
+    let mut handles = Handles::default();
     let put = match guest.take(value, &mut handles)? {
         Ok(value) => guest.services.put(&guest.caller, value),
         Err(error) => Err(error),
@@ -95,7 +100,7 @@ async fn get(
     refs: Vec<Resource<ObjectRef>>,
     timeout_ms: Option<u64>,
 ) -> wasmtime::Result<Answer<Vec<types::Value>>> {
-    store.data_mut().references.settle();
+    store.data_mut().settle();
     let objects = ids(store.data(), &refs)?;
     let services = Arc::clone(&store.data().services);
     let caller = Arc::clone(&store.data().caller);
@@ -114,7 +119,7 @@ async fn wait(
     timeout_ms: Option<u64>,
     fetch_local: bool,
 ) -> wasmtime::Result<Answer<Vec<u32>>> {
-    store.data_mut().references.settle();
+    store.data_mut().settle();
     let objects = ids(store.data(), &refs)?;
     let services = Arc::clone(&store.data().services);
     let caller = Arc::clone(&store.data().caller);

@@ -1,7 +1,5 @@
 //! `rayw:core/tasks`.
 
-use std::sync::Arc;
-
 use rayw_core::TaskOptions;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
@@ -37,7 +35,7 @@ fn submit(
     options: types::TaskOptions,
     place: Option<types::GroupPlace>,
 ) -> wasmtime::Result<Answer<Vec<Resource<ObjectRef>>>> {
-    let mut handles = Handles::new(Arc::clone(&guest.services));
+    let mut handles = Handles::default();
     let args = take_args(guest, args, &mut handles)?;
     let strategy = within(guest, place)?;
     let submitted = match (args, TaskOptions::try_from(options)) {

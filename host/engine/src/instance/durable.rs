@@ -41,7 +41,7 @@ impl Instance {
         self.begin(caller)?;
         let called = self.enter_raw::<(), State>(&durable(&program)?.checkpoint, ()).await;
         let (state,) = called.map_err(|error| trap::explain(&error, self.store.data()))?;
-        let mut handles = self.no_handles();
+        let mut handles = Handles::default();
         let taken = self.store.data_mut().take(state.map_err(Error::from)?, &mut handles);
         let value = taken.map_err(|error| trap::explain(&error, self.store.data()))??;
         Ok(Checkpoint { value: Arc::new(value), _handles: handles })

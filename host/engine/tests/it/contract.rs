@@ -51,7 +51,7 @@ async fn references_are_counted_exactly() {
     let (mut instance, notes, _engine) = started().await;
     let value = Value { refs: vec![object(1), actor(2), object(1)], ..Value::clone(&text("x")) };
     // One count of whoever owns the argument.
-    notes.acquire(&value.refs);
+    notes.acquire(&caller(), &value.refs);
     let returned = instance.invoke(caller(), "refs", &[Arc::new(value.clone())], 1).await.unwrap();
     assert_eq!(returned.values, [value]);
     assert_eq!(notes.held(), 6, "three of the owner, three of what was returned");

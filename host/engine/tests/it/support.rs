@@ -121,21 +121,23 @@ impl Services for Notes {
         self.create_actor(caller, name, Vec::new(), ActorOptions::default())
     }
 
-    fn actor_class(&self, _: ActorId) -> Arc<str> {
+    fn actor_class(&self, _: &Caller, _: ActorId) -> Arc<str> {
         "Counter".into()
     }
 
-    fn kill_actor(&self, _: ActorId, _: bool) {}
+    fn kill_actor(&self, _: &Caller, _: ActorId, _: bool) {}
 
     fn terminate_actor(&self, _: &Caller, _: ActorId) {}
 
-    fn acquire(&self, refs: &[RefId]) {
+    fn acquire(&self, _: &Caller, refs: &[RefId]) {
         self.count(refs, 1);
     }
 
-    fn release(&self, refs: &[RefId]) {
+    fn release(&self, _: &Caller, refs: &[RefId]) {
         self.count(refs, -1);
     }
+
+    fn take_in(&self, _: &Caller) {}
 
     fn print(&self, _: &Caller, output: Output, line: &str, _: bool) {
         self.lines.lock().unwrap().push((output, line.to_owned()));
@@ -175,6 +177,7 @@ pub(crate) fn caller() -> Arc<Caller> {
         children: AtomicU64::new(0),
         puts: AtomicU32::new(0),
         cancelled: AtomicBool::new(false),
+        backlog: Arc::default(),
     })
 }
 

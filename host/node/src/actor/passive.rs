@@ -78,7 +78,7 @@ impl Node {
             }
             let Some(actor) = state.idle_actors.0.pop_front() else { break };
             let Some(mailbox) = state.mailboxes.get_mut(&actor) else { continue };
-            let has_work = !mailbox.letters.is_empty() || mailbox.current.is_some();
+            let has_work = !mailbox.letters.is_idle();
             let Some(durable) = &mut mailbox.durable else { continue };
             durable.is_in_line = false;
             match durable.idle_since {
@@ -109,7 +109,7 @@ impl Node {
             let has_work = |mailbox: &super::Mailbox| !mailbox.letters.is_empty() || mailbox.stop.is_some();
             match mailbox {
                 Some(mailbox) if !has_work(mailbox) && mailbox.durable.is_some() => {
-                    mailbox.letters.shrink_to_fit();
+                    mailbox.letters.shrink();
                     if let Some(durable) = &mut mailbox.durable {
                         durable.away = Some(passive);
                     }
@@ -152,7 +152,9 @@ impl Life {
     ) -> Result<Option<Checkpoint>, ActorEnd> {
         let caller = self.caller(self.spec.creation.as_ref(), 0, job);
         let timeout = self.spec.creation.timeout;
-        match self.node.until_stopped(&self.stopper, timeout, instance.checkpoint(caller)).await {
+        let ended = self.node.until_stopped(&self.stopper, timeout, instance.checkpoint(caller)).await;
+        self.take_in();
+        match ended {
             Ended::Done(Ok(state)) => Ok(Some(state)),
             Ended::Done(Err(error)) if instance.is_usable() => {
                 tracing::warn!(actor = %self.spec.id, class = %self.spec.class, %error, "an actor cannot be written down");

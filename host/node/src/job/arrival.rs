@@ -91,7 +91,7 @@ impl Node {
         }
         let grants = Grants { dirs, env: spec.env.clone() };
         grants.check()?;
-        self.take_in(spec, program, grants)
+        self.adopt(spec, program, grants)
     }
 
     /// The folder that holds an unpacked working directory; unpacked once for each digest.
