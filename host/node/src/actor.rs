@@ -9,6 +9,7 @@
 mod letters;
 mod passive;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use rayw_core::message::{ActorEnd, ToHead};
@@ -312,9 +313,15 @@ impl Life {
         loop {
             next = match next {
                 Some(Next::Call(order, caller)) => {
-                    let called = match self.awake(&mut body, job).await {
-                        Ok(instance) => self.call(instance, order, caller, job).await,
-                        Err(end) => {
+                    // In a box, because it is seldom needed and large.
+                    let woken = match &body {
+                        Body::Awake(_) => Ok(()),
+                        Body::Asleep(_) => Box::pin(self.awaken(&mut body, job)).await,
+                    };
+                    let called = match (woken, &mut body) {
+                        (Ok(()), Body::Awake(instance)) => self.call(instance, order, caller, job).await,
+                        (Ok(()), Body::Asleep(_)) => unreachable!("it was brought back just now"),
+                        (Err(end), _) => {
                             self.letters.put_back(order);
                             Err(end)
                         }
@@ -330,7 +337,7 @@ impl Life {
                         if let Body::Awake(instance) = &mut body
                             && self.is_to_sleep()
                         {
-                            match self.write_down(instance, job).await {
+                            match Box::pin(self.write_down(instance, job)).await {
                                 Ok(Some(state)) => return Pause::Idle(state),
                                 Ok(None) => {}
                                 Err(end) => return Pause::Ended(end),
@@ -359,12 +366,15 @@ impl Life {
             return Err(self.stopped_end());
         }
         let spec = Arc::clone(&order.spec);
-        let calling = async {
-            let inputs = self.node.inputs(&order.inputs).await?;
-            let method = spec.function.rsplit('.').next().unwrap_or(&spec.function);
-            instance.call(caller, method, &inputs, spec.num_returns).await.map_err(Missing::Failed)
+        let ended = {
+            // Pinned here: a future of this size is not to be moved about with each call.
+            let calling = pin!(async {
+                let inputs = self.node.inputs(&order.inputs).await?;
+                let method = spec.function.rsplit('.').next().unwrap_or(&spec.function);
+                instance.call(caller, method, &inputs, spec.num_returns).await.map_err(Missing::Failed)
+            });
+            self.node.until_stopped(&self.stopper, spec.timeout, calling).await
         };
-        let ended = self.node.until_stopped(&self.stopper, spec.timeout, calling).await;
         let (outcome, handles, end) = match ended {
             Ended::Done(Ok(returned)) => {
                 let outputs = self.node.outputs(&spec, returned.values);

@@ -55,7 +55,8 @@ impl Node {
         for input in inputs {
             match input {
                 Input::Inline(value) => values.push(Arc::clone(value)),
-                Input::Stored(stored) => match self.bring(stored).await {
+                // In a box, so that a call without such inputs does not carry all that fetching takes.
+                Input::Stored(stored) => match Box::pin(self.bring(stored)).await {
                     Ok(value) => values.push(value),
                     Err(Missing::Lost(copies)) => lost.extend(copies),
                     Err(failed @ Missing::Failed(_)) => return Err(failed),

@@ -4,6 +4,7 @@
 //! frees, the same worker takes over without a detour.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -154,7 +155,8 @@ impl Node {
         spent: &mut Option<Spent>,
     ) -> Result<(Vec<Output>, Handles), Missing> {
         let spec = &order.spec;
-        let running = self.invoke(&order, worker, backlog, spent);
+        // Pinned here: a future of this size is not to be moved about with each task.
+        let running = pin!(self.invoke(&order, worker, backlog, spent));
         match self.until_stopped(stopper, spec.timeout, running).await {
             Ended::Done(result) => {
                 let returned = result?;
@@ -174,7 +176,10 @@ impl Node {
         spent: &mut Option<Spent>,
     ) -> Result<Returned, Missing> {
         let spec = &order.spec;
-        let job = self.job_here(spec.job).await?;
+        let job = match self.job(spec.job) {
+            Ok(job) => job,
+            Err(_) => Box::pin(self.job_here(spec.job)).await?,
+        };
         let inputs = self.inputs(&order.inputs).await?;
         let reused = self.reuse.take(spec);
         let worker = reused.as_ref().map_or(worker, |reused| reused.worker);

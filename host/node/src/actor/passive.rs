@@ -166,31 +166,24 @@ impl Life {
         }
     }
 
-    /// The actor's instance, which is made anew for one that was asleep.
-    pub(super) async fn awake<'b>(&self, body: &'b mut Body, job: &JobRun) -> Result<&'b mut Instance, ActorEnd> {
-        if let Body::Asleep(state) = body {
-            let caller = self.caller(self.spec.creation.as_ref(), 0, job);
-            let restoring = async {
-                let mut instance = self.start(&caller, job).await?;
-                instance.restore(Arc::clone(&caller), &self.spec.class, state).await?;
-                Ok::<_, Error>(instance)
-            };
-            let timeout = self.spec.creation.timeout;
-            let ended = self.node.until_stopped(&self.stopper, timeout, restoring).await;
-            match ended {
-                Ended::Done(Ok(instance)) => *body = Body::Awake(Box::new(instance)),
-                Ended::Done(Err(error)) => {
-                    return Err(ActorEnd::Crashed(self.explain("could not be brought back", &error)));
-                }
-                Ended::TimedOut(timeout) => {
-                    return Err(ActorEnd::Crashed(super::timed_out(&self.spec.creation, timeout)));
-                }
-                Ended::Stopped => return Err(self.stopped_end()),
+    /// Makes an instance anew for an actor that was asleep.
+    pub(super) async fn awaken(&self, body: &mut Body, job: &JobRun) -> Result<(), ActorEnd> {
+        let Body::Asleep(state) = body else { return Ok(()) };
+        let caller = self.caller(self.spec.creation.as_ref(), 0, job);
+        let restoring = async {
+            let mut instance = self.start(&caller, job).await?;
+            instance.restore(Arc::clone(&caller), &self.spec.class, state).await?;
+            Ok::<_, Error>(instance)
+        };
+        let timeout = self.spec.creation.timeout;
+        match self.node.until_stopped(&self.stopper, timeout, restoring).await {
+            Ended::Done(Ok(instance)) => {
+                *body = Body::Awake(Box::new(instance));
+                Ok(())
             }
-        }
-        match body {
-            Body::Awake(instance) => Ok(instance),
-            Body::Asleep(_) => unreachable!("it was brought back just now"),
+            Ended::Done(Err(error)) => Err(ActorEnd::Crashed(self.explain("could not be brought back", &error))),
+            Ended::TimedOut(timeout) => Err(ActorEnd::Crashed(super::timed_out(&self.spec.creation, timeout))),
+            Ended::Stopped => Err(self.stopped_end()),
         }
     }
 
