@@ -171,6 +171,10 @@ pub const LINK_BATCH_BYTES: usize = 1 << 20;
 /// Packets that may wait for the network beside the ones it carries.
 pub const LINK_PACKETS_QUEUED: usize = 4;
 
+/// How long a node waits with the confirmation of messages, so that it confirms many together. At 200 MB/s
+/// a sender keeps 1 MB the longer for it.
+pub const LINK_CONFIRM_AFTER: Duration = Duration::from_millis(5);
+
 /// How long a link waits before it dials again: the first time, and at most. The first is below what a
 /// person notices, the last keeps a cluster that waits for its head from hammering it.
 pub const LINK_RETRY_MIN: Duration = Duration::from_millis(10);

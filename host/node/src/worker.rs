@@ -103,7 +103,6 @@ impl Node {
         while let Some(order) = next {
             let (task, stopper, worker) = (order.spec.id, Arc::<Stopper>::default(), self.engine.next_worker());
             if !matches!(state.running.insert(task, Run::Begun(Arc::clone(&stopper))), Some(Run::Unwanted)) {
-                state.apply(Event::Started { task, worker }, self, None, after);
                 return Some(Begun { order, stopper, worker });
             }
             state.running.remove(&task);
@@ -118,6 +117,9 @@ impl Node {
     async fn run(self: &Arc<Self>, begun: Begun, backlog: &Arc<Backlog>) -> Option<Begun> {
         let Begun { order, stopper, worker } = begun;
         let (spec, attempt) = (Arc::clone(&order.spec), order.attempt);
+        // Told with whatever comes next, at the next tick at the latest: most tasks are over by then, and
+        // their owner, on another node perhaps, hears of both at once.
+        backlog.lock().add(Event::Started { task: spec.id, worker });
         let mut spent = None;
         let (outcome, handles) = match self.run_order(order, &stopper, worker, backlog, &mut spent).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),

@@ -11,7 +11,7 @@ use rayw_core::{NodeId, limits};
 use rayw_proto::wire;
 use rayw_proto::wire::hello::From;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_stream::Stream;
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -168,6 +168,8 @@ impl Accepted {
     ) -> Result<(), Status> {
         // What was taken and is not safe yet, in order.
         let mut settling: VecDeque<(u64, BoxFuture<bool>)> = VecDeque::new();
+        // What is safe and was not confirmed yet, and since when.
+        let mut unconfirmed: Option<(u64, Instant)> = None;
         loop {
             let next = async {
                 let message = packets.message();
@@ -186,6 +188,11 @@ impl Accepted {
                     }
                     continue;
                 }
+                last = confirmation_due(unconfirmed) => {
+                    unconfirmed = None;
+                    self.confirm(last, acks);
+                    continue;
+                }
             };
             // An error of the connection is its end; what it means is seen when the sender dials again.
             let Ok(Some(packet)) = packet else { return Ok(()) };
@@ -198,7 +205,10 @@ impl Accepted {
                         head.inbox.flush();
                         settling.push_back((last, head.inbox.settled()));
                     }
-                    Sink::FromHead(_) | Sink::FromPeer(..) => self.confirm(last, acks),
+                    Sink::FromHead(_) | Sink::FromPeer(..) => {
+                        let since = unconfirmed.map_or(*heard, |(_, since)| since);
+                        unconfirmed = Some((last, since));
+                    }
                 }
             }
         }
@@ -213,6 +223,18 @@ impl Sink {
             Self::AtHead { head, .. } => head.inbox.message(postcard::from_bytes(payload)?),
         }
         Ok(())
+    }
+}
+
+/// Waits until it is time to confirm what came; for ever when nothing did. Many messages are confirmed
+/// together: a confirmation only lets the sender forget them.
+async fn confirmation_due(unconfirmed: Option<(u64, Instant)>) -> u64 {
+    match unconfirmed {
+        Some((last, since)) => {
+            sleep_until(since + limits::LINK_CONFIRM_AFTER).await;
+            last
+        }
+        None => std::future::pending().await,
     }
 }
 
