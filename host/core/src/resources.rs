@@ -132,6 +132,14 @@ impl Resources {
             || self.custom.iter().any(|(name, _)| other.custom_amount(name) > Amount::ZERO)
     }
 
+    /// Whether this has some of each resource of which the other one has some.
+    #[must_use]
+    pub fn has_kinds_of(&self, other: &Self) -> bool {
+        (self.cpu > Amount::ZERO || other.cpu == Amount::ZERO)
+            && (self.memory > 0 || other.memory == 0)
+            && other.custom.iter().all(|(name, _)| self.custom_amount(name) > Amount::ZERO)
+    }
+
     /// The same without its cpus: what a blocked task keeps.
     #[must_use]
     pub fn without_cpu(&self) -> Self {

@@ -41,6 +41,8 @@ pub(super) fn run(rayw: &Path, component: &Path, pure: &Path, folder: &Path) -> 
                 let mean = row["mean"].as_f64()?;
                 Some((scale * 1e6, if is_cost { mean } else { 1e6 / mean }))
             })
+            // The memory of a short queue is too little to be seen beside that of the process.
+            .filter(|(_, cost)| *cost > 0.0)
             .collect();
         let is_too_steep = is_too_steep(&points);
         curves.push(json!({ "name": title, "x": "tasks in the queue", "y": "", "points": points, "is_too_steep": is_too_steep }));

@@ -1,4 +1,5 @@
-//! Copies the last comparison into README.md, between two marks, and its plot beside it.
+//! Copies the last comparison into README.md, between two marks, and its plot beside it; and what the
+//! growth of costs was, where that was measured too.
 
 use std::path::Path;
 
@@ -12,6 +13,10 @@ const END: &str = "<!-- and ends here -->";
 /// Where the plot lies in the checkout.
 const PLOT: &str = "tests/benches/vs-ray.svg";
 
+/// Where the curves of growth lie in the checkout, and their plot.
+const GROWTH: [(&str, &str); 2] =
+    [("growth.md", "tests/benches/growth.md"), ("growth.svg", "tests/benches/growth.svg")];
+
 pub(super) fn run(folder: &Path) -> Result<()> {
     let read = |path: &Path| {
         std::fs::read_to_string(path)
@@ -23,6 +28,12 @@ pub(super) fn run(folder: &Path) -> Result<()> {
     let Some(text) = replaced(&text, &format!("{table}\n![rayw beside Ray]({PLOT})\n")) else {
         bail!("README.md has no place for the table: a line `{BEGIN}` and, below it, a line `{END}`");
     };
+    for (measured, published) in GROWTH {
+        let measured = folder.join(measured);
+        if measured.is_file() {
+            super::write(&tree::root().join(published), &read(&measured)?)?;
+        }
+    }
     super::write(&tree::root().join(PLOT), &plot)?;
     super::write(&readme, &text)
 }

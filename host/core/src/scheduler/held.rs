@@ -28,6 +28,14 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// Whether this keeps all that the other one keeps, from the same who stand behind both: then the
+    /// other one need not be asked. Of many demands that lack the same, few are left by that.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        self.what.has_kinds_of(&other.what)
+            && self.spots == other.spots
+            && (self.spots.is_some() || other.whole.fits(&self.whole) > 0)
+    }
+
     /// Whether somebody wants some of what is kept.
     pub(super) fn overlaps(&self, need: &Resources) -> bool {
         self.what.overlaps(need)
@@ -117,5 +125,25 @@ impl Scheduler {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Amount;
+
+    fn held(cpus: u64, seats: u64) -> Held {
+        let what = Resources::cpus(Amount::ONE).with_custom("seat", Amount::ONE);
+        let whole = Resources::cpus(Amount(cpus)).with_custom("seat", Amount(seats));
+        Held { what, whole, spots: None }
+    }
+
+    #[test]
+    fn who_fits_on_more_nodes_keeps_what_others_keep_of_the_same_resources() {
+        assert!(held(1, 1).includes(&held(1, 1)) && held(1, 1).includes(&held(1, 2)));
+        assert!(!held(1, 2).includes(&held(1, 1)), "a smaller node is of use to that one alone");
+        let cpus_only = Held { what: Resources::cpus(Amount::ONE), ..held(1, 1) };
+        assert!(held(1, 1).includes(&cpus_only) && !cpus_only.includes(&held(1, 1)));
     }
 }

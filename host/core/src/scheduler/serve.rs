@@ -12,7 +12,7 @@ use super::rooms::Room;
 use super::spot::{Refusal, Wish};
 use super::{DemandKind, Outbox, Scheduler};
 use crate::message::FromHead;
-use crate::{Error, ErrorKind, GroupId, JobFailure, JobId, Millis, NodeId, Strategy, limits};
+use crate::{Error, ErrorKind, GroupId, JobFailure, JobId, Millis, NodeId, Resources, Strategy, limits};
 
 /// How far one walk along the line has come.
 struct Walk {
@@ -20,6 +20,11 @@ struct Walk {
     grown: Vec<usize>,
     /// What those keep who hold up others.
     held: Vec<Held>,
+    /// Lanes that may hold up others as well. What they keep is found out when somebody comes who wants some
+    /// of what they lack: most who come do not.
+    holders: Vec<LaneId>,
+    /// All that those lack.
+    lacking: Resources,
     /// Jobs whose demands stand ahead of the one looked at.
     before: Vec<JobId>,
     /// What will never be served, and why.
@@ -110,6 +115,8 @@ impl Scheduler {
             let mut walk = Walk {
                 grown,
                 held: Vec::new(),
+                holders: Vec::new(),
+                lacking: Resources::default(),
                 before: Vec::new(),
                 refused: Vec::new(),
                 is_contested: self.demands.is_contested(),
@@ -199,15 +206,17 @@ impl Scheduler {
         if !is_hopeful && !may_hold_up {
             return Step::Waits;
         }
-        if self.is_held_up(id, walk) {
-            if is_hopeful {
-                // What has become free is not looked at again, so this lane must be.
-                self.demands.wake(id);
-            }
+        if !is_hopeful {
+            walk.lacking.cover(&lane.need);
+            walk.holders.push(id);
             return Step::Waits;
         }
-        if !is_hopeful {
-            self.hold_up(id, walk);
+        if walk.lacking.overlaps(&lane.need) {
+            self.hold_up(walk);
+        }
+        if self.is_held_up(id, walk) {
+            // What has become free is not looked at again, so this lane must be.
+            self.demands.wake(id);
             return Step::Waits;
         }
         let Some(lane) = self.demands.lane(id) else { return Step::Waits };
@@ -258,8 +267,12 @@ impl Scheduler {
                 Step::Refused
             }
             Ok(rest) => {
-                if rest == Rest::Busy && self.demands.holds_up(id, turn) {
-                    self.hold_up(id, walk);
+                if rest == Rest::Busy
+                    && self.demands.holds_up(id, turn)
+                    && let Some(lane) = self.demands.lane(id)
+                {
+                    walk.lacking.cover(&lane.need);
+                    walk.holders.push(id);
                 }
                 let has_changed = self.demands.lane(id).is_some_and(|lane| lane.rest != rest);
                 if has_changed {
@@ -280,11 +293,21 @@ impl Scheduler {
         walk.held.iter().any(|held| self.is_kept_from(held, &want, &pieces))
     }
 
-    /// A lane that was passed too often finds no room: those behind it wait too.
-    fn hold_up(&mut self, id: LaneId, walk: &mut Walk) {
-        let Some(lane) = self.demands.lane(id) else { return };
-        let (want, need) = (lane.want.clone(), Arc::clone(&lane.need));
-        walk.held.push(self.hold(&want, &need));
+    /// Lanes that were passed too often find no room: those behind them wait too. What was served since they
+    /// were come by takes nothing of what they lack, so that it is the same now as it was then.
+    fn hold_up(&mut self, walk: &mut Walk) {
+        walk.lacking = Resources::default();
+        for id in std::mem::take(&mut walk.holders) {
+            if self.is_held_up(id, walk) {
+                continue;
+            }
+            let Some(lane) = self.demands.lane(id) else { continue };
+            let (want, need) = (lane.want.clone(), Arc::clone(&lane.need));
+            let held = self.hold(&want, &need);
+            if !walk.held.iter().any(|known| known.includes(&held)) {
+                walk.held.push(held);
+            }
+        }
     }
 
     /// Whether what a node has free could be of use to a lane; that it is said of one that turns out to
