@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
 use rayw_core::ownership::{Command, Event, Order, Ownership, Stored, Tally, WaitResult, WaiterId};
 use rayw_core::{ActorId, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits};
-use rayw_engine::{Caller, Engine};
+use rayw_engine::{Backlog, Caller, Engine};
 use rayw_store::Store;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -70,6 +70,8 @@ pub struct Node {
     /// None where there was no thread for it: then each task makes its sandbox itself.
     pub(crate) ready: Option<ReadyPool>,
     pub(crate) requests: AtomicU64,
+    /// The backlog of all who do nothing.
+    pub(crate) no_backlog: Arc<Backlog>,
     /// Its unfinished tasks when last counted.
     pub(crate) unfinished: AtomicUsize,
     /// Whether the head was told all but how full the store is.
@@ -188,6 +190,7 @@ impl Node {
             reuse: ReusePool::default(),
             ready,
             requests: AtomicU64::new(0),
+            no_backlog: Arc::default(),
             unfinished: AtomicUsize::new(0),
             is_new_to_head: AtomicBool::new(false),
             at: settings.at,
@@ -387,7 +390,13 @@ impl Node {
 
     pub(crate) fn deliver_message(self: &Arc<Self>, message: FromHead) {
         match message {
-            FromHead::ActorFound { request, result } => self.lock().asked.actor_found(request, result),
+            FromHead::ActorFound { request, result } => {
+                let unwanted = self.lock().asked.actor_found(request, result);
+                if let Some(actor) = unwanted {
+                    self.head.send(ToHead::ActorKill { actor, no_restart: true });
+                    self.head.flush();
+                }
+            }
             FromHead::GroupFound { request, result } => self.lock().asked.group_found(request, result),
             FromHead::ActorStart { spec, owner, incarnation, inputs } => {
                 self.start_actor(spec, owner, incarnation, inputs);

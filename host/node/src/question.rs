@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rayw_core::message::{RequestId, ToHead};
-use rayw_core::{ActorSpec, Error, ErrorKind, GroupStatus, NodeId};
+use rayw_core::{ActorId, ActorSpec, Error, ErrorKind, GroupStatus, NodeId};
 use tokio::sync::oneshot;
 
 use crate::Node;
@@ -44,10 +44,15 @@ impl Askable for GroupStatus {
 pub(crate) struct Questions(HashMap<RequestId, (ToHead, Asker)>);
 
 impl Questions {
-    /// An answer is there. Nobody may be waiting any more; then it is not needed.
-    pub(crate) fn actor_found(&mut self, request: RequestId, result: Result<FoundActor, Error>) {
-        if let Some((_, Asker::Actor(asker))) = self.0.remove(&request) {
-            let _ = asker.send(result);
+    /// An answer is there. Answers with the actor that nobody is there for who asked for it: it got its name,
+    /// and would wait for its constructor's arguments for ever.
+    #[must_use]
+    pub(crate) fn actor_found(&mut self, request: RequestId, result: Result<FoundActor, Error>) -> Option<ActorId> {
+        let (question, Asker::Actor(asker)) = self.0.remove(&request)? else { return None };
+        let Err(Ok((found, _))) = asker.send(result) else { return None };
+        match question {
+            ToHead::ActorRegister { spec, .. } if spec.id == found.id => Some(found.id),
+            _ => None,
         }
     }
 
@@ -76,5 +81,68 @@ impl Node {
         receiver.await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::System, "the head went away before it answered: is the cluster shutting down?"))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rayw_core::{ComponentDigest, JobId, Resources, Retries, RetryExceptions, TaskKind, TaskSpec};
+
+    use super::*;
+
+    const HERE: NodeId = NodeId([1; 16]);
+
+    fn actor(number: u64) -> Arc<ActorSpec> {
+        let driver = JobId::numbered(1).driver(0);
+        let creation = TaskSpec {
+            id: driver.child(number),
+            parent: driver,
+            submitter: driver,
+            job: JobId::numbered(1),
+            component: ComponentDigest([0; 32]),
+            kind: TaskKind::ActorCreation,
+            function: Arc::from("Class.new"),
+            name: Arc::from("Class.new"),
+            args: Vec::new(),
+            num_returns: 0,
+            resources: Arc::default(),
+            placement: Arc::default(),
+            max_retries: Retries::AtMost(0),
+            retry_exceptions: RetryExceptions::No,
+            max_calls: 1,
+            timeout: None,
+        };
+        Arc::new(ActorSpec {
+            id: ActorId::from(creation.id),
+            class: Arc::from("Class"),
+            name: Some(Arc::from("name")),
+            namespace: Arc::from(""),
+            detached: false,
+            placement: Resources::default(),
+            lifetime: Resources::default(),
+            max_restarts: Retries::AtMost(0),
+            max_task_retries: Retries::AtMost(0),
+            max_pending_calls: None,
+            out_of_order: false,
+            creation: Arc::new(creation),
+        })
+    }
+
+    /// What comes of an answer to somebody who registered actor 1 and is gone.
+    fn unwanted(found: Arc<ActorSpec>) -> Option<ActorId> {
+        let (sender, receiver) = oneshot::channel();
+        let request = RequestId(1);
+        let question =
+            ToHead::ActorRegister { owner: HERE, request: Some(request), spec: actor(1), get_if_exists: true };
+        let mut questions = Questions::default();
+        questions.0.insert(request, (question, FoundActor::asker(sender)));
+        drop(receiver);
+        questions.actor_found(request, Ok((found, HERE)))
+    }
+
+    #[test]
+    fn an_actor_whose_creator_is_gone_before_the_answer_is_ended_and_one_of_others_is_not() {
+        assert_eq!(unwanted(actor(1)), Some(actor(1).id));
+        assert_eq!(unwanted(actor(2)), None);
     }
 }

@@ -99,7 +99,8 @@ impl Node {
     }
 
     /// Keeps an actor that was written down in its mailbox; it goes on at once when a letter has come meanwhile.
-    pub(super) fn put_away(passive: Box<Passive>) {
+    pub(super) fn put_away(mut passive: Box<Passive>) {
+        passive.life.backlog = Arc::clone(&passive.life.node.no_backlog);
         let node = Arc::clone(&passive.life.node);
         let mut after = After::default();
         {
@@ -122,7 +123,8 @@ impl Node {
 
     /// Lets an actor go on that was put away.
     pub(crate) fn revive(self: &Arc<Self>, passive: Passive) {
-        let Passive { life, state, job } = passive;
+        let Passive { mut life, state, job } = passive;
+        life.backlog = Arc::default();
         self.tracker.spawn_on(life.go_on(Body::Asleep(state), job), &self.guests);
     }
 
