@@ -14,10 +14,12 @@ use crate::node::{After, State};
 impl Node {
     /// Notes what a guest did; takes it in when that is due. The guest goes on meanwhile.
     pub(crate) fn note(self: &Arc<Self>, backlog: &Backlog, events: impl IntoIterator<Item = Event>) {
-        let is_due = {
-            let mut gathered = backlog.lock();
-            events.into_iter().fold(false, |due, event| gathered.add(event) || due)
-        };
+        let mut is_due = false;
+        let mut gathered = backlog.lock();
+        for event in events {
+            is_due |= gathered.add(event);
+        }
+        drop(gathered);
         if is_due {
             self.take_in(backlog);
         }
