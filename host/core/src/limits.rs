@@ -82,6 +82,10 @@ pub const NODE_MEMORY_PERCENT: u64 = 70;
 /// How often the epoch advances: a runaway guest gives way after at most two of these.
 pub const EPOCH_PERIOD: Duration = Duration::from_millis(10);
 
+/// Jobs that a node remembers to be over, so that what their guests did last is cancelled when it is heard of,
+/// at most a tick later.
+pub const ENDED_JOBS_REMEMBERED: usize = 1024;
+
 /// Events that a guest may cause before its node takes them in: enough that the node's lock is taken
 /// seldom, few enough that others do not wait long for it meanwhile.
 pub const BACKLOG_EVENTS_MAX: usize = 64;

@@ -48,7 +48,7 @@ pub use event::{Event, LostCopy, Outcome, Output, WaitFor, WaiterId};
 pub use rows::TaskSnapshot;
 
 use crate::message::Shape;
-use crate::{ActorId, IdMap, IdSet, LeaseId, Millis, NodeId, ObjectId, TaskId};
+use crate::{ActorId, IdMap, IdSet, JobId, LeaseId, Millis, NodeId, ObjectId, TaskId};
 
 /// The owner's machine of one node.
 #[derive(Debug)]
@@ -61,6 +61,9 @@ pub struct Ownership {
     shape_index: HashMap<Shape, usize>,
     leases: IdMap<LeaseId, lease::Lease>,
     waiters: IdMap<WaiterId, wait::Waiter>,
+    /// Jobs that ended lately.
+    ended_jobs: IdSet<JobId>,
+    ended_in_order: VecDeque<JobId>,
     /// Objects that became ready or failed and whose waiters do not know yet.
     settled: VecDeque<ObjectId>,
     is_settling: bool,
@@ -82,8 +85,8 @@ pub struct Ownership {
     void: VecDeque<(Millis, NodeId)>,
     /// Tokens of actors that are about to be created here, or that ended here a moment ago.
     lent_early: IdMap<ActorId, borrow::Far>,
-    /// How many values refer to an actor that is about to be created here.
-    captured_early: IdMap<ActorId, u32>,
+    /// References to actors that are about to be created here.
+    counted_early: IdMap<ActorId, Vec<(object::Count, u32)>>,
     /// Questions of owners about nodes that this one takes for alive.
     questions: Vec<inherit::Question>,
     /// Nodes that are to leave.
@@ -120,6 +123,8 @@ impl Ownership {
             shape_index: HashMap::new(),
             leases: IdMap::default(),
             waiters: IdMap::default(),
+            ended_jobs: IdSet::default(),
+            ended_in_order: VecDeque::new(),
             settled: VecDeque::new(),
             is_settling: false,
             finished: VecDeque::new(),
@@ -133,7 +138,7 @@ impl Ownership {
             dead: IdSet::default(),
             void: VecDeque::new(),
             lent_early: IdMap::default(),
-            captured_early: IdMap::default(),
+            counted_early: IdMap::default(),
             questions: Vec::new(),
             draining: IdSet::default(),
             hosted: IdMap::default(),
@@ -184,7 +189,7 @@ impl Ownership {
                 self.actor_known(spec, owner, out);
             }
             Event::ActorTerminated { actor, submitter } => self.actor_terminated(actor, submitter, out),
-            Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, out),
+            Event::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, now, out),
             Event::FromHead(message) => self.head_said(*message, now, out),
             Event::Tick => {
                 self.return_idle(now, out);

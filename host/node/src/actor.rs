@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use rayw_core::message::{ActorEnd, ToHead};
-use rayw_core::ownership::{Event, Order, Outcome};
+use rayw_core::ownership::{Event, Input, Order, Outcome};
 use rayw_core::{ActorId, ActorSpec, Error, ErrorKind, JobId, NodeId, TaskId, Value};
 use rayw_engine::{Backlog, Caller, Checkpoint, Instance, Sandbox};
 use tokio::sync::{Notify, oneshot};
@@ -349,6 +349,9 @@ impl Life {
                 },
             };
             // A long line of short calls must not keep the thread from everybody else.
+            if !tokio::task::coop::has_budget_remaining() {
+                self.take_in();
+            }
             tokio::task::coop::consume_budget().await;
         }
     }
@@ -366,6 +369,10 @@ impl Life {
             return Err(self.stopped_end());
         }
         let spec = Arc::clone(&order.spec);
+        if order.inputs.iter().any(|input| matches!(input, Input::Stored(_))) {
+            // To bring them here may take its time: who waits for the calls before is not to wait for that.
+            self.take_in();
+        }
         let ended = {
             // Pinned here: a future of this size is not to be moved about with each call.
             let calling = pin!(async {
@@ -448,7 +455,7 @@ impl Life {
 
     /// There is nothing to do: the node hears of all that was done.
     fn rest(&self) {
-        let after = self.node.take_in_with(&self.backlog, false, |state, _| {
+        let after = self.node.take_in_with(&self.backlog, |state, _| {
             if let Some(durable) = state.mailboxes.get_mut(&self.spec.id).and_then(|mailbox| mailbox.durable.as_mut()) {
                 state.idle_actors.idles(self.spec.id, durable);
             }
@@ -458,7 +465,7 @@ impl Life {
 
     /// Has the node hear of all that was done.
     fn take_in(&self) {
-        let after = self.node.take_in_with(&self.backlog, self.stopper.is_stopped(), |_, _| {});
+        let after = self.node.take_in_with(&self.backlog, |_, _| {});
         self.node.finish_up(after);
     }
 

@@ -41,7 +41,7 @@ impl Node {
 
     /// Takes in what a guest did that goes on: whoever is woken by it shall not wait for this thread.
     pub(crate) fn take_in(self: &Arc<Self>, backlog: &Backlog) {
-        let after = self.take_in_with(backlog, false, |_, _| {});
+        let after = self.take_in_with(backlog, |_, _| {});
         let rouses = after.rouses || !after.orders.is_empty();
         self.finish_up(after);
         if rouses {
@@ -51,19 +51,13 @@ impl Node {
         }
     }
 
-    /// Takes in what a guest did, then does the rest under the same turn of the lock. The children of a
-    /// guest that was stopped are cancelled when they are `orphans`: who stopped it has not seen them.
+    /// Takes in what a guest did, then does the rest under the same turn of the lock.
     #[must_use]
-    pub(crate) fn take_in_with(
-        &self,
-        backlog: &Backlog,
-        orphans: bool,
-        rest: impl FnOnce(&mut State, &mut After),
-    ) -> After {
+    pub(crate) fn take_in_with(&self, backlog: &Backlog, rest: impl FnOnce(&mut State, &mut After)) -> After {
         let mut after = After::default();
         let mut gathered = backlog.lock();
         let mut state = self.lock();
-        state.take_in(&mut gathered, self, orphans, &mut after);
+        state.take_in(&mut gathered, self, &mut after);
         rest(&mut state, &mut after);
         self.unfinished.store(state.ownership.unfinished(), Ordering::Relaxed);
         after
@@ -89,20 +83,12 @@ impl Node {
 }
 
 impl State {
-    fn take_in(&mut self, gathered: &mut Gathered, node: &Node, orphans: bool, after: &mut After) {
+    fn take_in(&mut self, gathered: &mut Gathered, node: &Node, after: &mut After) {
         if gathered.is_empty() {
             return;
         }
         for event in gathered.take() {
-            let child = match &event {
-                Event::Submitted(spec) if orphans => Some(spec.id),
-                _ => None,
-            };
             self.apply(event, node, None, after);
-            if let Some(child) = child {
-                let cancelled = Event::Cancelled { object: child.output(0), recursive: true };
-                self.apply(cancelled, node, None, after);
-            }
         }
     }
 }

@@ -197,8 +197,8 @@ impl Node {
                 Ended::Done(result) => result,
                 Ended::Stopped | Ended::TimedOut(_) => Err(Error::new(ErrorKind::TaskCancelled, "the job was stopped")),
             };
-            // What it asked for last, and nobody waits for any more: its job is over.
-            let after = node.take_in_with(&backlog, true, |_, _| {});
+            // What it did last: its job must not be over before.
+            let after = node.take_in_with(&backlog, |_, _| {});
             node.finish_up(after);
             // Whoever asked may have gone away, and the job is over all the same.
             let _ = sender.send(result);

@@ -350,7 +350,7 @@ impl Node {
     ) -> WaitResult {
         let of = objects.len();
         let (mut waiter, mut receiver) = (WaiterId(0), None);
-        let mut after = self.take_in_with(&caller.backlog, false, |state, after| {
+        let mut after = self.take_in_with(&caller.backlog, |state, after| {
             state.next_waiter += 1;
             waiter = WaiterId(state.next_waiter);
             let poll = timeout == Some(Duration::ZERO);
@@ -482,8 +482,7 @@ impl State {
                     self.running.insert(order.spec.id, Run::Queued);
                     after.orders.push(order);
                 }
-                Command::Stop { task, recursive, .. } => match self.running.get_mut(&task) {
-                    Some(Run::Begun(stopper)) if recursive => stopper.stop_with_children(),
+                Command::Stop { task, .. } => match self.running.get_mut(&task) {
                     Some(Run::Begun(stopper)) => stopper.stop(),
                     Some(queued @ (Run::Queued | Run::Unwanted)) => *queued = Run::Unwanted,
                     None => {}

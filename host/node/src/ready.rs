@@ -99,9 +99,10 @@ fn replace(spent: &Receiver<Spent>, pool: &Pool, engine: &Arc<Engine>, guests: &
             continue;
         }
         let sandbox = Sandbox { memory_bytes_max, grants: Arc::clone(&job.grants), args: Vec::new() };
-        let starting = engine.start(&job.program, Arc::clone(&job.services), caller, &sandbox);
+        let starting = engine.start(&job.program, Arc::clone(&job.services), Arc::clone(&caller), &sandbox);
         // The next task makes its own then, and tells what is wrong.
         if let Ok(instance) = guests.block_on(starting) {
+            job.services.take_in(&caller);
             pool.keep(of, memory_bytes_max, instance, READY_PER_KIND_MAX);
         }
     }

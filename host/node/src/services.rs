@@ -45,13 +45,17 @@ impl NodeServices {
             let message = format!("{} arguments are too many, at most {} are allowed", args.len(), limits::ARGS_MAX);
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
+        self.0.admit_task()?;
         let mut puts = Vec::new();
         for argument in args {
             let Arg::Value(value) = argument else { continue };
             if value.data.len() > limits::INLINE_BYTES_MAX {
+                // It may need the room of what was dropped.
+                self.0.take_in(&caller.backlog);
                 let object = Self::next_put(caller);
                 let output = self.0.output(object, value.clone());
                 if let Made::Failed(error) = output {
+                    self.unstore(puts);
                     return Err(*error);
                 }
                 puts.push(Event::Put { object, output });
@@ -61,9 +65,17 @@ impl NodeServices {
         Ok(puts)
     }
 
+    /// What was stored for a submission that is refused goes again.
+    fn unstore(&self, puts: Vec<Event>) {
+        for put in puts {
+            if let Event::Put { object, .. } = put {
+                self.0.store.forget(object);
+            }
+        }
+    }
+
     /// Submits behind the objects that carry its large arguments.
     fn submit_spec(&self, caller: &Caller, spec: TaskSpec, puts: Vec<Event>) -> Result<Vec<ObjectId>, Error> {
-        self.0.admit_task()?;
         let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
         self.0.note(&caller.backlog, carrying(puts, Event::Submitted(Arc::new(spec))));
         Ok(ids)
@@ -77,19 +89,24 @@ impl NodeServices {
         spec: TaskSpec,
         puts: Vec<Event>,
     ) -> Result<Vec<ObjectId>, Error> {
-        self.0.admit_task()?;
         let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
-        let mut admitted = Ok(());
-        let after = self.0.take_in_with(&caller.backlog, false, |state, after| {
-            admitted = state.ownership.admit_call(actor).map(drop);
-            if admitted.is_ok() {
+        let mut refused = None;
+        let after = self.0.take_in_with(&caller.backlog, |state, after| match state.ownership.admit_call(actor) {
+            Ok(_) => {
                 for event in carrying(puts, Event::Submitted(Arc::new(spec))) {
                     state.apply(event, &self.0, None, after);
                 }
             }
+            Err(error) => refused = Some((error, puts)),
         });
         self.0.finish_up(after);
-        admitted.map(|()| ids)
+        match refused {
+            None => Ok(ids),
+            Some((error, puts)) => {
+                self.unstore(puts);
+                Err(error)
+            }
+        }
     }
 
     /// Takes a reference to an actor that was found by its name.

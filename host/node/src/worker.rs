@@ -26,7 +26,6 @@ use crate::reuse::Reused;
 #[derive(Debug, Default)]
 pub(crate) struct Stopper {
     stopped: AtomicBool,
-    takes_children: AtomicBool,
     notify: Notify,
 }
 
@@ -37,21 +36,18 @@ struct Begun {
     worker: u64,
 }
 
+/// The sandbox of a task that is over.
+enum Left {
+    /// It has done its work.
+    Spent(Spent),
+    /// It may serve again.
+    Reusable(Reused),
+}
+
 impl Stopper {
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
         self.notify.notify_one();
-    }
-
-    /// Stops it, and has cancelled what it submitted and nobody has seen yet.
-    pub(crate) fn stop_with_children(&self) {
-        self.takes_children.store(true, Ordering::Release);
-        self.stop();
-    }
-
-    /// Whether it was stopped with its children.
-    pub(crate) fn takes_children(&self) -> bool {
-        self.takes_children.load(Ordering::Acquire)
     }
 
     pub(crate) async fn stopped(&self) {
@@ -120,14 +116,14 @@ impl Node {
         // Told with whatever comes next, at the next tick at the latest: most tasks are over by then, and
         // their owner, on another node perhaps, hears of both at once.
         backlog.lock().add(Event::Started { task: spec.id, worker });
-        let mut spent = None;
-        let (outcome, handles) = match self.run_order(order, &stopper, worker, backlog, &mut spent).await {
+        let mut left = None;
+        let (outcome, handles) = match self.run_order(order, &stopper, worker, backlog, &mut left).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
             Err(Missing::Failed(error)) => (Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id))), None),
             Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
         };
         let mut next = None;
-        let after = self.take_in_with(backlog, stopper.takes_children(), |state, after| {
+        let after = self.take_in_with(backlog, |state, after| {
             state.running.remove(&spec.id);
             state.apply(Event::Finished { task: spec.id, attempt, outcome }, self, None, after);
             next = after.next_order().and_then(|order| self.begin_in(state, order, after));
@@ -136,9 +132,12 @@ impl Node {
         drop(handles);
         let woke = after.woke;
         self.finish_up(after);
-        if let (None, Some(spent), Some(ready)) = (&next, spent.take(), &self.ready) {
+        match (left, &next, &self.ready) {
+            // Only now: what it did in this call is known, whoever it serves next.
+            (Some(Left::Reusable(reused)), ..) => self.reuse.keep(&spec, reused),
             // Whoever waits for the result need not wait for this, nor the next task for its sandbox.
-            ready.replace(spent);
+            (Some(Left::Spent(spent)), None, Some(ready)) => ready.replace(spent),
+            (Some(Left::Spent(_)), ..) | (None, ..) => {}
         }
         if next.is_some() && woke {
             // Whoever was woken may be queued behind this very worker.
@@ -147,18 +146,18 @@ impl Node {
         next
     }
 
-    /// Leaves the sandbox that served in `spent`, unless it may serve again.
+    /// Leaves the sandbox that served in `left`.
     async fn run_order(
         self: &Arc<Self>,
         order: Order,
         stopper: &Stopper,
         worker: u64,
         backlog: &Arc<Backlog>,
-        spent: &mut Option<Spent>,
+        left: &mut Option<Left>,
     ) -> Result<(Vec<Output>, Handles), Missing> {
         let spec = &order.spec;
         // Pinned here: a future of this size is not to be moved about with each task.
-        let running = pin!(self.invoke(&order, worker, backlog, spent));
+        let running = pin!(self.invoke(&order, worker, backlog, left));
         match self.until_stopped(stopper, spec.timeout, running).await {
             Ended::Done(result) => {
                 let returned = result?;
@@ -175,7 +174,7 @@ impl Node {
         order: &Order,
         worker: u64,
         backlog: &Arc<Backlog>,
-        spent: &mut Option<Spent>,
+        left: &mut Option<Left>,
     ) -> Result<Returned, Missing> {
         let spec = &order.spec;
         let job = match self.job(spec.job) {
@@ -192,10 +191,11 @@ impl Node {
         };
         let result = reused.instance.invoke(Arc::clone(&caller), &spec.function, &inputs, spec.num_returns).await;
         if spec.max_calls == 1 {
-            *spent = Some(Spent { instance: reused.instance, job, caller, memory_bytes_max: spec.memory_cap() });
+            let memory_bytes_max = spec.memory_cap();
+            *left = Some(Left::Spent(Spent { instance: reused.instance, job, caller, memory_bytes_max }));
         } else {
             reused.calls += 1;
-            self.reuse.keep(spec, reused);
+            *left = Some(Left::Reusable(reused));
         }
         result.map_err(Missing::Failed)
     }

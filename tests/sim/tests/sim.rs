@@ -111,6 +111,8 @@ fn what_seeds_found_stays_mended() {
         (140_280, "what a call of an actor made that had ended was waited for for ever"),
         (4032, "a new connection confirmed what was not safe, so the end of a job was lost with the head"),
         (14887, "a new connection confirmed what was not safe, so the end of a job was lost with the head"),
+        (333_080, "a handle of an actor that was got by its name before the actor was created was not counted"),
+        (58_960, "a handle of an actor that was got by its name before the actor was created was not counted"),
     ];
     for (seed, words) in found {
         let report = simulate(seed);

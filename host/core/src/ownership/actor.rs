@@ -147,15 +147,19 @@ impl Ownership {
 
     pub(super) fn actor_created(&mut self, spec: Arc<ActorSpec>, now: Millis, out: &mut Vec<Command>) {
         let id = spec.id;
-        if let Some(known) = self.actors.get_mut(&id) {
-            known.handles += 1;
+        let early = self.counted_early.remove(&id).unwrap_or_default();
+        let lent = self.lent_early.remove(&id);
+        let is_begun = self.tasks.contains_key(&TaskId::from(id)) || self.is_borrowed_actor(id);
+        // Another guest here may have found it by its name already.
+        let entry = self.actors.entry(id).or_insert_with(|| ActorEntry::new(Arc::clone(&spec)));
+        entry.handles += 1;
+        if is_begun || !matches!(entry.state, View::Pending) {
             return;
         }
-        let mut entry = ActorEntry::new(Arc::clone(&spec));
-        entry.handles = 1;
-        entry.far = self.lent_early.remove(&id).map(Box::new);
-        entry.captures = self.captured_early.remove(&id).unwrap_or(0);
-        self.actors.insert(id, entry);
+        for (which, count) in early {
+            *entry.count_of(which) += count;
+        }
+        entry.far = entry.far.take().or(lent.map(Box::new));
         if spec.name.is_none() {
             let spec = Arc::clone(&spec);
             out.push(Command::to_head(ToHead::ActorRegister {
@@ -334,13 +338,20 @@ impl Ownership {
     }
 
     /// Calls that the instance had and never began: they wait for the next life, without a charge.
-    pub(super) fn calls_returned(&mut self, actor: ActorId, tasks: Vec<TaskId>, out: &mut Vec<Command>) {
+    pub(super) fn calls_returned(&mut self, actor: ActorId, tasks: Vec<TaskId>, now: Millis, out: &mut Vec<Command>) {
         self.foreign_calls_returned(actor, &tasks, out);
+        let mut cancelled = Vec::new();
         for id in tasks.into_iter().rev() {
-            if self.tasks.get(&id).is_some_and(super::task::Task::is_sent) {
-                self.tally.running = self.tally.running.saturating_sub(1);
-                self.put_in_front(actor, id);
+            let Some(task) = self.tasks.get(&id).filter(|task| task.is_sent()) else { continue };
+            if task.cancelled {
+                cancelled.push((id, task.spec.name.to_string()));
             }
+            self.tally.running = self.tally.running.saturating_sub(1);
+            self.put_in_front(actor, id);
+        }
+        for (id, name) in cancelled {
+            let error = Error::new(ErrorKind::TaskCancelled, format!("task `{name}` was cancelled"));
+            self.fail(id, error, now, out);
         }
     }
 

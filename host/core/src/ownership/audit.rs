@@ -50,7 +50,7 @@ impl Ownership {
         left.extend(self.hosted.iter().map(|(id, owner)| format!("object {id} of {owner} is kept here")));
         left.extend(self.lent_early.iter().map(|(actor, far)| format!("actor {actor} is lent early: {far:?}")));
         left.extend(
-            self.captured_early.iter().map(|(actor, count)| format!("actor {actor} is in {count} values early")),
+            self.counted_early.iter().map(|(actor, early)| format!("actor {actor} is counted early: {early:?}")),
         );
         left.extend(self.constructs.iter().map(|construct| format!("{construct:?}")));
         left.extend(self.constructing.keys().map(|id| format!("arguments of actor {id} are awaited")));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::actor::ActorEntry;
-use super::object::{Count, Object, Place};
+use super::object::{Object, Place};
 use super::{Command, Ownership};
 use crate::message::{RefOwner, ToHead, ToPeer};
 use crate::{ActorSpec, Error, ErrorKind, NodeId, ObjectId, RefId, TaskSpec};
@@ -190,7 +190,9 @@ impl Ownership {
         }
         let mut entry = ActorEntry::new(Arc::clone(spec));
         entry.far = Some(Far::borrowed_from(owner));
-        *entry.count_of(Count::Capture) = self.captured_early.remove(&spec.id).unwrap_or(0);
+        for (which, count) in self.counted_early.remove(&spec.id).unwrap_or_default() {
+            *entry.count_of(which) += count;
+        }
         self.actors.insert(spec.id, entry);
         out.push(Command::to_head(ToHead::ActorWatch { node: self.node, actor: spec.id, owner }));
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Command, Ownership};
 use crate::message::ToPeer;
-use crate::{Error, ErrorKind, JobId, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind};
+use crate::{Error, ErrorKind, JobId, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, limits};
 
 impl Ownership {
     pub(super) fn cancel(&mut self, object: ObjectId, recursive: bool, now: Millis, out: &mut Vec<Command>) {
@@ -33,7 +33,7 @@ impl Ownership {
     /// Has a task stopped where it runs.
     pub(super) fn stop(&self, task: TaskId, attempt: u32, node: NodeId, recursive: bool, out: &mut Vec<Command>) {
         out.push(if node == self.node {
-            Command::Stop { task, attempt, recursive }
+            Command::Stop { task, attempt }
         } else {
             Command::to_peer(node, ToPeer::Stop { task, attempt, recursive })
         });
@@ -55,7 +55,19 @@ impl Ownership {
         found
     }
 
-    fn cancel_one(&mut self, id: TaskId, recursive: bool, why: &str, now: Millis, out: &mut Vec<Command>) {
+    /// Whether what this task submits is cancelled with it.
+    pub(super) fn cancels_children(&self, id: TaskId) -> bool {
+        self.tasks.get(&id).is_some_and(|task| task.cancels_children)
+            || self.foreign.get(&id).is_some_and(|foreign| foreign.cancels_children)
+    }
+
+    /// Whether this is the driver of a job that ended lately, as far as this machine knows who it is: it may
+    /// still say what it did before. Actors that outlive their job are known here.
+    pub(super) fn is_of_ended_driver(&self, job: JobId, parent: TaskId) -> bool {
+        self.ended_jobs.contains(&job) && !self.tasks.contains_key(&parent) && !self.foreign.contains_key(&parent)
+    }
+
+    pub(super) fn cancel_one(&mut self, id: TaskId, recursive: bool, why: &str, now: Millis, out: &mut Vec<Command>) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let attempt = task.attempt;
         let is_sent = task.is_sent();
@@ -63,12 +75,14 @@ impl Ownership {
         match task.spec.kind {
             TaskKind::Normal if is_sent => {
                 task.cancelled = true;
+                task.cancels_children |= recursive;
                 let lease = task.lease;
                 let node = lease.and_then(|lease| self.leases.get(&lease)).map_or(self.node, |lease| lease.node);
                 self.stop(id, attempt, node, recursive, out);
             }
             TaskKind::ActorCall { actor } if is_sent => {
                 task.cancelled = true;
+                task.cancels_children |= recursive;
                 debug_assert!(self.is_sent_to(actor, id), "a call that is sent is in its actor's list");
                 match self.actor_node(actor) {
                     Some(node) if node != self.node => {
@@ -83,6 +97,14 @@ impl Ownership {
     }
 
     pub(super) fn job_ended(&mut self, job: JobId, now: Millis, out: &mut Vec<Command>) {
+        if self.ended_jobs.insert(job) {
+            self.ended_in_order.push_back(job);
+            if self.ended_in_order.len() > limits::ENDED_JOBS_REMEMBERED
+                && let Some(oldest) = self.ended_in_order.pop_front()
+            {
+                self.ended_jobs.remove(&oldest);
+            }
+        }
         let tasks: Vec<TaskId> = self.tasks.values().filter(|task| task.spec.job == job).map(|t| t.spec.id).collect();
         for id in tasks {
             self.cancel_one(id, true, "was cancelled because its job ended", now, out);

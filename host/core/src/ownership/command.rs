@@ -86,8 +86,6 @@ pub enum Command {
         task: TaskId,
         /// The attempt.
         attempt: u32,
-        /// Whether its children are cancelled too: those that are not known here yet have to be as well.
-        recursive: bool,
     },
     /// Put a call into the mailbox of an actor's instance.
     Call {

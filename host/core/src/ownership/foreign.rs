@@ -15,6 +15,8 @@ pub(super) struct Foreign {
     pub(super) attempt: u32,
     /// The references in its inputs, counted as used.
     pub(super) refs: Vec<RefId>,
+    /// It was cancelled with all that it submits.
+    pub(super) cancels_children: bool,
     /// It waits, and its owner knows.
     is_blocked: bool,
     /// It could go on when its owner has a slot for it.
@@ -31,6 +33,7 @@ impl Ownership {
             spec: Arc::clone(&order.spec),
             attempt: order.attempt,
             refs: taken,
+            cancels_children: false,
             is_blocked: false,
             resuming: None,
         };
@@ -216,7 +219,10 @@ impl Ownership {
             .collect();
         for (task, attempt, is_task) in ids {
             if is_task {
-                out.push(Command::Stop { task, attempt, recursive: true });
+                if let Some(foreign) = self.foreign.get_mut(&task) {
+                    foreign.cancels_children = true;
+                }
+                out.push(Command::Stop { task, attempt });
                 self.cancel_children(task, now, out);
             }
             // An owner that lives is told how it ended, when it has; otherwise its task would run for ever.

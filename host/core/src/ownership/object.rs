@@ -149,9 +149,13 @@ impl Ownership {
             RefId::Actor(id) => {
                 if let Some(actor) = self.actors.get_mut(&id) {
                     *actor.count_of(which) += 1;
-                } else if which == Count::Capture {
+                } else {
                     // Found by its name before this node has heard that it may have the name.
-                    *self.captured_early.entry(id).or_default() += 1;
+                    let early = self.counted_early.entry(id).or_default();
+                    match early.iter_mut().find(|(of, _)| *of == which) {
+                        Some((_, count)) => *count += 1,
+                        None => early.push((which, 1)),
+                    }
                 }
             }
             RefId::Group(_) => {}
@@ -177,12 +181,13 @@ impl Ownership {
                     debug_assert!(*count > 0, "actor {id} was released more often than acquired");
                     *count = count.saturating_sub(1);
                     self.release_actor_if_unused(id, out);
-                } else if which == Count::Capture
-                    && let Some(count) = self.captured_early.get_mut(&id)
-                {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.captured_early.remove(&id);
+                } else if let Some(early) = self.counted_early.get_mut(&id) {
+                    if let Some((_, count)) = early.iter_mut().find(|(of, _)| *of == which) {
+                        *count -= 1;
+                    }
+                    early.retain(|(_, count)| *count > 0);
+                    if early.is_empty() {
+                        self.counted_early.remove(&id);
                     }
                 }
             }

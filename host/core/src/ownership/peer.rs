@@ -25,8 +25,9 @@ impl Ownership {
                 if recursive {
                     self.cancel_children(task, now, out);
                 }
-                if self.foreign.contains_key(&task) {
-                    out.push(Command::Stop { task, attempt, recursive });
+                if let Some(foreign) = self.foreign.get_mut(&task) {
+                    foreign.cancels_children |= recursive;
+                    out.push(Command::Stop { task, attempt });
                 }
             }
             ToPeer::Call { actor, incarnation, order, refs } => {
@@ -36,6 +37,9 @@ impl Ownership {
             ToPeer::FlagCancelled { actor, task, recursive } => {
                 if recursive {
                     self.cancel_children(task, now, out);
+                }
+                if let Some(foreign) = self.foreign.get_mut(&task) {
+                    foreign.cancels_children |= recursive;
                 }
                 out.push(Command::FlagCancelled { actor, task });
             }
@@ -54,7 +58,7 @@ impl Ownership {
                 self.settle_all(now, out);
                 self.release_uses(taken, out);
             }
-            ToPeer::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, out),
+            ToPeer::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, now, out),
             ToPeer::Blocked { task, attempt, in_get } => {
                 let state = if in_get { TaskState::RunningInRayGet } else { TaskState::RunningInRayWait };
                 if self.is_attempt(task, attempt) {

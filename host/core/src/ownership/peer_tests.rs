@@ -503,3 +503,76 @@ fn what_is_made_for_a_node_that_was_dead_when_it_asked_does_not_stay() {
     node.tell(Event::Finished { task, attempt: 0, outcome: Outcome::Returned(vec![stored(HERE, Vec::new())]) });
     assert!(node.rest.iter().any(|command| matches!(command, Command::Forget(_))), "{:?}", node.rest);
 }
+
+#[test]
+fn an_actor_that_another_guest_found_by_its_name_before_it_was_created_is_made_all_the_same() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let spec = Arc::new(ActorSpec { name: Some(Arc::from("name")), ..actor_of(creation) });
+    let id = RefId::Actor(spec.id);
+    node.tell(Event::Acquired(vec![id]));
+    node.tell(Event::ActorKnown { spec: Arc::clone(&spec), owner: HERE });
+    node.tell(Event::ActorCreated(spec));
+    assert!(matches!(node.to_head[..], [ToHead::ActorDependenciesReady { .. }]), "{:?}", node.to_head);
+    for _ in 0..2 {
+        node.tell(Event::Released(vec![id]));
+        assert!(node.to_head.is_empty(), "somebody has it: {:?}", node.to_head);
+    }
+    node.tell(Event::Released(vec![id]));
+    assert!(matches!(node.to_head[..], [ToHead::ActorReleased { .. }]), "{:?}", node.to_head);
+}
+
+/// How a `get` of the object ends at once.
+fn got(node: &mut Node, object: ObjectId) -> Option<Result<(), crate::ErrorKind>> {
+    let (waiter, objects) = (WaiterId(99), vec![object]);
+    node.tell(Event::WaitStarted { waiter, objects, wait: WaitFor::Values, caller: None, poll: false });
+    node.rest.iter().find_map(|command| match command {
+        Command::Wake { result: WaitResult::Values(_), .. } => Some(Ok(())),
+        Command::Wake { result: WaitResult::Failed(error), .. } => Some(Err(error.kind)),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_a_task_submitted_that_was_cancelled_with_its_children_is_cancelled_when_it_is_heard_of() {
+    for (recursive, wanted) in [(true, Some(Err(crate::ErrorKind::TaskCancelled))), (false, None)] {
+        let mut node = Node::new();
+        let parent = node.send(HERE, spec(1, Vec::new()));
+        node.tell(Event::Cancelled { object: parent.output(0), recursive });
+        let child = TaskSpec { id: parent.child(1), parent, submitter: parent, ..spec(1, Vec::new()) };
+        let made = child.id.output(0);
+        node.tell(Event::Submitted(Arc::new(child)));
+        assert_eq!(got(&mut node, made), wanted);
+    }
+}
+
+#[test]
+fn what_a_driver_did_last_is_cancelled_when_its_job_is_over_before_it_is_heard_of() {
+    let mut node = Node::new();
+    node.tell(Event::JobEnded(JobId::numbered(1)));
+    let late = spec(1, Vec::new());
+    let made = late.id.output(0);
+    node.tell(Event::Submitted(Arc::new(late)));
+    assert_eq!(got(&mut node, made), Some(Err(crate::ErrorKind::TaskCancelled)));
+}
+
+#[test]
+fn a_cancelled_call_that_comes_back_from_a_life_that_ended_is_not_sent_again() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let actor = ActorId::from(creation.id);
+    node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
+    let lives = |incarnation| {
+        let change = crate::message::ActorChange::Alive { node: HERE, incarnation };
+        Event::FromHead(Box::new(FromHead::ActorChanged { actor, change }))
+    };
+    node.tell(lives(0));
+    let call = TaskSpec { kind: TaskKind::ActorCall { actor }, ..spec(2, Vec::new()) };
+    let (task, made) = (call.id, call.id.output(0));
+    node.tell(Event::Submitted(Arc::new(call)));
+    node.tell(Event::Cancelled { object: made, recursive: false });
+    node.tell(Event::CallsReturned { actor, tasks: vec![task] });
+    node.tell(lives(1));
+    assert!(!node.rest.iter().any(|command| matches!(command, Command::Call { .. })), "{:?}", node.rest);
+    assert_eq!(got(&mut node, made), Some(Err(crate::ErrorKind::TaskCancelled)));
+}

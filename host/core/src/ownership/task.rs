@@ -24,6 +24,8 @@ pub(super) struct Task {
     pub(super) started: Option<Millis>,
     /// Somebody cancelled it while it ran.
     pub(super) cancelled: bool,
+    /// With all that it submits: what it submitted is heard of late.
+    pub(super) cancels_children: bool,
 }
 
 impl Task {
@@ -54,7 +56,13 @@ impl Ownership {
         if let TaskKind::ActorCall { actor } = spec.kind {
             self.count_up(RefId::Actor(actor), Count::Use);
         }
+        let (id, parent, job) = (spec.id, spec.parent, spec.job);
         self.admit(spec, 0, now, out);
+        if self.is_of_ended_driver(job, parent) {
+            self.cancel_one(id, true, "was cancelled because its job ended", now, out);
+        } else if self.cancels_children(parent) {
+            self.cancel_one(id, true, "was cancelled with the task that submitted it", now, out);
+        }
     }
 
     /// Takes a task in: counts what its arguments refer to, and queues it when they are there.
@@ -77,6 +85,7 @@ impl Ownership {
             created: now,
             started: None,
             cancelled: false,
+            cancels_children: false,
         };
         let kind = task.spec.kind.clone();
         self.tasks.insert(id, task);

@@ -18,8 +18,10 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     groups.func_wrap_async("create", |store: Store, (options,): (GroupOptions,)| Box::new(create(store, options)))?;
     groups
         .func_wrap("ready", |mut store: Store, (group,): (Resource<GroupHandle>,)| ready(store.data_mut(), &group))?;
-    groups.func_wrap("remove", |store: Store, (group,): (Resource<GroupHandle>,)| {
-        let guest = store.data();
+    groups.func_wrap("remove", |mut store: Store, (group,): (Resource<GroupHandle>,)| {
+        let guest = store.data_mut();
+        // What it submitted into the group before was to have it.
+        guest.tell_node();
         guest.services.remove_group(guest.references.group(group.rep())?);
         Ok((Ok::<(), types::Error>(()),))
     })?;
@@ -37,6 +39,7 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 }
 
 async fn create(mut store: Store<'_>, options: GroupOptions) -> wasmtime::Result<Answer<Resource<GroupHandle>>> {
+    store.data_mut().tell_node();
     let services = Arc::clone(&store.data().services);
     let caller = Arc::clone(&store.data().caller);
     let created = services.create_group(caller, options.into()).await;
@@ -56,13 +59,15 @@ async fn get_named(
     name: String,
     namespace: Option<String>,
 ) -> wasmtime::Result<Answer<Resource<GroupHandle>>> {
+    store.data_mut().tell_node();
     let services = Arc::clone(&store.data().services);
     let caller = Arc::clone(&store.data().caller);
     let found = services.named_group(caller, name, namespace).await;
     give(store.data_mut(), found)
 }
 
-async fn table(store: Store<'_>, group: Resource<GroupHandle>) -> wasmtime::Result<Answer<GroupTable>> {
+async fn table(mut store: Store<'_>, group: Resource<GroupHandle>) -> wasmtime::Result<Answer<GroupTable>> {
+    store.data_mut().tell_node();
     let group = store.data().references.group(group.rep())?;
     let services = Arc::clone(&store.data().services);
     Ok(answer(services.group_status(group).await.map(GroupTable::from)))

@@ -81,8 +81,8 @@ fn release(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
 
 fn put(guest: &mut Guest, value: types::Value) -> wasmtime::Result<Answer<Resource<ObjectRef>>> {
     if value.data.len() > limits::INLINE_BYTES_MAX {
-        // It may need the room of what was dropped.
-        guest.settle();
+        // It may need the room of what was dropped, and take its time.
+        guest.tell_node();
     }
     let mut handles = Handles::default();
     let put = match guest.take(value, &mut handles)? {

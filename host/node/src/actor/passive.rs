@@ -171,6 +171,8 @@ impl Life {
     /// Makes an instance anew for an actor that was asleep.
     pub(super) async fn awaken(&self, body: &mut Body, job: &JobRun) -> Result<(), ActorEnd> {
         let Body::Asleep(state) = body else { return Ok(()) };
+        // It may take its time.
+        self.take_in();
         let caller = self.caller(self.spec.creation.as_ref(), 0, job);
         let restoring = async {
             let mut instance = self.start(&caller, job).await?;
@@ -180,6 +182,8 @@ impl Life {
         let timeout = self.spec.creation.timeout;
         match self.node.until_stopped(&self.stopper, timeout, restoring).await {
             Ended::Done(Ok(instance)) => {
+                // The instance has references of its own before those of what was written down go.
+                self.take_in();
                 *body = Body::Awake(Box::new(instance));
                 Ok(())
             }
