@@ -127,7 +127,9 @@ impl Node {
             is_ready: false,
             durable: None,
         };
-        self.lock().mailboxes.insert(spec.id, mailbox);
+        // What was there, if anything, may hold references, whose drop takes the lock.
+        let former = self.lock().mailboxes.insert(spec.id, mailbox);
+        drop(former);
         let worker = self.engine.next_worker();
         let node = Arc::clone(self);
         let backlog = Arc::default();

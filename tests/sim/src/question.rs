@@ -43,6 +43,10 @@ impl World {
                 self.tell(id, Event::ActorKnown { spec: found, owner });
                 self.answer(id, work, Ready::Refs(vec![actor]));
             }
+            // Who asked is gone, and the actor would wait for its constructor's arguments for ever.
+            Ok(_) if self.work(id, work).is_none() => {
+                self.say_to_head(id, ToHead::ActorKill { actor: spec.id, no_restart: true });
+            }
             Ok(_) => self.created(id, work, spec),
             Err(error) => {
                 self.check_permitted(id, work, &error, "a named actor");
