@@ -467,8 +467,7 @@ impl Life {
 
     /// Has the node hear of all that was done.
     fn take_in(&self) {
-        let after = self.node.take_in_with(&self.backlog, |_, _| {});
-        self.node.finish_up(after);
+        self.node.take_in_last(&self.backlog);
     }
 
     /// Takes the mailbox down; answers with the calls that were not begun.

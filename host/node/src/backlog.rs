@@ -41,6 +41,9 @@ impl Node {
 
     /// Takes in what a guest did that goes on: whoever is woken by it shall not wait for this thread.
     pub(crate) fn take_in(self: &Arc<Self>, backlog: &Backlog) {
+        if backlog.lock().is_empty() {
+            return;
+        }
         let after = self.take_in_with(backlog, |_, _| {});
         let rouses = after.rouses || !after.orders.is_empty();
         self.finish_up(after);
@@ -49,6 +52,12 @@ impl Node {
             // from; what is woken after it has it go to where they all look.
             self.guests.spawn(std::future::ready(()));
         }
+    }
+
+    /// Takes in what a guest did that is over, or about to rest: whoever is woken by it can have this thread.
+    pub(crate) fn take_in_last(self: &Arc<Self>, backlog: &Backlog) {
+        let after = self.take_in_with(backlog, |_, _| {});
+        self.finish_up(after);
     }
 
     /// Takes in what a guest did, then does the rest under the same turn of the lock.

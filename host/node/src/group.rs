@@ -12,7 +12,6 @@ use crate::services::NodeServices;
 impl GroupServices for NodeServices {
     fn create_group(&self, caller: Arc<Caller>, options: GroupOptions) -> Answer<'_, GroupId> {
         Box::pin(async move {
-            self.0.take_in(&caller.backlog);
             let id = GroupId::from(Self::next_child(&caller));
             let creator =
                 GroupCreator { job: caller.job, task: caller.submitter, namespace: Arc::clone(&caller.namespace) };

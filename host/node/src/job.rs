@@ -198,8 +198,7 @@ impl Node {
                 Ended::Stopped | Ended::TimedOut(_) => Err(Error::new(ErrorKind::TaskCancelled, "the job was stopped")),
             };
             // What it did last: its job must not be over before.
-            let after = node.take_in_with(&backlog, |_, _| {});
-            node.finish_up(after);
+            node.take_in_last(&backlog);
             // Whoever asked may have gone away, and the job is over all the same.
             let _ = sender.send(result);
         };

@@ -468,9 +468,7 @@ impl Services for NodeServices {
     }
 
     fn take_in(&self, caller: &Caller) {
-        if !caller.backlog.lock().is_empty() {
-            self.0.take_in(&caller.backlog);
-        }
+        self.0.take_in(&caller.backlog);
     }
 
     fn print(&self, caller: &Caller, output: Output, line: &str, ends: bool) {
