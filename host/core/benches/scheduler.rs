@@ -122,7 +122,7 @@ impl World {
         for number in 0..nodes {
             let shape = Shape { placement: placed(node(number)), ..shape(1, cpus(1)) };
             let owner = node(world.roll(nodes));
-            world.tell(ToHead::LeaseWanted { owner, shape, backlog: slots });
+            world.tell(ToHead::LeaseWanted { owner, shape, backlog: slots, granted: 0 });
         }
         world
     }
@@ -190,7 +190,7 @@ fn room_left(nodes: u32, strategy: Strategy) -> f64 {
     measure(|_| {
         let shape = Shape { placement: Arc::clone(&placement), ..shape(1, cpus(1)) };
         let owner = world.any_node();
-        world.tell(ToHead::LeaseWanted { owner, shape, backlog: 1 });
+        world.tell(ToHead::LeaseWanted { owner, shape, backlog: 1, granted: 0 });
         world.give_one_back();
         2
     })
@@ -203,7 +203,7 @@ fn labelled(nodes: u32) -> f64 {
     measure(|_| {
         let shape = Shape { placement: Arc::clone(&placement), ..shape(1, cpus(1)) };
         let owner = world.any_node();
-        world.tell(ToHead::LeaseWanted { owner, shape, backlog: 1 });
+        world.tell(ToHead::LeaseWanted { owner, shape, backlog: 1, granted: 0 });
         let lease = world.held.pop().unwrap();
         world.tell(ToHead::SlotsReturned { lease, slots: 1, parked: 0 });
         2
@@ -216,7 +216,7 @@ fn waiting(nodes: u32, shapes: u32, jobs: u32) -> World {
     for number in 0..shapes {
         let shape = shape(2 + number % jobs, cpus(1).with_memory(u64::from(1 + number) << 20));
         let owner = world.any_node();
-        world.tell(ToHead::LeaseWanted { owner, shape, backlog: 1 << 30 });
+        world.tell(ToHead::LeaseWanted { owner, shape, backlog: 1 << 30, granted: 0 });
     }
     world
 }
@@ -234,7 +234,7 @@ fn too_large(nodes: u32) -> f64 {
     for number in 0..1_000_u64 {
         let shape = shape(2, cpus(2 + number % 15).with_memory(number << 20));
         let owner = world.any_node();
-        world.tell(ToHead::LeaseWanted { owner, shape, backlog: 1 });
+        world.tell(ToHead::LeaseWanted { owner, shape, backlog: 1, granted: 0 });
     }
     measure(|_| {
         world.give_one_back();
@@ -245,7 +245,7 @@ fn too_large(nodes: u32) -> f64 {
 fn every_node_waits(nodes: u32) -> f64 {
     let mut world = World::loaded(nodes, u32::try_from(CPUS).unwrap());
     for number in 0..nodes {
-        world.tell(ToHead::LeaseWanted { owner: node(number), shape: shape(2, cpus(1)), backlog: 1 << 30 });
+        world.tell(ToHead::LeaseWanted { owner: node(number), shape: shape(2, cpus(1)), backlog: 1 << 30, granted: 0 });
     }
     measure(|_| {
         world.give_one_back();

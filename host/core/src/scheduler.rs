@@ -25,6 +25,7 @@ mod cluster_tests;
 mod drain;
 mod durable;
 mod fair;
+mod grants;
 #[cfg(test)]
 mod group_laws;
 mod group_rooms;
@@ -76,6 +77,7 @@ use crate::{
 
 pub use bundles::{BundleNode, plan};
 use durable::Durable;
+use grants::Grants;
 use holdings::Leases;
 use line::Line;
 pub use placement::{NodeLoad, place};
@@ -97,6 +99,7 @@ pub struct Scheduler {
     dead_node_ids: IdSet<NodeId>,
     leases: Leases,
     leases_made: u64,
+    grants: Grants,
     demands: Line,
     /// Blocked tasks that could go on; served before all demands.
     resumes: Resumes,
@@ -209,6 +212,8 @@ struct Lease {
     slots: u32,
     /// Blocked tasks that kept all but their cpus.
     parked: u32,
+    /// Parked tasks whose ends were told after slots had been sent for them.
+    ended_early: u32,
     /// Slots asked back and not yet returned.
     reclaiming: u32,
     granted_at: Millis,
@@ -332,10 +337,13 @@ impl Scheduler {
             ToHead::NodeUsage { node, store_bytes, store_bytes_max } => {
                 self.node_usage(node, store_bytes, store_bytes_max);
             }
-            ToHead::LeaseWanted { owner, shape, backlog } => self.lease_wanted(owner, shape, backlog),
+            ToHead::LeaseWanted { owner, shape, backlog, granted } => {
+                self.lease_wanted(owner, shape, backlog, granted);
+            }
             ToHead::SlotsReturned { lease, slots, parked } => self.slots_returned(lease, slots, parked),
             ToHead::SlotsResumeWanted { lease, slots } => self.resume_wanted(lease, slots),
             ToHead::ParkedEnded { lease, parked } => self.parked_ended(lease, parked),
+            ToHead::ResumedInVain { lease, slots } => self.resumed_in_vain(lease, slots),
             ToHead::ActorRegister { owner, request, spec, get_if_exists } => {
                 self.actor_register(owner, request, spec, get_if_exists, out);
             }

@@ -40,9 +40,7 @@ fn custom_resources_lead_to_the_nodes_that_have_them() {
 #[test]
 fn spread_tasks_use_both_nodes() {
     let cluster = Processes::start_with(&[r#"--resources {"slot":8}"#; 2]);
-    let said = prints(&cluster, &["spread_tasks"]);
-    // Slots go round the nodes; one that came too late for its task and went back is a turn without effect.
-    assert!(["[5, 5]", "[4, 6]", "[6, 4]"].contains(&said.trim()), "{said}");
+    insta::assert_snapshot!(prints(&cluster, &["spread_tasks"]), @"[5, 5]");
 }
 
 #[test]

@@ -113,6 +113,11 @@ fn what_seeds_found_stays_mended() {
         (14887, "a new connection confirmed what was not safe, so the end of a job was lost with the head"),
         (333_080, "a handle of an actor that was got by its name before the actor was created was not counted"),
         (58_960, "a handle of an actor that was got by its name before the actor was created was not counted"),
+        (240_708, "word of a slot for a blocked task crossed word of its end, and the head counted it for ever"),
+        (262_674, "word of a slot for a blocked task crossed word of its end, and the head counted it for ever"),
+        (386_695, "word of a slot for a blocked task crossed word of its end, and the head counted it for ever"),
+        (69_907, "word of a slot for a blocked task crossed word of its end, and the head counted it for ever"),
+        (129_840, "word of a slot for a blocked task crossed word of its end, and the head counted it for ever"),
     ];
     for (seed, words) in found {
         let report = simulate(seed);

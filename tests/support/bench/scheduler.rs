@@ -78,7 +78,7 @@ impl Head {
 
     fn want(&mut self, owner: usize, shape: Shape, backlog: u32) -> Option<LeaseId> {
         let owner = self.nodes[owner];
-        self.tell(ToHead::LeaseWanted { owner, shape, backlog })
+        self.tell(ToHead::LeaseWanted { owner, shape, backlog, granted: 0 })
     }
 
     /// Owners far from each other want one slot each, and give it back.

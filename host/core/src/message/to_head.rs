@@ -114,6 +114,9 @@ pub enum ToHead {
         shape: Shape,
         /// Slots it could use now, beside those it has.
         backlog: u32,
+        /// Slots that were granted to it for this shape and that it has heard of, counted from its first one
+        /// and beginning anew after `u32::MAX`: what is on its way serves a part of the backlog.
+        granted: u32,
     },
     /// An owner gives slots back.
     SlotsReturned {
@@ -137,6 +140,13 @@ pub enum ToHead {
         lease: LeaseId,
         /// How many.
         parked: u32,
+    },
+    /// Slots came back for blocked tasks that had ended by then: word of that crossed them.
+    ResumedInVain {
+        /// The lease.
+        lease: LeaseId,
+        /// How many.
+        slots: u32,
     },
     /// Create an actor; its constructor's arguments are ready. Unnamed actors have no request.
     ActorRegister {
@@ -319,6 +329,7 @@ impl ToHead {
             | Self::SlotsReturned { .. }
             | Self::SlotsResumeWanted { .. }
             | Self::ParkedEnded { .. }
+            | Self::ResumedInVain { .. }
             | Self::ActorRegister { .. }
             | Self::ActorDependenciesReady { failed: None, .. }
             | Self::ActorWatch { .. }

@@ -21,6 +21,8 @@ pub(super) struct ShapeQueue {
     leases: Vec<LeaseId>,
     /// The backlog that the head knows of.
     told: u32,
+    /// Slots granted for it so far; see [`ToHead::LeaseWanted`].
+    granted: u32,
     /// Why the head has no slots for it.
     pub(super) why: String,
 }
@@ -80,6 +82,7 @@ impl Ownership {
             queue: VecDeque::new(),
             leases: Vec::new(),
             told: 0,
+            granted: 0,
             why: String::new(),
         });
         self.shape_index.insert(shape, self.shapes.len() - 1);
@@ -132,8 +135,8 @@ impl Ownership {
         let has_grown = backlog > 0 && (queue.told == 0 || backlog >= queue.told.saturating_mul(2));
         if has_grown || (backlog == 0 && queue.told > 0) {
             queue.told = backlog;
-            let shape = queue.shape.clone();
-            out.push(Command::to_head(ToHead::LeaseWanted { owner: self.node, shape, backlog }));
+            let (shape, granted) = (queue.shape.clone(), queue.granted);
+            out.push(Command::to_head(ToHead::LeaseWanted { owner: self.node, shape, backlog, granted }));
         }
     }
 
@@ -354,8 +357,8 @@ impl Ownership {
         for queue in &mut self.shapes {
             queue.told = u32::try_from(queue.queue.len()).unwrap_or(u32::MAX);
             if queue.told > 0 {
-                let shape = queue.shape.clone();
-                report.push(ToHead::LeaseWanted { owner: self.node, shape, backlog: queue.told });
+                let (shape, granted) = (queue.shape.clone(), queue.granted);
+                report.push(ToHead::LeaseWanted { owner: self.node, shape, backlog: queue.told, granted });
             }
         }
         report
@@ -370,12 +373,15 @@ impl Ownership {
         now: Millis,
         out: &mut Vec<Command>,
     ) {
-        let index = self.shape_index.get(shape).copied().filter(|_| !self.dead.contains(&node));
-        let Some(index) = index else {
-            return out.push(Command::to_head(ToHead::SlotsReturned { lease: id, slots, parked: 0 }));
-        };
+        let give_back = Command::to_head(ToHead::SlotsReturned { lease: id, slots, parked: 0 });
+        let Some(index) = self.shape_index.get(shape).copied() else { return out.push(give_back) };
         let queue = &mut self.shapes[index];
+        queue.granted = queue.granted.wrapping_add(slots);
         queue.told = queue.told.saturating_sub(slots);
+        if self.dead.contains(&node) {
+            out.push(give_back);
+            return self.tell_backlog(index, out);
+        }
         queue.why.clear();
         if !queue.leases.contains(&id) {
             queue.leases.push(id);
@@ -403,7 +409,11 @@ impl Ownership {
             return out.push(Command::to_head(ToHead::SlotsReturned { lease: id, slots, parked: 0 }));
         };
         lease.slots += slots;
+        let in_vain = slots.saturating_sub(lease.parked);
         lease.parked = lease.parked.saturating_sub(slots);
+        if in_vain > 0 {
+            out.push(Command::to_head(ToHead::ResumedInVain { lease: id, slots: in_vain }));
+        }
         for _ in 0..slots {
             let Some(lease) = self.leases.get_mut(&id) else { break };
             let Some((task, resumer)) = lease.resuming.pop_front() else { break };

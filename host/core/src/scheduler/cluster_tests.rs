@@ -51,7 +51,7 @@ fn only_on(node: NodeId) -> Arc<Placement> {
 }
 
 pub(super) fn want(head: &mut Scheduler, owner: NodeId, shape: Shape, backlog: u32) -> Outbox {
-    tell(head, ToHead::LeaseWanted { owner, shape, backlog })
+    tell(head, ToHead::LeaseWanted { owner, shape, backlog, granted: 0 })
 }
 
 pub(super) fn nodes_granted(out: &[(NodeId, FromHead)]) -> Vec<(NodeId, u32)> {
@@ -407,6 +407,22 @@ fn jobs_share_by_their_weights() {
     let mut slots: Vec<u32> = nodes_granted(&out).iter().map(|(_, slots)| *slots).collect();
     slots.sort_unstable();
     assert_eq!(slots, [2, 6]);
+}
+
+#[test]
+fn a_wish_that_crosses_a_grant_is_served_once() {
+    let mut head = pair();
+    tell(&mut head, ToHead::JobStarted { spec: Arc::new(job(1, 0)), node: A });
+    let spread = Shape { placement: on(Strategy::Spread), ..shape(1) };
+    let mut ask = |backlog, granted| {
+        let out = tell(&mut head, ToHead::LeaseWanted { owner: A, shape: spread.clone(), backlog, granted });
+        nodes_granted(&out)
+    };
+    assert_eq!(ask(1, 0), [(A, 1)]);
+    // The owner has another task, and has yet to hear of the slot.
+    assert_eq!(ask(2, 0), [(B, 1)]);
+    assert_eq!(ask(2, 0), []);
+    assert_eq!(ask(1, 2), [(A, 1)]);
 }
 
 #[test]

@@ -166,7 +166,7 @@ impl Leases {
     pub(super) fn check(&self) {
         let mut fresh = Self::default();
         for (id, lease) in &self.all {
-            let Lease { owner, shape, spot, slots, parked, reclaiming, granted_at } = lease;
+            let Lease { owner, shape, spot, slots, parked, ended_early, reclaiming, granted_at } = lease;
             let (shape, spot) = (shape.clone(), *spot);
             let copy = Lease {
                 owner: *owner,
@@ -174,6 +174,7 @@ impl Leases {
                 spot,
                 slots: *slots,
                 parked: *parked,
+                ended_early: *ended_early,
                 reclaiming: *reclaiming,
                 granted_at: *granted_at,
             };

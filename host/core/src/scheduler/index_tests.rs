@@ -160,7 +160,7 @@ fn event(head: &Scheduler, held: &BTreeMap<LeaseId, (u32, u32)>, what: u8, a: u8
         0..=5 => {
             let near = (c > 200).then(|| node(c % 8));
             let shape = Shape { job, resources: Arc::new(amounts(a)), placement: placement(b), near };
-            ToHead::LeaseWanted { owner: node(c % 8), shape, backlog: u32::from(b % 7) }
+            ToHead::LeaseWanted { owner: node(c % 8), shape, backlog: u32::from(b % 7), granted: 0 }
         }
         6..=9 => {
             let (lease, (slots, _)) = nth_lease?;
@@ -217,7 +217,7 @@ fn event(head: &Scheduler, held: &BTreeMap<LeaseId, (u32, u32)>, what: u8, a: u8
             }
             let placement = on(Where::Group { group, bundle: None, capture: false });
             let shape = Shape { job, resources: Arc::new(amounts(b)), placement, near: None };
-            ToHead::LeaseWanted { owner: node(c % 8), shape, backlog: 2 }
+            ToHead::LeaseWanted { owner: node(c % 8), shape, backlog: 2, granted: 0 }
         }
         _ => return None,
     })

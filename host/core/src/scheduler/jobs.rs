@@ -190,6 +190,7 @@ impl Scheduler {
             }
         }
         self.demands.remove(&Who::Driver(id));
+        self.grants.forget_job(id);
         self.demands.remove_of_job(id, |demand| matches!(demand, DemandKind::Slots { .. }));
         self.end_actors_of(id, out);
         self.remove_groups_of(id, out);

@@ -7,10 +7,14 @@ use crate::message::{FromHead, Shape};
 use crate::{LeaseId, Millis, NodeId, Resources, Strategy, limits};
 
 impl Scheduler {
-    pub(super) fn lease_wanted(&mut self, owner: NodeId, shape: Shape, backlog: u32) {
+    pub(super) fn lease_wanted(&mut self, owner: NodeId, shape: Shape, backlog: u32, granted: u32) {
         if self.node_index(owner).is_none() {
             return;
         }
+        let is_running = self.jobs.get(&shape.job).is_some_and(|job| job.ended.is_none());
+        // The count ends with its job, so it does not begin without one.
+        let on_their_way = if is_running { self.grants.on_their_way(owner, &shape, granted) } else { 0 };
+        let backlog = backlog.saturating_sub(on_their_way);
         let who = Who::Slots(owner, shape.clone());
         if backlog == 0 {
             self.demands.remove(&who);
@@ -25,6 +29,9 @@ impl Scheduler {
         let returned = self.change_lease(lease, |known| {
             let slots = slots.min(known.slots);
             let parked = parked.min(slots);
+            let early = parked.min(known.ended_early);
+            known.ended_early -= early;
+            let parked = parked - early;
             known.slots -= slots;
             known.parked += parked;
             known.reclaiming = known.reclaiming.saturating_sub(slots);
@@ -40,14 +47,20 @@ impl Scheduler {
 
     pub(super) fn parked_ended(&mut self, lease: LeaseId, parked: u32) {
         let ended = self.change_lease(lease, |known| {
-            let parked = parked.min(known.parked);
+            let asked = parked;
+            let parked = asked.min(known.parked);
             known.parked -= parked;
+            known.ended_early += asked - parked;
             (known.spot, known.parked, known.shape.resources.without_cpu(), parked)
         });
         let Some((spot, left, kept, parked)) = ended else { return };
         self.give(spot, &kept, parked);
         self.resumes.at_most(spot.node, lease, left);
         self.forget_if_empty(lease);
+    }
+
+    pub(super) fn resumed_in_vain(&mut self, lease: LeaseId, slots: u32) {
+        self.change_lease(lease, |known| known.ended_early = known.ended_early.saturating_sub(slots));
     }
 
     fn forget_if_empty(&mut self, lease: LeaseId) {
@@ -119,11 +132,21 @@ impl Scheduler {
             id
         } else {
             let id = self.next_lease();
-            let lease = Lease { owner, shape: shape.clone(), spot, slots, parked: 0, reclaiming: 0, granted_at: now };
+            let lease = Lease {
+                owner,
+                shape: shape.clone(),
+                spot,
+                slots,
+                parked: 0,
+                ended_early: 0,
+                reclaiming: 0,
+                granted_at: now,
+            };
             self.leases.insert(id, lease);
             self.settle_share(shape.job);
             id
         };
+        self.grants.count(owner, shape, slots);
         let node = self.nodes[spot.node].id;
         self.tell_granted(owner, FromHead::SlotsGranted { lease: id, shape: shape.clone(), node, slots }, out);
         Ok(slots)

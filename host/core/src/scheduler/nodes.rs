@@ -148,6 +148,7 @@ impl Scheduler {
         over.extend(index.into_iter().flat_map(|index| self.leases.on_node(index)));
         over.iter().for_each(|lease| drop(self.drop_lease(*lease)));
         self.demands.remove_all(|demand| matches!(demand, DemandKind::Slots { owner, .. } if *owner == id));
+        self.grants.forget_owner(id);
         for (_, actor) in self.actors.passing_all() {
             actor.watchers.retain(|watcher| *watcher != id);
         }

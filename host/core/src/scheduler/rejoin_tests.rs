@@ -335,7 +335,8 @@ fn nothing_is_placed_until_all_have_said_what_they_hold() {
     let (lease, _) = granted(&messages(want(&mut life.head, B, shape(1), 6))).unwrap();
     life.restart();
     assert!(
-        granted(&messages(life.report(B, [ToHead::LeaseWanted { owner: B, shape: shape(1), backlog: 1 }]))).is_none()
+        granted(&messages(life.report(B, [ToHead::LeaseWanted { owner: B, shape: shape(1), backlog: 1, granted: 0 }])))
+            .is_none()
     );
     let why = life.head.status(0).demands[0].why.clone();
     assert!(why.contains("has yet to report to the head"), "{why}");
@@ -497,7 +498,7 @@ fn event(what: u8, which: u8, node: usize) -> ToHead {
         24 => ToHead::ActorLives { actor, incarnation, node, is_ready: which > 8 },
         25 => ToHead::ReportEnded { node },
         26 => ToHead::PeersKnown { node, peers: NODES.to_vec() },
-        _ => ToHead::LeaseWanted { owner: node, shape: shape(1), backlog: u32::from(which % 3) },
+        _ => ToHead::LeaseWanted { owner: node, shape: shape(1), backlog: u32::from(which % 3), granted: 0 },
     }
 }
 

@@ -60,7 +60,8 @@ impl Scheduler {
             // Behind the report of the lease that it is about.
             ToHead::SlotsReturned { lease, .. }
             | ToHead::SlotsResumeWanted { lease, .. }
-            | ToHead::ParkedEnded { lease, .. } => self.early_leases.contains(lease),
+            | ToHead::ParkedEnded { lease, .. }
+            | ToHead::ResumedInVain { lease, .. } => self.early_leases.contains(lease),
             _ => false,
         }
     }
@@ -121,7 +122,8 @@ impl Scheduler {
         self.take(spot, &shape.resources, slots);
         self.take(spot, &kept, parked);
         let job = shape.job;
-        self.leases.insert(id, Lease { owner, shape, spot, slots, parked, reclaiming: 0, granted_at: now });
+        self.leases
+            .insert(id, Lease { owner, shape, spot, slots, parked, ended_early: 0, reclaiming: 0, granted_at: now });
         self.settle_share(job);
     }
 

@@ -38,7 +38,7 @@ pub(super) fn shape(units: u64) -> Shape {
 }
 
 fn want(head: &mut Scheduler, units: u64, backlog: u32) -> Vec<FromHead> {
-    tell(head, ToHead::LeaseWanted { owner: NODE, shape: shape(units), backlog })
+    tell(head, ToHead::LeaseWanted { owner: NODE, shape: shape(units), backlog, granted: 0 })
 }
 
 pub(super) fn granted(messages: &[FromHead]) -> Option<(LeaseId, u32)> {
@@ -147,11 +147,36 @@ fn a_slot_of_a_blocked_task_comes_back_before_new_work_is_served() {
     let (lease, _) = granted(&want(&mut head, 1, 1)).unwrap();
     let other = Shape { job: JobId::numbered(2), ..shape(1) };
     tell(&mut head, ToHead::SlotsReturned { lease, slots: 1, parked: 1 });
-    let taken = tell(&mut head, ToHead::LeaseWanted { owner: NODE, shape: other, backlog: 2 });
+    let taken = tell(&mut head, ToHead::LeaseWanted { owner: NODE, shape: other, backlog: 2, granted: 0 });
     let (other_lease, _) = granted(&taken).unwrap();
     tell(&mut head, ToHead::SlotsResumeWanted { lease, slots: 1 });
     let messages = tell(&mut head, ToHead::SlotsReturned { lease: other_lease, slots: 1, parked: 0 });
     assert!(matches!(messages[0], FromHead::SlotsResumed { slots: 1, .. }), "{messages:?}");
+}
+
+#[test]
+fn a_blocked_task_that_ended_while_its_slot_was_sent_leaves_nothing_behind() {
+    let mut head = head(1);
+    let (lease, _) = granted(&want(&mut head, 1, 1)).unwrap();
+    tell(&mut head, ToHead::SlotsReturned { lease, slots: 1, parked: 1 });
+    let resumed = tell(&mut head, ToHead::SlotsResumeWanted { lease, slots: 1 });
+    assert!(matches!(resumed[..], [FromHead::SlotsResumed { slots: 1, .. }]), "{resumed:?}");
+    // The first task ended, and another one of the lease is blocked, before the owner hears of the slot.
+    tell(&mut head, ToHead::ParkedEnded { lease, parked: 1 });
+    tell(&mut head, ToHead::SlotsReturned { lease, slots: 1, parked: 1 });
+    assert_eq!((head.leases.len(), free(&head).as_str()), (0, "{'CPU': 1}"));
+}
+
+#[test]
+fn what_was_resumed_in_vain_does_not_count_against_the_next_task() {
+    let mut head = head(1);
+    let (lease, _) = granted(&want(&mut head, 1, 1)).unwrap();
+    tell(&mut head, ToHead::SlotsReturned { lease, slots: 1, parked: 1 });
+    tell(&mut head, ToHead::SlotsResumeWanted { lease, slots: 1 });
+    tell(&mut head, ToHead::ParkedEnded { lease, parked: 1 });
+    tell(&mut head, ToHead::ResumedInVain { lease, slots: 1 });
+    tell(&mut head, ToHead::SlotsReturned { lease, slots: 1, parked: 1 });
+    assert_eq!(head.leases.values().map(|lease| (lease.slots, lease.parked)).collect::<Vec<_>>(), [(0, 1)]);
 }
 
 #[test]
