@@ -3,7 +3,7 @@
 //! ```text
 //! suites ceiling [NAME…]   rows of the microbenchmark, each beside what bounds it
 //! suites growth            costs of the pure machines against sizes
-//! suites cluster           nodes as processes on the loopback network
+//! suites cluster [NAME…]   nodes as processes on the loopback network
 //! ```
 //!
 //! What is measured is in `tests/support/bench`; here is how large, and what becomes of it.
@@ -49,7 +49,10 @@ enum Suite {
     /// Costs of the pure machines against sizes.
     Growth,
     /// Nodes as processes on the loopback network.
-    Cluster,
+    Cluster {
+        /// Only rows with one of these in their name.
+        filters: Vec<String>,
+    },
 }
 
 fn main() {
@@ -67,7 +70,7 @@ fn main() {
             objects: vec![1_000, 10_000, 100_000, 1_000_000],
             decisions: 500,
         }),
-        Suite::Cluster => bench::processes(&ProcessSizes {
+        Suite::Cluster { filters } => bench::processes(&filters, &ProcessSizes {
             transfer: 1 << 30,
             broadcast: 256 << 20,
             receivers: 8,

@@ -76,7 +76,7 @@ fn the_costs_of_the_machines_are_measured_at_each_size() {
 
 #[test]
 fn what_crosses_the_network_is_measured_between_processes() {
-    is_measured(&bench::processes(&ProcessSizes {
+    is_measured(&bench::processes(&[], &ProcessSizes {
         transfer: 1 << 20,
         broadcast: 1 << 20,
         receivers: 2,

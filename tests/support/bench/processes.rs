@@ -32,13 +32,16 @@ pub struct ProcessSizes {
     pub scale: f64,
 }
 
-/// Measures all of it.
+/// Measures all of it, or what has one of these words in its name.
 ///
 /// # Panics
 /// When a process cannot be started, or a job fails.
 #[must_use]
-pub fn processes(sizes: &ProcessSizes) -> Report {
-    let rows = vec![tasks(sizes), transfer(sizes), broadcast(sizes), killed(sizes)];
+pub fn processes(filters: &[String], sizes: &ProcessSizes) -> Report {
+    let all: [(&str, fn(&ProcessSizes) -> Row); 4] =
+        [("tasks", tasks), ("transfer", transfer), ("broadcast", broadcast), ("killed", killed)];
+    let is_wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    let rows = all.iter().filter(|(name, _)| is_wanted(name)).map(|(_, measure)| measure(sizes)).collect();
     Report { rows, curves: Vec::new() }
 }
 
