@@ -70,15 +70,18 @@ fn main() {
             objects: vec![1_000, 10_000, 100_000, 1_000_000],
             decisions: 500,
         }),
-        Suite::Cluster { filters } => bench::processes(&filters, &ProcessSizes {
-            transfer: 1 << 30,
-            broadcast: 256 << 20,
-            receivers: 8,
-            tasks: 1_000,
-            turns: 3,
-            seconds: Duration::from_secs(2),
-            scale: 1.0,
-        }),
+        Suite::Cluster { filters } => bench::processes(
+            &filters,
+            &ProcessSizes {
+                transfer: 1 << 30,
+                broadcast: 256 << 20,
+                receivers: 8,
+                tasks: 1_000,
+                turns: 3,
+                seconds: Duration::from_secs(2),
+                scale: 1.0,
+            },
+        ),
     };
     print(&report);
     if let Some(path) = args.report {

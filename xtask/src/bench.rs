@@ -48,7 +48,9 @@ pub(crate) fn run(suite: Suite, rows: &[String], rounds: u32) -> Result<()> {
     let rows_of = |turns| ["ceiling", "--turns", turns].into_iter().chain(rows.iter().map(String::as_str));
     match suite {
         Suite::Ceiling => programs.suite(rows_of("5"), &folder.join("ceiling.json")),
-        Suite::Cluster => programs.suite(["cluster"].into_iter().chain(rows.iter().map(String::as_str)), &folder.join("cluster.json")),
+        Suite::Cluster => {
+            programs.suite(["cluster"].into_iter().chain(rows.iter().map(String::as_str)), &folder.join("cluster.json"))
+        }
         Suite::Growth => {
             let report = folder.join("growth.json");
             programs.suite(["growth"], &report)?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rayw_core::ownership::{Event, Found, Input, LostCopy, Stored};
 use rayw_core::{Error, ErrorKind, IdMap, NodeId, ObjectId, Value, limits};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::Node;
 use crate::network::FetchError;
@@ -20,6 +21,8 @@ pub(crate) struct Fetches {
     turns: Mutex<IdMap<ObjectId, Turn>>,
     /// Places for objects that are brought here because their nodes leave.
     moves: Semaphore,
+    /// Whether this node stops, so that nothing moves to it any more.
+    ended: CancellationToken,
 }
 
 /// Who holds the lock fetches; what came is found here as long as somebody reads it, also where the
@@ -28,7 +31,18 @@ type Turn = Arc<tokio::sync::Mutex<Weak<Value>>>;
 
 impl Default for Fetches {
     fn default() -> Self {
-        Self { turns: Mutex::default(), moves: Semaphore::new(limits::MOVES_AT_ONCE_MAX) }
+        Self {
+            turns: Mutex::default(),
+            moves: Semaphore::new(limits::MOVES_AT_ONCE_MAX),
+            ended: CancellationToken::new(),
+        }
+    }
+}
+
+impl Fetches {
+    /// Nothing moves here any more.
+    pub(crate) fn end(&self) {
+        self.ended.cancel();
     }
 }
 
@@ -189,7 +203,7 @@ impl Node {
     /// Has a primary copy of an object of this node's here: those who have it are to leave.
     pub(crate) fn move_here(self: &Arc<Self>, stored: Stored) {
         let node = Arc::clone(self);
-        self.control.spawn(async move {
+        let moving = async move {
             let since = Instant::now();
             let Ok(_place) = node.fetches.moves.acquire().await else { return };
             let mut wanted = stored;
@@ -208,7 +222,10 @@ impl Node {
                     Some(Found::Inline(_)) | None => return,
                 }
             }
-        });
+        };
+        let ended = self.fetches.ended.clone();
+        let moving = async move { ended.run_until_cancelled(moving).await.unwrap_or_default() };
+        self.tracker.spawn_on(moving, &self.control);
     }
 
     async fn keep_moved(self: &Arc<Self>, object: ObjectId, value: Arc<Value>) {

@@ -15,6 +15,7 @@ pub(crate) use arrival::JobArrivals;
 
 use crate::Node;
 use crate::catalog::Catalog;
+use crate::held::HeldRefs;
 use crate::services::NodeServices;
 use crate::worker::{Ended, Stopper};
 
@@ -229,10 +230,10 @@ impl Node {
         let services = Arc::clone(&job.services);
         let args = values.into_iter().map(rayw_core::Arg::Value).collect();
         let objects = services.submit(&caller, function, args, TaskOptions::default())?;
-        let refs: Vec<RefId> = objects.iter().map(|object| RefId::Object(*object)).collect();
-        let got = services.get(Arc::clone(&caller), objects, None).await;
-        services.release(&caller, &refs);
-        got?.into_iter().next().ok_or_else(|| {
+        let refs = objects.iter().map(|object| RefId::Object(*object)).collect();
+        let _held = HeldRefs::new(self, &caller.backlog, refs);
+        let got = services.get(Arc::clone(&caller), objects, None).await?;
+        got.into_iter().next().ok_or_else(|| {
             Error::new(ErrorKind::InvalidArgument, format!("`{function}` returns nothing that could be shown"))
         })
     }

@@ -16,6 +16,7 @@ mod caller;
 mod catalog;
 mod fetch;
 mod group;
+mod held;
 mod idle;
 mod job;
 mod link;

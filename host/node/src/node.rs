@@ -289,6 +289,7 @@ impl Node {
             self.handle(Event::JobEnded(job));
         }
         self.stop_actors();
+        self.fetches.end();
         self.tracker.close();
         let is_empty = tokio::time::timeout(limits::SHUTDOWN_GRACE, self.tracker.wait()).await.is_ok();
         self.reuse.clear();

@@ -15,6 +15,7 @@ use rayw_engine::{Answer, Caller, Output, Services};
 use crate::Node;
 use crate::catalog::{actor_resources, captured, check_returns, placement_of};
 use crate::fetch::Missing;
+use crate::held::HeldRefs;
 use crate::output::Line;
 
 /// The services of a node.
@@ -318,6 +319,10 @@ impl Services for NodeServices {
                 return Err(Error::new(ErrorKind::InvalidArgument, "`get_if_exists` needs a `name`"));
             }
             let (placement, lifetime) = actor_resources(&options)?;
+            let strategy = Arc::new(placement_of(options.strategy.clone(), &options.label_selector)?);
+            let max_restarts = Retries::from_count(options.max_restarts.unwrap_or(0), "max_restarts")?;
+            let max_task_retries = Retries::from_count(options.max_task_retries.unwrap_or(0), "max_task_retries")?;
+            // Behind all that can be wrong: what is stored here is to be used.
             let puts = self.store_large(&caller, &mut args)?;
             let id = Self::next_child(&caller);
             let creation = TaskSpec {
@@ -332,7 +337,7 @@ impl Services for NodeServices {
                 args,
                 num_returns: 0,
                 resources: Arc::new(lifetime.clone()),
-                placement: Arc::new(placement_of(options.strategy.clone(), &options.label_selector)?),
+                placement: strategy,
                 max_retries: Retries::AtMost(0),
                 retry_exceptions: rayw_core::RetryExceptions::No,
                 max_calls: 1,
@@ -348,8 +353,8 @@ impl Services for NodeServices {
                 detached: options.detached,
                 placement,
                 lifetime,
-                max_restarts: Retries::from_count(options.max_restarts.unwrap_or(0), "max_restarts")?,
-                max_task_retries: Retries::from_count(options.max_task_retries.unwrap_or(0), "max_task_retries")?,
+                max_restarts,
+                max_task_retries,
                 max_pending_calls: u32::try_from(pending).ok().filter(|limit| *limit > 0),
                 out_of_order: options.allow_out_of_order_execution.unwrap_or(false),
                 creation: Arc::new(creation),
@@ -361,7 +366,9 @@ impl Services for NodeServices {
                 return Ok(id);
             }
             let (owner, get_if_exists) = (self.0.id, options.get_if_exists);
-            let carried: Vec<RefId> = puts.iter().filter_map(put_of).collect();
+            // Its creator may be stopped while the head is asked.
+            let carried = puts.iter().filter_map(put_of).collect();
+            let _carried = HeldRefs::new(&self.0, &caller.backlog, carried);
             self.0.note(&caller.backlog, puts);
             self.0.take_in(&caller.backlog);
             let asked = Arc::clone(&spec);
@@ -371,17 +378,13 @@ impl Services for NodeServices {
                 spec: asked,
                 get_if_exists,
             });
-            let result = match found.await {
-                Ok((found, owner)) if found.id != spec.id => self.know(found, owner).await,
-                Ok(_) => {
-                    let id = spec.id;
-                    self.0.handle(Event::ActorCreated(spec));
-                    Ok(id)
-                }
-                Err(error) => Err(error),
-            };
-            self.0.handle(Event::Released(carried));
-            result
+            let (found, owner) = found.await?;
+            if found.id != spec.id {
+                return self.know(found, owner).await;
+            }
+            let id = spec.id;
+            self.0.handle(Event::ActorCreated(spec));
+            Ok(id)
         })
     }
 
@@ -403,6 +406,7 @@ impl Services for NodeServices {
             Some(count) => Retries::from_count(count, "max_task_retries")?,
             None => of.max_task_retries,
         };
+        let num_returns = check_returns(options.num_returns.unwrap_or(1))?;
         let puts = self.store_large(caller, &mut args)?;
         let spec = TaskSpec {
             id: Self::next_child(caller),
@@ -414,7 +418,7 @@ impl Services for NodeServices {
             function: Arc::clone(&entry.name),
             name: options.name.as_deref().map_or_else(|| Arc::clone(&entry.name), Arc::from),
             args,
-            num_returns: check_returns(options.num_returns.unwrap_or(1))?,
+            num_returns,
             resources: Arc::default(),
             placement: Arc::clone(&of.creation.placement),
             max_retries,

@@ -1,5 +1,6 @@
 //! Nodes that are killed.
 
+use rayw_tests::{command, guest};
 use serde_json::Value;
 
 use super::support::Processes;
@@ -20,4 +21,25 @@ fn the_tasks_of_a_killed_node_run_elsewhere() {
     let dead = cluster.rows_become("nodes", |rows| rows.iter().any(|row| row["state"] == "DEAD"));
     let dead: Vec<_> = dead.iter().filter(|row| row["state"] == "DEAD").map(|row| &row["node_name"]).collect();
     assert_eq!(dead, [&Value::from(name)]);
+}
+
+#[test]
+fn a_job_whose_driver_is_on_a_killed_node_fails_and_leaves_nothing() {
+    let mut cluster = Processes::start_with(&["", r#"--num-cpus 2 --resources {"home":1}"#]);
+    let app = guest("monte-carlo-pi");
+    let submit = command(["submit".as_ref(), app.as_os_str()])
+        .flag("--address", &cluster.address)
+        .flag("--submission-id", "homeless")
+        .flag("--resources", r#"{"home":1}"#)
+        .args(["--tasks", "1000", "--darts", "20000000"]);
+    let job = submit.start();
+    let (stays, doomed) = (cluster.id_of("node-0"), cluster.id_of("node-1"));
+    // Its work is elsewhere too, and ends with it.
+    cluster.rows_become("tasks", |rows| rows.iter().any(|row| row["state"] == "RUNNING" && row["node_id"] == stays));
+    cluster.kill(1);
+    let said = job.output().failed(1);
+    assert!(said.contains(&format!("node {doomed}, which ran the job's driver, died (")), "{said}");
+    assert!(said.trim_end().ends_with("): submit the job again"), "{said}");
+    assert!(cluster.ask(&["job", "status", "homeless"]).succeeded().contains("FAILED"));
+    cluster.nothing_is_left();
 }

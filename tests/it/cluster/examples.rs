@@ -43,22 +43,6 @@ impl Processes {
             self.join("");
         }
     }
-
-    /// Waits until no job has left anything: no lease, no object, nothing in use.
-    fn nothing_is_left(&self) {
-        self.rows_become("leases", <[Value]>::is_empty);
-        self.rows_become("objects", <[Value]>::is_empty);
-        self.rows_become("actors", |rows| rows.iter().all(|row| row["state"] == "DEAD"));
-        self.rows_become("nodes", |rows| {
-            let mut alive = rows.iter().filter(|row| row["state"] == "ALIVE");
-            alive.all(|row| row["resources_available"] == row["resources_total"])
-        });
-        eventually("empty stores", || {
-            let status = self.ask(&["status", "-v"]).succeeded();
-            let used = |line: &str| line.contains("object_store_memory") && !line.trim_start().starts_with("0B/");
-            (!status.lines().any(used)).then_some(())
-        });
-    }
 }
 
 fn is_running(row: &Value) -> bool {

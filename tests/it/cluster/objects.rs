@@ -84,3 +84,15 @@ fn one_large_object_comes_to_every_node() {
 fn state_of<'a>(rows: &'a [Value], name: &str) -> &'a str {
     rows.iter().find(|row| row["node_name"] == name).and_then(|row| row["state"].as_str()).unwrap_or_default()
 }
+
+#[test]
+fn large_arguments_of_what_was_refused_do_not_stay() {
+    let cluster = Processes::start(1);
+    let output = cluster.submit("behave", &["refused_with_a_large_argument"]).output();
+    insta::assert_snapshot!(printed(&output).join("\n"), @"
+    invalid-argument: `max_restarts` is -2: give 0 or more, or -1 for no end
+    invalid-argument: the label selector `zone=in(` has no closing bracket: write `v`, `!v`, `in(a,b)` or `!in(a,b)`
+    invalid-argument: `max_task_retries` is -2: give 0 or more, or -1 for no end
+    ");
+    cluster.nothing_is_left();
+}

@@ -123,6 +123,22 @@ impl Processes {
         submit.args(args).start()
     }
 
+    /// Waits until no job has left anything: no lease, no object, nothing in use.
+    pub(super) fn nothing_is_left(&self) {
+        self.rows_become("leases", <[Value]>::is_empty);
+        self.rows_become("objects", <[Value]>::is_empty);
+        self.rows_become("actors", |rows| rows.iter().all(|row| row["state"] == "DEAD"));
+        self.rows_become("nodes", |rows| {
+            let mut alive = rows.iter().filter(|row| row["state"] == "ALIVE");
+            alive.all(|row| row["resources_available"] == row["resources_total"])
+        });
+        eventually("empty stores", || {
+            let status = self.ask(&["status", "-v"]).succeeded();
+            let used = |line: &str| line.contains("object_store_memory") && !line.trim_start().starts_with("0B/");
+            (!status.lines().any(used)).then_some(())
+        });
+    }
+
     /// The id of the node of that name.
     pub(super) fn id_of(&self, name: &str) -> String {
         let rows = self.rows("nodes");

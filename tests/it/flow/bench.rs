@@ -76,15 +76,18 @@ fn the_costs_of_the_machines_are_measured_at_each_size() {
 
 #[test]
 fn what_crosses_the_network_is_measured_between_processes() {
-    is_measured(&bench::processes(&[], &ProcessSizes {
-        transfer: 1 << 20,
-        broadcast: 1 << 20,
-        receivers: 2,
-        tasks: 4,
-        turns: 1,
-        seconds: Duration::from_millis(1),
-        scale: 0.01,
-    }));
+    is_measured(&bench::processes(
+        &[],
+        &ProcessSizes {
+            transfer: 1 << 20,
+            broadcast: 1 << 20,
+            receivers: 2,
+            tasks: 4,
+            turns: 1,
+            seconds: Duration::from_millis(1),
+            scale: 0.01,
+        },
+    ));
 }
 
 #[track_caller]

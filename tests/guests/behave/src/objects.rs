@@ -21,6 +21,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     ten_thousand_references,
     a_large_value,
     a_large_argument,
+    refused_with_a_large_argument,
     large_results,
     more_than_the_store_holds,
     every_kind_of_value,
@@ -148,6 +149,10 @@ impl Keeper {
 
     fn own(&self) -> usize {
         self.own
+    }
+
+    fn weigh(&self, bytes: Bytes) -> usize {
+        bytes.len()
     }
 
     fn crash(&mut self) {
@@ -279,6 +284,16 @@ fn check(bytes: Bytes) -> (usize, bool) {
 fn a_large_argument() -> rayw::Result<()> {
     println!("{:?}", check::remote(Bytes::from(vec![5; 200 << 20])).get()?);
     println!("{:?}", check::remote(rayw::put_bytes(vec![5; 50 << 20])?).get()?);
+    Ok(())
+}
+
+/// Each is refused for something else than its argument, which has been copied out of the guest by then.
+fn refused_with_a_large_argument() -> rayw::Result<()> {
+    let large = || Bytes::from(vec![7; LARGE]);
+    println!("{}", told(Keeper::options().max_restarts(-2).remote(large()).map(drop)));
+    println!("{}", told(Keeper::options().label("zone", "in(").remote(large()).map(drop)));
+    let keeper = Keeper::remote(Bytes::default())?;
+    println!("{}", told(keeper.options().max_task_retries(-2).try_call().weigh(large()).map(drop)));
     Ok(())
 }
 
