@@ -47,6 +47,8 @@ pub use event::{Event, LostCopy, Outcome, Output, WaitFor, WaiterId};
 
 pub use rows::TaskSnapshot;
 
+use slab::Slab;
+
 use crate::message::Shape;
 use crate::{ActorId, IdMap, IdSet, JobId, LeaseId, Millis, NodeId, ObjectId, TaskId};
 
@@ -57,7 +59,7 @@ pub struct Ownership {
     tasks: IdMap<TaskId, task::Task>,
     objects: IdMap<ObjectId, object::Object>,
     actors: IdMap<ActorId, actor::ActorEntry>,
-    shapes: Vec<lease::ShapeQueue>,
+    shapes: Slab<lease::ShapeQueue>,
     shape_index: HashMap<Shape, usize>,
     leases: IdMap<LeaseId, lease::Lease>,
     waiters: IdMap<WaiterId, wait::Waiter>,
@@ -119,7 +121,7 @@ impl Ownership {
             tasks: IdMap::default(),
             objects: IdMap::default(),
             actors: IdMap::default(),
-            shapes: Vec::new(),
+            shapes: Slab::new(),
             shape_index: HashMap::new(),
             leases: IdMap::default(),
             waiters: IdMap::default(),

@@ -54,6 +54,8 @@ impl Ownership {
         );
         left.extend(self.constructs.iter().map(|construct| format!("{construct:?}")));
         left.extend(self.constructing.keys().map(|id| format!("arguments of actor {id} are awaited")));
+        let is_over = |queue: &super::lease::ShapeQueue| self.ended_jobs.contains(&queue.shape.job);
+        left.extend(self.shapes.iter().filter(|(_, queue)| is_over(queue)).map(|(_, queue)| format!("{queue:?}")));
         left.extend(self.lineage.tasks.keys().map(|id| format!("lineage of task {id}")));
         left
     }
@@ -138,6 +140,12 @@ impl Ownership {
             let blocked = self.tasks.values().filter(of_lease).filter(|task| task.is_blocked()).count();
             if let Some(why) = lease.audit(busy, blocked) {
                 wrong.push(format!("lease {id} {why}: {lease:?}"));
+            }
+        }
+        for (index, queue) in &self.shapes {
+            let tasks = self.tasks.values().filter(|task| task.shape == Some(index)).count();
+            if let Some(why) = queue.audit(tasks) {
+                wrong.push(format!("shape {index} {why}: {queue:?}"));
             }
         }
         for (id, task) in self.tasks.iter().filter(|(_, task)| task.spec.kind == TaskKind::Normal && task.is_sent()) {

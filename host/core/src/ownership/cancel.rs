@@ -111,5 +111,6 @@ impl Ownership {
         }
         self.stop_foreign(|_, of| of == job, now, out);
         self.return_leases_of(job, out);
+        self.forget_shapes_of(job);
     }
 }

@@ -25,6 +25,15 @@ pub(super) struct ShapeQueue {
     granted: u32,
     /// Why the head has no slots for it.
     pub(super) why: String,
+    /// Tasks that are of this shape and not over.
+    tasks: u32,
+}
+
+impl ShapeQueue {
+    /// What does not fit to so many tasks that are of this shape.
+    pub(super) fn audit(&self, tasks: usize) -> Option<&'static str> {
+        (self.tasks as usize != tasks).then_some("counts other tasks than there are")
+    }
 }
 
 #[derive(Debug)]
@@ -77,16 +86,45 @@ impl Ownership {
         if let Some(index) = self.shape_index.get(&shape) {
             return *index;
         }
-        self.shapes.push(ShapeQueue {
+        let index = self.shapes.insert(ShapeQueue {
             shape: shape.clone(),
             queue: VecDeque::new(),
             leases: Vec::new(),
             told: 0,
             granted: 0,
             why: String::new(),
+            tasks: 0,
         });
-        self.shape_index.insert(shape, self.shapes.len() - 1);
-        self.shapes.len() - 1
+        self.shape_index.insert(shape, index);
+        index
+    }
+
+    /// A task is of this shape from now on.
+    pub(super) fn count_in(&mut self, shape: usize) {
+        self.shapes[shape].tasks += 1;
+    }
+
+    /// A task is over, or of another shape.
+    pub(super) fn count_out(&mut self, shape: usize) {
+        let queue = &mut self.shapes[shape];
+        queue.tasks = queue.tasks.saturating_sub(1);
+        self.forget_shape_if_over(shape);
+    }
+
+    /// A shape of a job that has ended goes with the last task and the last lease that are of it.
+    pub(super) fn forget_shape_if_over(&mut self, index: usize) {
+        let Some(queue) = self.shapes.get(index) else { return };
+        if queue.tasks == 0 && queue.leases.is_empty() && self.ended_jobs.contains(&queue.shape.job) {
+            let queue = self.shapes.remove(index);
+            self.shape_index.remove(&queue.shape);
+        }
+    }
+
+    /// The same for all shapes of a job.
+    pub(super) fn forget_shapes_of(&mut self, job: crate::JobId) {
+        let of_job = self.shapes.iter().filter(|(_, queue)| queue.shape.job == job);
+        let of_job: Vec<usize> = of_job.map(|(index, _)| index).collect();
+        of_job.into_iter().for_each(|index| self.forget_shape_if_over(index));
     }
 
     /// The node that has most of the bytes of a task's large arguments.
@@ -117,11 +155,9 @@ impl Ownership {
     }
 
     fn dispatch(&mut self, shape: usize, now: Millis, out: &mut Vec<Command>) {
-        for index in 0..self.shapes[shape].leases.len() {
-            if self.shapes[shape].queue.is_empty() {
-                break;
-            }
-            let Some(id) = self.shapes[shape].leases.get(index).copied() else { break };
+        for index in 0.. {
+            let queue = self.shapes.get(shape).filter(|queue| !queue.queue.is_empty());
+            let Some(id) = queue.and_then(|queue| queue.leases.get(index)).copied() else { break };
             self.use_slots(id, now, out);
         }
         self.tell_backlog(shape, out);
@@ -130,7 +166,7 @@ impl Ownership {
     /// Tells the head how many slots could be used, when that has changed enough to matter: a queue
     /// that grows one by one makes a message for each doubling.
     fn tell_backlog(&mut self, shape: usize, out: &mut Vec<Command>) {
-        let queue = &mut self.shapes[shape];
+        let Some(queue) = self.shapes.get_mut(shape) else { return };
         let backlog = u32::try_from(queue.queue.len()).unwrap_or(u32::MAX);
         let has_grown = backlog > 0 && (queue.told == 0 || backlog >= queue.told.saturating_mul(2));
         if has_grown || (backlog == 0 && queue.told > 0) {
@@ -167,7 +203,7 @@ impl Ownership {
 
     /// Runs the next task of the shape in a slot of the lease.
     fn run_next(&mut self, id: LeaseId, shape: usize, out: &mut Vec<Command>) -> bool {
-        while let Some(next) = self.shapes[shape].queue.pop_front() {
+        while let Some(next) = self.shapes.get_mut(shape).and_then(|queue| queue.queue.pop_front()) {
             let Some(task) = self.tasks.get_mut(&next) else { continue };
             if task.state != TaskState::PendingNodeAssignment {
                 continue;
@@ -312,17 +348,16 @@ impl Ownership {
 
     fn forget_lease_if_empty(&mut self, id: LeaseId) {
         let is_empty = |lease: &Lease| lease.slots == 0 && lease.blocked == 0 && lease.busy == 0;
-        if self.leases.get(&id).is_some_and(is_empty)
-            && let Some(lease) = self.leases.remove(&id)
-        {
-            self.shapes[lease.shape].leases.retain(|known| *known != id);
+        if self.leases.get(&id).is_some_and(is_empty) {
+            self.remove_lease(id);
         }
     }
 
-    /// Forgets a lease that is over without being given back.
+    /// Forgets a lease that is over.
     pub(super) fn remove_lease(&mut self, id: LeaseId) {
         if let Some(lease) = self.leases.remove(&id) {
             self.shapes[lease.shape].leases.retain(|known| *known != id);
+            self.forget_shape_if_over(lease.shape);
         }
     }
 
@@ -354,7 +389,7 @@ impl Ownership {
                 report.push(ToHead::SlotsResumeWanted { lease: *id, slots });
             }
         }
-        for queue in &mut self.shapes {
+        for (_, queue) in &mut self.shapes {
             queue.told = u32::try_from(queue.queue.len()).unwrap_or(u32::MAX);
             if queue.told > 0 {
                 let (shape, granted) = (queue.shape.clone(), queue.granted);

@@ -93,7 +93,7 @@ impl Ownership {
                 Some(self.actor_why(actor).unwrap_or("waits for its actor").to_owned())
             }
             (TaskState::PendingNodeAssignment, None) => {
-                let why = self.shapes.get(task.shape).map_or("", |queue| &queue.why);
+                let why = task.shape.and_then(|shape| self.shapes.get(shape)).map_or("", |queue| &queue.why);
                 Some(if why.is_empty() { "waits for a slot".to_owned() } else { why.to_owned() })
             }
             _ => None,

@@ -16,7 +16,7 @@ pub(super) struct Task {
     /// Arguments that are not there yet.
     pub(super) missing: u32,
     /// The shape it queues under.
-    pub(super) shape: usize,
+    pub(super) shape: Option<usize>,
     /// The lease whose slot it has, or had before it blocked.
     pub(super) lease: Option<LeaseId>,
     pub(super) worker: Option<u64>,
@@ -79,7 +79,7 @@ impl Ownership {
             attempt,
             turn: self.turns,
             missing,
-            shape: 0,
+            shape: None,
             lease: None,
             worker: None,
             created: now,
@@ -171,9 +171,9 @@ impl Ownership {
             TaskKind::Normal => {
                 let spec = Arc::clone(&task.spec);
                 let shape = self.shape_of(&spec);
-                if let Some(task) = self.tasks.get_mut(&id) {
-                    task.shape = shape;
-                }
+                self.count_in(shape);
+                let former = self.tasks.get_mut(&id).and_then(|task| task.shape.replace(shape));
+                former.into_iter().for_each(|former| self.count_out(former));
                 self.enqueue(shape, id, now, out);
             }
             TaskKind::ActorCreation => self.actor_dependencies_ready(ActorId::from(id), None, out),
@@ -279,7 +279,9 @@ impl Ownership {
         let shape = task.shape;
         let lease = task.lease.take();
         self.leave_slot(lease, was_blocked, now, out);
-        self.enqueue(shape, id, now, out);
+        if let Some(shape) = shape {
+            self.enqueue(shape, id, now, out);
+        }
     }
 
     fn succeed(&mut self, id: TaskId, outputs: Vec<Output>, now: Millis, out: &mut Vec<Command>) {
@@ -332,6 +334,7 @@ impl Ownership {
         }
         let was_blocked = task.is_blocked();
         self.leave_slot(task.lease, was_blocked, now, out);
+        task.shape.into_iter().for_each(|shape| self.count_out(shape));
         for used in refs_of(&task.spec) {
             self.count_down(used, Count::Use, out);
         }

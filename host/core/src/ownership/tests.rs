@@ -248,6 +248,18 @@ fn a_blocked_task_gives_its_cpu_to_its_child_and_goes_on_after() {
 }
 
 #[test]
+fn the_shapes_of_a_job_go_with_its_last_task() {
+    let mut world = World::with_cpus(1);
+    let first = world.submit(1, Vec::new());
+    world.submit(2, Vec::new());
+    world.tell(Event::JobEnded(JobId::numbered(1)));
+    assert_eq!(world.owner.shapes.len(), 1, "a task runs until its worker has stopped it");
+    world.finish(first);
+    world.pass(60_000);
+    assert_eq!((world.owner.shapes.len(), world.owner.shape_index.len()), (0, 0));
+}
+
+#[test]
 fn a_blocked_parent_goes_on_ahead_of_new_work() {
     let mut world = World::with_cpus(1);
     let parent = world.submit(1, Vec::new());
