@@ -74,9 +74,9 @@ pub struct ActorSpec {
     /// Whether it outlives its job and its handles.
     pub detached: bool,
     /// What the node must have free to take it.
-    pub placement: Resources,
+    pub placement: Arc<Resources>,
     /// What it holds for its life.
-    pub lifetime: Resources,
+    pub lifetime: Arc<Resources>,
     /// Restarts after it failed.
     pub max_restarts: Retries,
     /// Attempts of its calls, unless a call says otherwise.

@@ -249,8 +249,8 @@ struct Actor {
     /// Its constructor's arguments, for a detached one.
     inputs: Option<Vec<Value>>,
     /// It must not be restarted any more.
-    doomed: Option<Doom>,
-    cause: Option<Error>,
+    doomed: Option<Box<Doom>>,
+    cause: Option<Box<Error>>,
     /// The move by which it came into its state.
     since: u64,
     /// The journal says where it lives, and that node has yet to say so.

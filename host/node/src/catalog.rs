@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rayw_core::{
-    ActorClass, Amount, CallOptions, Description, Error, ErrorKind, LabelSelector, Parameter, Placement, Resources,
-    Retries, RetryExceptions, Strategy, TaskOptions, limits, resources_of, unknown,
+    ActorClass, ActorOptions, Amount, CallOptions, Description, Error, ErrorKind, LabelSelector, Parameter, Placement,
+    Resources, Retries, RetryExceptions, Strategy, TaskOptions, limits, resources_of, unknown,
 };
 
 /// All that a component offers, ready to be submitted.
@@ -33,6 +33,18 @@ pub(crate) struct ClassEntry {
     pub(crate) name: Arc<str>,
     pub(crate) constructor: Arc<str>,
     methods: HashMap<String, MethodEntry>,
+    /// What its actors ask for unless somebody says otherwise.
+    place: ActorPlace,
+}
+
+/// What an actor asks for, settled. Actors of one class share it where they can: there may be many.
+#[derive(Debug, Clone)]
+pub(crate) struct ActorPlace {
+    /// What the node must have free to take it.
+    pub(crate) footprint: Arc<Resources>,
+    /// What it holds for its life.
+    pub(crate) lifetime: Arc<Resources>,
+    pub(crate) placement: Arc<Placement>,
 }
 
 /// A method.
@@ -42,6 +54,35 @@ pub(crate) struct MethodEntry {
     pub(crate) name: Arc<str>,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) options: CallOptions,
+}
+
+impl ActorPlace {
+    /// As in Ray: an actor that asks for nothing takes 1 cpu to be placed and none to run.
+    fn settle(options: &ActorOptions) -> Result<Self, Error> {
+        let lifetime = resources_of(options.num_cpus, Amount::ZERO, options.memory, &options.resources)?;
+        let says_nothing = options.num_cpus.is_none() && options.resources.is_empty();
+        let lifetime = Arc::new(lifetime);
+        let footprint = if says_nothing {
+            let mut footprint = lifetime.as_ref().clone();
+            footprint.cpu = limits::NUM_CPUS_DEFAULT;
+            Arc::new(footprint)
+        } else {
+            Arc::clone(&lifetime)
+        };
+        let placement = Arc::new(placement_of(options.strategy.clone(), &options.label_selector)?);
+        Ok(Self { footprint, lifetime, placement })
+    }
+}
+
+impl ClassEntry {
+    /// What an actor with these options, the class's own among them, asks for.
+    pub(crate) fn place(&self, options: &ActorOptions) -> Result<ActorPlace, Error> {
+        let of = |options: &ActorOptions| {
+            let ActorOptions { num_cpus, memory, resources, strategy, label_selector, .. } = options.clone();
+            (num_cpus, memory, resources, strategy, label_selector)
+        };
+        if of(options) == of(&self.class.options) { Ok(self.place.clone()) } else { ActorPlace::settle(options) }
+    }
 }
 
 /// Options of a task, settled.
@@ -91,6 +132,7 @@ impl Catalog {
                     name: Arc::from(class.name.as_str()),
                     constructor: Arc::from(format!("{}.new", class.name)),
                     methods: methods.collect(),
+                    place: ActorPlace::settle(&class.options)?,
                     class: class.clone(),
                 },
             );
@@ -180,16 +222,4 @@ pub(crate) fn check_returns(num_returns: u32) -> Result<u32, Error> {
     }
     let message = format!("`num_returns` is {num_returns}, at most {} are allowed", limits::RETURNS_MAX);
     Err(Error::new(ErrorKind::LimitExceeded, message))
-}
-
-/// What an actor holds for its life and what a node must have to take it, as in Ray: an actor
-/// that asks for nothing takes 1 cpu to be placed and none to run.
-pub(crate) fn actor_resources(options: &rayw_core::ActorOptions) -> Result<(Resources, Resources), Error> {
-    let lifetime = resources_of(options.num_cpus, Amount::ZERO, options.memory, &options.resources)?;
-    let says_nothing = options.num_cpus.is_none() && options.resources.is_empty();
-    let mut placement = lifetime.clone();
-    if says_nothing {
-        placement.cpu = limits::NUM_CPUS_DEFAULT;
-    }
-    Ok((placement, lifetime))
 }

@@ -86,7 +86,7 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
-    use rayw_core::{ComponentDigest, JobId, Resources, Retries, RetryExceptions, TaskKind, TaskSpec};
+    use rayw_core::{ComponentDigest, JobId, Retries, RetryExceptions, TaskKind, TaskSpec};
 
     use super::*;
 
@@ -118,8 +118,8 @@ mod tests {
             name: Some(Arc::from("name")),
             namespace: Arc::from(""),
             detached: false,
-            placement: Resources::default(),
-            lifetime: Resources::default(),
+            placement: Arc::default(),
+            lifetime: Arc::default(),
             max_restarts: Retries::AtMost(0),
             max_task_retries: Retries::AtMost(0),
             max_pending_calls: None,

@@ -13,7 +13,7 @@ use rayw_core::{
 use rayw_engine::{Answer, Caller, Output, Services};
 
 use crate::Node;
-use crate::catalog::{actor_resources, captured, check_returns, placement_of};
+use crate::catalog::{captured, check_returns};
 use crate::fetch::Missing;
 use crate::held::HeldRefs;
 use crate::output::Line;
@@ -318,8 +318,7 @@ impl Services for NodeServices {
             if options.get_if_exists && options.name.is_none() {
                 return Err(Error::new(ErrorKind::InvalidArgument, "`get_if_exists` needs a `name`"));
             }
-            let (placement, lifetime) = actor_resources(&options)?;
-            let strategy = Arc::new(placement_of(options.strategy.clone(), &options.label_selector)?);
+            let place = entry.place(&options)?;
             let max_restarts = Retries::from_count(options.max_restarts.unwrap_or(0), "max_restarts")?;
             let max_task_retries = Retries::from_count(options.max_task_retries.unwrap_or(0), "max_task_retries")?;
             // Behind all that can be wrong: what is stored here is to be used.
@@ -336,8 +335,8 @@ impl Services for NodeServices {
                 name: Arc::clone(&entry.constructor),
                 args,
                 num_returns: 0,
-                resources: Arc::new(lifetime.clone()),
-                placement: strategy,
+                resources: Arc::clone(&place.lifetime),
+                placement: place.placement,
                 max_retries: Retries::AtMost(0),
                 retry_exceptions: rayw_core::RetryExceptions::No,
                 max_calls: 1,
@@ -351,8 +350,8 @@ impl Services for NodeServices {
                 name: options.name.as_deref().map(Arc::from),
                 namespace,
                 detached: options.detached,
-                placement,
-                lifetime,
+                placement: place.footprint,
+                lifetime: place.lifetime,
                 max_restarts,
                 max_task_retries,
                 max_pending_calls: u32::try_from(pending).ok().filter(|limit| *limit > 0),

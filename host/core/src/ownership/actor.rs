@@ -39,7 +39,7 @@ enum View {
     Pending,
     Alive { node: NodeId, incarnation: u32 },
     Restarting,
-    Dead(Error),
+    Dead(Box<Error>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -306,6 +306,11 @@ impl Ownership {
         if let Some(entry) = self.actors.get_mut(&actor) {
             entry.sent.remove(&id);
             entry.unfinished = entry.unfinished.saturating_sub(1);
+            if entry.unfinished == 0 && entry.lines.is_empty() {
+                // Most actors are idle most of the time.
+                entry.lines = Vec::new();
+                entry.sent = IdSet::default();
+            }
         }
     }
 
@@ -497,7 +502,7 @@ impl Ownership {
                     _ => self.death(actor, "its instance broke down", &cause),
                 };
                 let Some(entry) = self.actors.get_mut(&actor) else { return };
-                entry.state = View::Dead(cause.clone());
+                entry.state = View::Dead(Box::new(cause.clone()));
                 let unreported: Vec<TaskId> = entry.sent.iter().copied().collect();
                 for id in unreported {
                     self.fail(id, cause.clone(), now, out);

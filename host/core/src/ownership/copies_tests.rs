@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Command, Event, Input, LostCopy, Order, Outcome, Output, Ownership, WaitFor, WaitResult, WaiterId};
 use crate::message::{FromHead, RefOwner, ToPeer};
 use crate::{
-    ActorId, ActorSpec, Arg, Codec, ComponentDigest, ErrorKind, JobId, NodeId, ObjectId, RefId, Resources, Retries,
+    ActorId, ActorSpec, Arg, Codec, ComponentDigest, ErrorKind, JobId, NodeId, ObjectId, RefId, Retries,
     RetryExceptions, TaskId, TaskKind, TaskSpec, Value,
 };
 
@@ -265,8 +265,8 @@ fn an_argument_of_a_constructor_that_is_lost_is_made_again_before_the_answer() {
         name: None,
         namespace: Arc::from(""),
         detached: false,
-        placement: Resources::default(),
-        lifetime: Resources::default(),
+        placement: Arc::default(),
+        lifetime: Arc::default(),
         max_restarts: Retries::AtMost(1),
         max_task_retries: Retries::AtMost(0),
         max_pending_calls: None,

@@ -267,8 +267,8 @@ impl Scheduler {
             incarnation: actor.incarnation,
             preempted: actor.preempted,
             inputs: actor.inputs.clone(),
-            doomed: actor.doomed.clone(),
-            cause: actor.cause.clone(),
+            doomed: actor.doomed.as_deref().cloned(),
+            cause: actor.cause.as_deref().cloned(),
             since: actor.since,
         }))
     }

@@ -293,7 +293,7 @@ fn an_actor_that_waited_for_room_is_made_after_the_restart() {
     let mut life = Life::new();
     life.tell(joined(B, 2));
     let (large, waits) = (placed_actor(1, soft(B), 0, false), placed_actor(2, soft(B), 0, false));
-    let large = Arc::new(ActorSpec { lifetime: cpus(2), ..large.as_ref().clone() });
+    let large = Arc::new(ActorSpec { lifetime: Arc::new(cpus(2)), ..large.as_ref().clone() });
     live(&mut life, B, &large);
     life.tell(creates(B, &waits));
     assert!(started(&life.tell(is_ready(&waits))).is_empty());

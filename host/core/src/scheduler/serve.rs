@@ -77,7 +77,7 @@ impl Scheduler {
             }
             DemandKind::Actor(id) => {
                 let spec = &self.actors.get(id)?.spec;
-                let (need, footprint) = (Arc::new(spec.lifetime.clone()), Arc::new(spec.placement.clone()));
+                let (need, footprint) = (Arc::clone(&spec.lifetime), Arc::clone(&spec.placement));
                 let placement = Arc::clone(&spec.creation.placement);
                 (spec.creation.job, Want::Work { need, footprint, placement })
             }
