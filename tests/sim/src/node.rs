@@ -52,8 +52,9 @@ pub struct SimNode {
     pub waiters: BTreeMap<u64, WorkId>,
     /// The number of the next wait.
     pub next_waiter: u64,
-    /// Open questions to the head.
-    pub asked: BTreeMap<RequestId, (ToHead, WorkId)>,
+    /// Open questions to the head, and who asked while they are there: a question outlives its asker, as the head
+    /// may have done by then what it asks for.
+    pub asked: BTreeMap<RequestId, (ToHead, Option<WorkId>)>,
     /// The number of the next question.
     pub next_request: u64,
     /// Constructors that another node was asked for.

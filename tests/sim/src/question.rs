@@ -19,7 +19,7 @@ impl World {
         node.next_request += 1;
         let request = RequestId(node.next_request);
         let question = question(id, request);
-        node.asked.insert(request, (question.clone(), work));
+        node.asked.insert(request, (question.clone(), Some(work)));
         if let Some(known) = node.work.get_mut(&work) {
             known.stage = Stage::Asked;
         }
@@ -32,20 +32,23 @@ impl World {
         request: RequestId,
         result: Result<(Arc<ActorSpec>, NodeId), Error>,
     ) {
-        let Some((question, work)) = self.nodes.get_mut(&id).and_then(|node| node.asked.remove(&request)) else {
+        let Some((question, asker)) = self.nodes.get_mut(&id).and_then(|node| node.asked.remove(&request)) else {
             return;
         };
         let ToHead::ActorRegister { spec, .. } = question else { return };
+        let Some(work) = asker else {
+            // Who asked is gone, and the actor would wait for its constructor's arguments for ever.
+            if result.is_ok_and(|(found, _)| found.id == spec.id) {
+                self.say_to_head(id, ToHead::ActorKill { actor: spec.id, no_restart: true });
+            }
+            return;
+        };
         match result {
             Ok((found, owner)) if found.id != spec.id => {
                 let actor = RefId::Actor(found.id);
                 self.take(id, work, vec![actor]);
                 self.tell(id, Event::ActorKnown { spec: found, owner });
                 self.answer(id, work, Ready::Refs(vec![actor]));
-            }
-            // Who asked is gone, and the actor would wait for its constructor's arguments for ever.
-            Ok(_) if self.work(id, work).is_none() => {
-                self.say_to_head(id, ToHead::ActorKill { actor: spec.id, no_restart: true });
             }
             Ok(_) => self.created(id, work, spec),
             Err(error) => {
@@ -78,7 +81,8 @@ impl World {
     }
 
     pub(crate) fn group_found(&mut self, id: NodeId, request: RequestId, result: Result<GroupStatus, Error>) {
-        let Some((_, work)) = self.nodes.get_mut(&id).and_then(|node| node.asked.remove(&request)) else { return };
+        let asked = self.nodes.get_mut(&id).and_then(|node| node.asked.remove(&request));
+        let Some((_, Some(work))) = asked else { return };
         let group = match result {
             Ok(status) => status.spec.id,
             Err(error) => {

@@ -241,7 +241,7 @@ impl World {
             _ => None,
         };
         held.iter().for_each(|held| node.unhold(*held));
-        node.asked.retain(|_, (_, asker)| *asker != work);
+        node.asked.values_mut().filter(|(_, asker)| *asker == Some(work)).for_each(|(_, asker)| *asker = None);
         node.jobs_asked.values_mut().for_each(|waiting| waiting.retain(|waits| *waits != work));
         node.jobs_asked.retain(|_, waiting| !waiting.is_empty());
         if let Some(waiter) = waiter {

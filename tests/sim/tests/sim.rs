@@ -118,6 +118,8 @@ fn what_seeds_found_stays_mended() {
         (386_695, "word of a slot for a blocked task crossed word of its end, and the head counted it for ever"),
         (69_907, "word of a slot for a blocked task crossed word of its end, and the head counted it for ever"),
         (129_840, "word of a slot for a blocked task crossed word of its end, and the head counted it for ever"),
+        (207_572, "a named actor whose creator was stopped before the head had answered waited for ever to be made"),
+        (341_809, "a named actor whose creator was stopped before the head had answered waited for ever to be made"),
     ];
     for (seed, words) in found {
         let report = simulate(seed);
