@@ -120,6 +120,7 @@ fn what_seeds_found_stays_mended() {
         (129_840, "word of a slot for a blocked task crossed word of its end, and the head counted it for ever"),
         (207_572, "a named actor whose creator was stopped before the head had answered waited for ever to be made"),
         (341_809, "a named actor whose creator was stopped before the head had answered waited for ever to be made"),
+        (55_534, "a detached actor whose owner died before its arguments were there waited for ever for them"),
     ];
     for (seed, words) in found {
         let report = simulate(seed);

@@ -192,6 +192,18 @@ fn an_actor_ends_with_its_owner_unless_it_is_detached() {
 }
 
 #[test]
+fn a_detached_actor_whose_owner_died_before_its_arguments_were_there_is_dead() {
+    let mut head = pair();
+    let spec = placed_actor(1, only_on(A), 5, true);
+    let register = |owner| ToHead::ActorRegister { owner, request: None, spec: Arc::clone(&spec), get_if_exists: true };
+    tell(&mut head, register(B));
+    tell(&mut head, ToHead::ActorWatch { node: A, actor: spec.id, owner: B });
+    let told = messages(lose(&mut head, B));
+    let is_dead = |message: &FromHead| matches!(message, FromHead::ActorChanged { actor, change: ActorChange::Dead { .. } } if *actor == spec.id);
+    assert!(told.iter().any(is_dead), "{told:?}");
+}
+
+#[test]
 fn a_detached_actor_starts_again_with_the_arguments_that_the_head_kept() {
     let mut head = pair();
     let soft = on(Strategy::NodeAffinity { node: B, soft: true });

@@ -194,16 +194,26 @@ impl Scheduler {
         }
     }
 
+    /// Nobody will say any more that the constructor's arguments of one that waits for them are there, so a
+    /// detached one ends too.
     fn end_actors_owned_by(&mut self, id: NodeId, why: &str, out: &mut Outbox) {
-        let mut orphans: Vec<ActorId> = self
+        let mut orphans: Vec<(ActorId, bool)> = self
             .actors
             .values()
-            .filter(|actor| actor.owner == id && !actor.spec.detached && actor.state != ActorState::Dead)
-            .map(|actor| actor.spec.id)
+            .filter(|actor| actor.owner == id && actor.state != ActorState::Dead)
+            .filter(|actor| !actor.spec.detached || actor.state == ActorState::DependenciesUnready)
+            .map(|actor| (actor.spec.id, actor.spec.detached))
             .collect();
         orphans.sort_unstable();
-        for actor in orphans {
-            let message = format!("actor ({actor}) ended with its owner's node {id}; a detached actor would go on");
+        for (actor, is_detached) in orphans {
+            let message = if is_detached {
+                format!(
+                    "actor ({actor}) cannot be made: its owner's node {id} died before its constructor's arguments \
+                     were there"
+                )
+            } else {
+                format!("actor ({actor}) ended with its owner's node {id}; a detached actor would go on")
+            };
             let reason = Error::new(ErrorKind::ActorDied, message).caused_by(why);
             self.stop_actor(actor, false, reason, false, out);
         }
