@@ -27,8 +27,8 @@ pub(super) struct ActorEntry {
     unfinished: u32,
     /// The head was asked to end it.
     released: bool,
-    /// Somebody asked for its end: no further call is sent.
-    ending: bool,
+    /// Somebody asked for its end: no further call is sent to that life.
+    ending: Option<Ending>,
     why: String,
     /// What only actors have that more than one node knows.
     pub(super) far: Option<Box<Far>>,
@@ -45,8 +45,16 @@ enum View {
 #[derive(Debug, PartialEq, Eq)]
 enum Call {
     Task(TaskId),
-    /// The actor ends here.
-    Terminate,
+    /// The actor ends here. With its place in the order of submission.
+    Terminate(u64),
+}
+
+/// The end that a life was asked for.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    submitter: TaskId,
+    turn: u64,
+    incarnation: u32,
 }
 
 impl ActorEntry {
@@ -62,7 +70,7 @@ impl ActorEntry {
             sent: IdSet::default(),
             unfinished: 0,
             released: false,
-            ending: false,
+            ending: None,
             why: String::new(),
             far: None,
         }
@@ -207,7 +215,7 @@ impl Ownership {
         let Some(entry) = self.actors.get_mut(&actor) else { return };
         let (node, incarnation) = match &entry.state {
             // What was submitted after its end fails when the end is announced.
-            View::Alive { .. } if entry.ending => return,
+            View::Alive { .. } if entry.ending.is_some() => return,
             View::Alive { node, incarnation } => (*node, *incarnation),
             View::Dead(cause) => {
                 let cause = cause.clone();
@@ -218,17 +226,20 @@ impl Ownership {
         let mut lines = std::mem::take(&mut entry.lines);
         let out_of_order = entry.spec.out_of_order;
         let mut sent = Vec::new();
-        let mut terminate = false;
-        for (_, line) in &mut lines {
+        let mut ending = None;
+        for (submitter, line) in &mut lines {
             let mut index = 0;
             while let Some(call) = line.get(index) {
-                let Call::Task(id) = call else {
+                let id = match call {
+                    Call::Task(id) => id,
                     // Calls before it in line come first, even where others may overtake them.
-                    if index == 0 {
-                        terminate = true;
-                        line.remove(index);
+                    Call::Terminate(turn) => {
+                        if index == 0 {
+                            ending = Some(Ending { submitter: *submitter, turn: *turn, incarnation });
+                            line.remove(index);
+                        }
+                        break;
                     }
-                    break;
                 };
                 match self.tasks.get(id) {
                     None => {
@@ -250,9 +261,9 @@ impl Ownership {
         for id in sent {
             self.send_call(actor, node, incarnation, id, now, out);
         }
-        if terminate {
+        if ending.is_some() {
             let Some(entry) = self.actors.get_mut(&actor) else { return };
-            entry.ending = true;
+            entry.ending = ending;
             if node == self.node {
                 return self.release_actor(actor, ASKED_TO_END, out);
             }
@@ -331,14 +342,28 @@ impl Ownership {
         let (submitter, turn) = (task.spec.submitter, task.turn);
         if let Some(entry) = self.actors.get_mut(&actor) {
             entry.sent.remove(&id);
-            let line = entry.line(submitter);
-            // Several can come back, in no order: those that an instance had, and those on their way to it.
-            let is_later = |call: &Call| match call {
-                Call::Task(other) => self.tasks.get(other).is_some_and(|other| other.turn > turn),
-                Call::Terminate => true,
-            };
-            let place = line.iter().position(is_later).unwrap_or(line.len());
-            line.insert(place, Call::Task(id));
+        }
+        self.put_in_line(actor, submitter, turn, Call::Task(id));
+    }
+
+    /// Puts something at its place in the order of submission. Several can come back, in no order: those that an
+    /// instance had, and those on their way to it.
+    fn put_in_line(&mut self, actor: ActorId, submitter: TaskId, turn: u64, call: Call) {
+        let Some(entry) = self.actors.get_mut(&actor) else { return };
+        let line = entry.line(submitter);
+        let is_later = |call: &Call| match call {
+            Call::Task(other) => self.tasks.get(other).is_some_and(|other| other.turn > turn),
+            Call::Terminate(other) => *other > turn,
+        };
+        let place = line.iter().position(is_later).unwrap_or(line.len());
+        line.insert(place, call);
+    }
+
+    /// The life that was asked to end is over before it could: the next one is asked.
+    fn ask_for_end_again(&mut self, actor: ActorId, incarnation: u32) {
+        let Some(entry) = self.actors.get_mut(&actor) else { return };
+        if let Some(ending) = entry.ending.take_if(|ending| ending.incarnation != incarnation) {
+            self.put_in_line(actor, ending.submitter, ending.turn, Call::Terminate(ending.turn));
         }
     }
 
@@ -416,7 +441,8 @@ impl Ownership {
 
     pub(super) fn actor_terminated(&mut self, actor: ActorId, submitter: TaskId, out: &mut Vec<Command>) {
         let Some(entry) = self.actors.get_mut(&actor) else { return };
-        entry.line(submitter).push_back(Call::Terminate);
+        self.turns += 1;
+        entry.line(submitter).push_back(Call::Terminate(self.turns));
         self.pump(actor, 0, out);
     }
 
@@ -486,6 +512,7 @@ impl Ownership {
                 if let Some(creation) = self.tasks.get_mut(&TaskId::from(actor)) {
                     creation.state = TaskState::Finished;
                 }
+                self.ask_for_end_again(actor, incarnation);
                 self.pump(actor, now, out);
             }
             ActorChange::Restarting { cause, .. } => {

@@ -576,3 +576,31 @@ fn a_cancelled_call_that_comes_back_from_a_life_that_ended_is_not_sent_again() {
     assert!(!node.rest.iter().any(|command| matches!(command, Command::Call { .. })), "{:?}", node.rest);
     assert_eq!(got(&mut node, made), Some(Err(crate::ErrorKind::TaskCancelled)));
 }
+
+#[test]
+fn an_end_that_was_asked_of_a_life_that_broke_down_is_asked_of_the_next_one_behind_the_calls_before_it() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let (actor, submitter) = (ActorId::from(creation.id), creation.submitter);
+    node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
+    let lives = |incarnation| {
+        let change = crate::message::ActorChange::Alive { node: OTHER, incarnation };
+        Event::FromHead(Box::new(FromHead::ActorChanged { actor, change }))
+    };
+    let call = |number| TaskSpec { kind: TaskKind::ActorCall { actor }, ..spec(number, Vec::new()) };
+    let before = call(2).id;
+    node.tell(Event::Submitted(Arc::new(call(2))));
+    node.tell(Event::ActorTerminated { actor, submitter });
+    node.tell(lives(0));
+    node.tell(Event::Submitted(Arc::new(call(3))));
+    assert!(node.said.is_empty(), "it is to end before that one: {:?}", node.said);
+    node.hears(OTHER, ToPeer::CallsReturned { actor, tasks: vec![before] });
+    node.tell(lives(0));
+    assert!(node.said.is_empty(), "nothing new: {:?}", node.said);
+    node.tell(lives(1));
+    let said: Vec<&ToPeer> = node.said.iter().map(|(_, message)| message).collect();
+    let [ToPeer::Call { order, .. }, ToPeer::EndActor { incarnation: 1, .. }] = said[..] else {
+        panic!("the call before it, and then its end: {said:?}");
+    };
+    assert_eq!(order.spec.id, before);
+}
