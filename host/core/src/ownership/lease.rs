@@ -489,8 +489,13 @@ impl Ownership {
         }
     }
 
-    /// Gives back all that a job's shapes do not use.
+    /// Gives back all that a job's shapes do not use. The head has forgotten what they asked for, so who comes
+    /// later, of an actor that outlives the job, asks anew.
     pub(super) fn return_leases_of(&mut self, job: crate::JobId, out: &mut Vec<Command>) {
+        for queue in self.shapes.iter_mut().filter(|queue| queue.shape.job == job) {
+            queue.told = 0;
+            queue.queue.retain(|id| self.tasks.contains_key(id));
+        }
         let of_job = |lease: &Lease| self.shapes[lease.shape].shape.job == job;
         let free: Vec<(LeaseId, u32)> = self
             .leases

@@ -604,3 +604,23 @@ fn an_end_that_was_asked_of_a_life_that_broke_down_is_asked_of_the_next_one_behi
     };
     assert_eq!(order.spec.id, before);
 }
+
+#[test]
+fn what_an_actor_submits_after_the_end_of_its_job_is_asked_for_anew() {
+    let mut node = Node::new();
+    let wants = |node: &Node| match node.to_head[..] {
+        [ToHead::LeaseWanted { backlog, .. }] => backlog,
+        _ => 0,
+    };
+    for number in 1..=2 {
+        node.tell(Event::Submitted(Arc::new(spec(number, Vec::new()))));
+    }
+    assert_eq!(wants(&node), 2);
+    // The head forgets what was wanted for the job.
+    node.tell(Event::FromHead(Box::new(FromHead::JobEnded { job: JobId::numbered(1) })));
+    let call = spec(3, Vec::new());
+    let parent = call.id;
+    node.hears(OTHER, ToPeer::Run { order: order(call, OTHER), refs: Vec::new() });
+    node.tell(Event::Submitted(Arc::new(TaskSpec { parent, ..spec(4, Vec::new()) })));
+    assert_eq!(wants(&node), 1);
+}
