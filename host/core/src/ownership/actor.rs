@@ -22,7 +22,9 @@ pub(super) struct ActorEntry {
     lineage: u32,
     /// Calls that are not sent yet, by submitter, in the order of submission.
     lines: Vec<(TaskId, VecDeque<Call>)>,
-    /// Calls that the instance has.
+    /// The last life that took calls, as far as this node was told.
+    life: Option<u32>,
+    /// Calls that this life has.
     sent: IdSet<TaskId>,
     unfinished: u32,
     /// The head was asked to end it.
@@ -54,7 +56,6 @@ enum Call {
 struct Ending {
     submitter: TaskId,
     turn: u64,
-    incarnation: u32,
 }
 
 impl ActorEntry {
@@ -67,6 +68,7 @@ impl ActorEntry {
             captures: 0,
             lineage: 0,
             lines: Vec::new(),
+            life: None,
             sent: IdSet::default(),
             unfinished: 0,
             released: false,
@@ -235,7 +237,7 @@ impl Ownership {
                     // Calls before it in line come first, even where others may overtake them.
                     Call::Terminate(turn) => {
                         if index == 0 {
-                            ending = Some(Ending { submitter: *submitter, turn: *turn, incarnation });
+                            ending = Some(Ending { submitter: *submitter, turn: *turn });
                             line.remove(index);
                         }
                         break;
@@ -359,11 +361,17 @@ impl Ownership {
         line.insert(place, call);
     }
 
-    /// The life that was asked to end is over before it could: the next one is asked.
-    fn ask_for_end_again(&mut self, actor: ActorId, incarnation: u32) {
+    /// A life is over that another one follows: what it had and did not report broke down under it, and if it
+    /// was asked to end, the next one is.
+    fn life_ended(&mut self, actor: ActorId, cause: &Error, now: Millis, out: &mut Vec<Command>) {
         let Some(entry) = self.actors.get_mut(&actor) else { return };
-        if let Some(ending) = entry.ending.take_if(|ending| ending.incarnation != incarnation) {
+        entry.state = View::Restarting;
+        let unreported: Vec<TaskId> = entry.sent.iter().copied().collect();
+        if let Some(ending) = entry.ending.take() {
             self.put_in_line(actor, ending.submitter, ending.turn, Call::Terminate(ending.turn));
+        }
+        for id in unreported {
+            self.call_crashed(id, cause.clone(), now, out);
         }
     }
 
@@ -507,21 +515,21 @@ impl Ownership {
         match change {
             ActorChange::Pending { why } => entry.why = why,
             ActorChange::Alive { node, incarnation } => {
+                if entry.life.replace(incarnation).is_some_and(|life| life != incarnation) {
+                    // The word that the life before is over may have been lost with a former head. Where it was
+                    // heard, nothing is left to do.
+                    let message = format!("the instance of actor ({actor}) that had the call is gone");
+                    self.life_ended(actor, &Error::new(ErrorKind::ActorDied, message), now, out);
+                }
+                let Some(entry) = self.actors.get_mut(&actor) else { return };
                 entry.state = View::Alive { node, incarnation };
                 entry.why.clear();
                 if let Some(creation) = self.tasks.get_mut(&TaskId::from(actor)) {
                     creation.state = TaskState::Finished;
                 }
-                self.ask_for_end_again(actor, incarnation);
                 self.pump(actor, now, out);
             }
-            ActorChange::Restarting { cause, .. } => {
-                entry.state = View::Restarting;
-                let unreported: Vec<TaskId> = entry.sent.iter().copied().collect();
-                for id in unreported {
-                    self.call_crashed(id, cause.clone(), now, out);
-                }
-            }
+            ActorChange::Restarting { cause, .. } => self.life_ended(actor, &cause, now, out),
             ActorChange::Dead { cause } => {
                 let cause = match cause.kind {
                     // Ray's `ActorPlacementGroupRemoved` and `ActorUnschedulableError` say more than that it died.

@@ -606,6 +606,34 @@ fn an_end_that_was_asked_of_a_life_that_broke_down_is_asked_of_the_next_one_behi
 }
 
 #[test]
+fn calls_of_a_life_whose_end_was_lost_with_the_head_do_not_wait_for_ever() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let actor = ActorId::from(creation.id);
+    node.tell(Event::ActorCreated(Arc::new(ActorSpec { max_restarts: Retries::AtMost(1), ..actor_of(creation) })));
+    let lives = |node, incarnation| {
+        let change = crate::message::ActorChange::Alive { node, incarnation };
+        Event::FromHead(Box::new(FromHead::ActorChanged { actor, change }))
+    };
+    node.tell(lives(OTHER, 0));
+    let calls = [(2, Retries::AtMost(0)), (3, Retries::AtMost(1))].map(|(number, max_retries)| TaskSpec {
+        kind: TaskKind::ActorCall { actor },
+        max_retries,
+        ..spec(number, Vec::new())
+    });
+    let made = calls[0].id.output(0);
+    for call in calls {
+        node.tell(Event::Submitted(Arc::new(call)));
+    }
+    node.loses(OTHER);
+    // Its end was said by a head that is gone, and this is what the new one says when it is asked.
+    node.tell(lives(THIRD, 1));
+    let is_tried_again = |message: &ToPeer| matches!(message, ToPeer::Call { order, .. } if order.attempt == 1);
+    assert!(node.says(THIRD, is_tried_again), "{:?}", node.said);
+    assert_eq!(got(&mut node, made), Some(Err(crate::ErrorKind::ActorUnavailable)));
+}
+
+#[test]
 fn what_an_actor_submits_after_the_end_of_its_job_is_asked_for_anew() {
     let mut node = Node::new();
     let wants = |node: &Node| match node.to_head[..] {
