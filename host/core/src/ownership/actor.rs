@@ -86,6 +86,12 @@ impl ActorEntry {
         matches!(self.state, View::Dead(_))
     }
 
+    /// Whether somebody here asked for its end.
+    fn is_to_end(&self) -> bool {
+        let mut calls = self.lines.iter().flat_map(|(_, line)| line);
+        self.ending.is_some() || calls.any(|call| matches!(call, Call::Terminate(_)))
+    }
+
     pub(super) fn count_of(&mut self, which: Count) -> &mut u32 {
         match which {
             Count::Handle => &mut self.handles,
@@ -461,6 +467,10 @@ impl Ownership {
             return;
         }
         if self.is_borrowed_actor(actor) {
+            // Nobody else knows of the end that was asked for here, so it is seen to until there is one.
+            if !entry.is_dead() && entry.is_to_end() {
+                return;
+            }
             let entry = self.actors.remove(&actor);
             self.give_back(RefId::Actor(actor), entry.and_then(|entry| entry.far), out);
             return;

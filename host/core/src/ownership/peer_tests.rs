@@ -634,6 +634,25 @@ fn calls_of_a_life_whose_end_was_lost_with_the_head_do_not_wait_for_ever() {
 }
 
 #[test]
+fn an_end_that_was_asked_for_through_a_borrowed_handle_comes_although_the_handle_goes() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let (actor, submitter) = (ActorId::from(creation.id), creation.submitter);
+    let spec = Arc::new(ActorSpec { detached: true, ..actor_of(creation) });
+    node.tell(Event::ActorKnown { spec, owner: OTHER });
+    node.tell(Event::ActorTerminated { actor, submitter });
+    node.tell(Event::Released(vec![RefId::Actor(actor)]));
+    let changes = |change| Event::FromHead(Box::new(FromHead::ActorChanged { actor, change }));
+    for incarnation in 0..2 {
+        node.tell(changes(crate::message::ActorChange::Alive { node: THIRD, incarnation }));
+        assert!(node.says(THIRD, |message| matches!(message, ToPeer::EndActor { .. })), "{:?}", node.said);
+    }
+    let cause = crate::Error::new(crate::ErrorKind::ActorDied, "somebody asked for its end");
+    node.tell(changes(crate::message::ActorChange::Dead { cause }));
+    assert!(!node.owner.knows(RefId::Actor(actor)), "{:?}", node.owner.leftovers());
+}
+
+#[test]
 fn what_an_actor_submits_after_the_end_of_its_job_is_asked_for_anew() {
     let mut node = Node::new();
     let wants = |node: &Node| match node.to_head[..] {
