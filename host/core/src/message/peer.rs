@@ -109,8 +109,8 @@ pub enum ToPeer {
     CallsReturned {
         /// The actor.
         actor: ActorId,
-        /// The calls.
-        tasks: Vec<TaskId>,
+        /// The calls, each with its attempt: one that was sent elsewhere meanwhile is not meant.
+        tasks: Vec<(TaskId, u32)>,
     },
     /// Worker to owner: the task waits for objects and needs no cpu meanwhile.
     Blocked {

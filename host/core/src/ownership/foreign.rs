@@ -197,14 +197,14 @@ impl Ownership {
 
     /// Calls of other nodes that an instance here never began.
     pub(super) fn foreign_calls_returned(&mut self, actor: ActorId, tasks: &[TaskId], out: &mut Vec<Command>) {
-        let mut by_owner: IdMap<NodeId, Vec<TaskId>> = IdMap::default();
+        let mut by_owner: IdMap<NodeId, Vec<(TaskId, u32)>> = IdMap::default();
         for id in tasks {
             if let Some(foreign) = self.foreign.get(id) {
-                by_owner.entry(foreign.owner).or_default().push(*id);
+                by_owner.entry(foreign.owner).or_default().push((*id, foreign.attempt));
             }
         }
         for (owner, tasks) in by_owner {
-            tasks.iter().for_each(|id| self.forget_foreign(*id, out));
+            tasks.iter().for_each(|(id, _)| self.forget_foreign(*id, out));
             out.push(Command::to_peer(owner, ToPeer::CallsReturned { actor, tasks }));
         }
     }

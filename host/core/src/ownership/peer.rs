@@ -58,7 +58,12 @@ impl Ownership {
                 self.settle_all(now, out);
                 self.release_uses(taken, out);
             }
-            ToPeer::CallsReturned { actor, tasks } => self.calls_returned(actor, tasks, now, out),
+            ToPeer::CallsReturned { actor, tasks } => {
+                // One that was taken for broken down when the end of its life was announced may run elsewhere by now.
+                let meant = tasks.into_iter().filter(|(task, attempt)| self.is_attempt(*task, *attempt));
+                let tasks = meant.map(|(task, _)| task).collect();
+                self.calls_returned(actor, tasks, now, out);
+            }
             ToPeer::Blocked { task, attempt, in_get } => {
                 let state = if in_get { TaskState::RunningInRayGet } else { TaskState::RunningInRayWait };
                 if self.is_attempt(task, attempt) {

@@ -594,7 +594,7 @@ fn an_end_that_was_asked_of_a_life_that_broke_down_is_asked_of_the_next_one_behi
     node.tell(lives(0));
     node.tell(Event::Submitted(Arc::new(call(3))));
     assert!(node.said.is_empty(), "it is to end before that one: {:?}", node.said);
-    node.hears(OTHER, ToPeer::CallsReturned { actor, tasks: vec![before] });
+    node.hears(OTHER, ToPeer::CallsReturned { actor, tasks: vec![(before, 0)] });
     node.tell(lives(0));
     assert!(node.said.is_empty(), "nothing new: {:?}", node.said);
     node.tell(lives(1));
@@ -650,6 +650,29 @@ fn an_end_that_was_asked_for_through_a_borrowed_handle_comes_although_the_handle
     let cause = crate::Error::new(crate::ErrorKind::ActorDied, "somebody asked for its end");
     node.tell(changes(crate::message::ActorChange::Dead { cause }));
     assert!(!node.owner.knows(RefId::Actor(actor)), "{:?}", node.owner.leftovers());
+}
+
+#[test]
+fn a_call_that_comes_back_after_it_was_tried_again_elsewhere_is_not_sent_twice() {
+    let mut node = Node::new();
+    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let actor = ActorId::from(creation.id);
+    node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
+    let changes = |change| Event::FromHead(Box::new(FromHead::ActorChanged { actor, change }));
+    let lives = |node, incarnation| changes(crate::message::ActorChange::Alive { node, incarnation });
+    node.tell(lives(OTHER, 0));
+    let call = TaskSpec { kind: TaskKind::ActorCall { actor }, ..spec(2, Vec::new()) };
+    let task = call.id;
+    node.tell(Event::Submitted(Arc::new(call)));
+    let cause = crate::Error::new(crate::ErrorKind::WorkerCrashed, "it broke down");
+    node.tell(changes(crate::message::ActorChange::Restarting { incarnation: 1, cause }));
+    node.tell(lives(THIRD, 1));
+    let is_call = |message: &ToPeer| matches!(message, ToPeer::Call { .. });
+    assert!(node.says(THIRD, is_call), "{:?}", node.said);
+    // Its first instance never began it, and says so only now.
+    node.hears(OTHER, ToPeer::CallsReturned { actor, tasks: vec![(task, 0)] });
+    node.tell(lives(THIRD, 1));
+    assert!(!node.says(THIRD, is_call), "{:?}", node.said);
 }
 
 #[test]
