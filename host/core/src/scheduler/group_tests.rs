@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cluster_tests::{
-    A, B, C, free, join, live, lose, messages, nodes_granted, on, pair, placed_actor, tell, want,
+    A, B, C, free, job, join, live, lose, messages, nodes_granted, on, pair, placed_actor, submit, tell, want,
 };
 use super::tests::{cpus, granted, shape};
 use super::{Outbox, Scheduler};
@@ -142,6 +142,18 @@ fn a_group_goes_with_its_job_unless_it_is_detached() {
     assert_eq!(head.status(0).reserved, cpus(1));
     let lookup = ToHead::GroupLookup { owner: B, request: RequestId(2), name: "kept".into(), namespace: "n".into() };
     assert_eq!(found(&tell(&mut head, lookup)), Ok(kept.id));
+}
+
+#[test]
+fn a_group_that_is_asked_for_after_the_end_of_its_job_is_refused() {
+    let mut head = pair();
+    submit(&mut head, job(1, 0));
+    let (ended, message) = (JobId::numbered(1), String::new());
+    tell(&mut head, ToHead::JobEnded { job: ended, state: JobState::Succeeded, exit_code: Some(0), message });
+    let late = group(1, GroupStrategy::Pack, &[1]);
+    assert_eq!(found(&create(&mut head, &late)), Err(ErrorKind::PlacementGroupRemoved));
+    let kept = GroupSpec { detached: true, ..group(2, GroupStrategy::Pack, &[1]) };
+    assert_eq!(found(&create(&mut head, &kept)), Ok(kept.id));
 }
 
 #[test]

@@ -37,6 +37,11 @@ impl Scheduler {
             return Ok(known.status(self));
         }
         spec.check()?;
+        // Nothing removes it later: its job has ended before this was heard.
+        let is_job_over = self.jobs.get(&spec.job).is_some_and(|job| job.ended.is_some());
+        if is_job_over && !spec.detached && !self.outlives_its_job(&spec) {
+            return Err(Error::group_removed(id, ITS_JOB_ENDED));
+        }
         if let Some(name) = &spec.name {
             let key = (Arc::clone(&spec.namespace), Arc::clone(name));
             if self.group_names.contains_key(&key) {
@@ -190,11 +195,13 @@ impl Scheduler {
 
     /// Groups live as long as the job that created them, unless they are detached or a detached actor did.
     pub(super) fn remove_groups_of(&mut self, job: JobId, out: &mut Outbox) {
-        self.remove_groups(out, "its job ended", |head, group| {
-            let creator = head.actors.get(&actor_of(group.creator));
-            let outlives = creator.is_some_and(|actor| actor.spec.detached && actor.state != ActorState::Dead);
-            group.job == job && !outlives
-        });
+        self.remove_groups(out, ITS_JOB_ENDED, |head, group| group.job == job && !head.outlives_its_job(group));
+    }
+
+    /// Whether a detached actor created it, with which it goes.
+    fn outlives_its_job(&self, group: &GroupSpec) -> bool {
+        let creator = self.actors.get(&actor_of(group.creator));
+        creator.is_some_and(|actor| actor.spec.detached && actor.state != ActorState::Dead)
     }
 
     /// What a detached actor created goes with it.
@@ -248,6 +255,8 @@ impl Scheduler {
 }
 
 /// Said of a group that was forgotten long after its end, and of one that never was.
+const ITS_JOB_ENDED: &str = "its job ended";
+
 const NO_SUCH_GROUP: &str = "there is no such placement group any more";
 
 fn actor_of(creator: TaskId) -> ActorId {
