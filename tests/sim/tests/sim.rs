@@ -122,6 +122,8 @@ fn what_seeds_found_stays_mended() {
         (341_809, "a named actor whose creator was stopped before the head had answered waited for ever to be made"),
         (55_534, "a detached actor whose owner died before its arguments were there waited for ever for them"),
         (54_120, "what was submitted for a job that was over was not asked for, as it had been asked for before"),
+        (524_679, "a node that was lent something died before its owner was told of it, so it stayed lent"),
+        (565_661, "a node that lent something died before who had it was told of it, so the owner had no answer"),
         (636_728, "a placement group that was asked for after the end of its job was created, and stayed"),
         (647_302, "a placement group that was asked for after the end of its job was created, and stayed"),
         (202_323, "the end that an actor was asked for was lost when it broke down, and its calls waited for ever"),

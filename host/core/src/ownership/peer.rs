@@ -86,13 +86,20 @@ impl Ownership {
             ToPeer::Keep { object } => out.push(Command::Keep(object)),
             ToPeer::Dropped { object } => self.copy_missing(object, vec![from], out),
             ToPeer::Lent { id, to } => {
+                self.meet(to, out);
                 self.lent(id, from, to);
                 // It may be back already, and who lent a detached actor has nothing to give back itself.
                 self.drop_unused(vec![id], out);
             }
-            ToPeer::Returned { id, tokens } => self.returned(id, from, &tokens, out),
+            ToPeer::Returned { id, tokens } => {
+                tokens.iter().for_each(|(lender, _)| self.meet(*lender, out));
+                self.returned(id, from, &tokens, out);
+            }
             ToPeer::Inherited { id, lender, tokens } => self.inherited(id, from, lender, tokens, out),
-            ToPeer::Recount { id, lender } => self.recount(id, from, lender, out),
+            ToPeer::Recount { id, lender } => {
+                self.meet(lender, out);
+                self.recount(id, from, lender, out);
+            }
             ToPeer::Cancel { object, recursive } => self.cancel(object, recursive, now, out),
             ToPeer::ConstructWanted { actor, incarnation, missing } => {
                 self.construct_wanted(actor, incarnation, from, missing, now, out);

@@ -357,6 +357,24 @@ fn a_node_that_it_was_not_told_of_is_asked_about_once() {
 }
 
 #[test]
+fn a_node_that_lent_something_or_was_lent_it_is_asked_about_too() {
+    let id = RefId::Object(object(1));
+    let words = [
+        ToPeer::Lent { id, to: THIRD },
+        ToPeer::Returned { id, tokens: vec![(THIRD, 1)] },
+        ToPeer::Recount { id, lender: THIRD },
+    ];
+    for word in words {
+        let mut node = Node::new();
+        let at = crate::message::NodeAddress::default();
+        node.tell(Event::FromHead(Box::new(FromHead::NodeFound { node: OTHER, at })));
+        node.tell(Event::Put { object: object(1), output: inline(Vec::new()) });
+        node.hears(OTHER, word);
+        assert_eq!(node.to_head, [ToHead::PeersKnown { node: HERE, peers: vec![THIRD] }]);
+    }
+}
+
+#[test]
 fn a_task_that_breaks_down_after_it_was_cancelled_was_cancelled() {
     let mut node = Node::new();
     let task = node.send(OTHER, spec(1, Vec::new()));

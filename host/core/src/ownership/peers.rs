@@ -2,8 +2,9 @@
 //!
 //! The head tells a node of all that live when it joins, and of each one that comes or dies after that. A
 //! node that is new, or that rejoins a head which was started again, can still be handed the name of one
-//! whose death it was never told of: the owner of a reference, a place of an object. It would wait for
-//! that one for ever. So it asks the head about each name that is new to it, and a report asks about all.
+//! whose death it was never told of: the owner of a reference, a place of an object, who was lent something
+//! or lent it. It would wait for that one for ever. So it asks the head about each name that is new to it,
+//! and a report asks about all.
 
 use super::{Command, Input, Order, Output, Ownership};
 use crate::NodeId;
