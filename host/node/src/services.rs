@@ -172,6 +172,22 @@ fn carrying(mut events: Vec<Event>, taker: Event) -> Vec<Event> {
     events
 }
 
+/// A creator that waits for the head to register its named actor. When it is gone before it has taken the
+/// answer, the actor is ended: nobody would give it its constructor's arguments.
+struct Unanswered<'a> {
+    node: &'a Node,
+    actor: Option<ActorId>,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(actor) = self.actor {
+            self.node.head.send(ToHead::ActorKill { actor, no_restart: true });
+            self.node.head.flush();
+        }
+    }
+}
+
 fn put_of(event: &Event) -> Option<RefId> {
     match event {
         Event::Put { object, .. } => Some(RefId::Object(*object)),
@@ -370,6 +386,7 @@ impl Services for NodeServices {
             let _carried = HeldRefs::new(&self.0, &caller.backlog, carried);
             self.0.note(&caller.backlog, puts);
             self.0.take_in(&caller.backlog);
+            let mut unanswered = Unanswered { node: &self.0, actor: Some(spec.id) };
             let asked = Arc::clone(&spec);
             let found = self.0.ask(|request| ToHead::ActorRegister {
                 owner,
@@ -377,7 +394,9 @@ impl Services for NodeServices {
                 spec: asked,
                 get_if_exists,
             });
-            let (found, owner) = found.await?;
+            let found: Result<(Arc<ActorSpec>, NodeId), Error> = found.await;
+            unanswered.actor = None;
+            let (found, owner) = found?;
             if found.id != spec.id {
                 return self.know(found, owner).await;
             }
