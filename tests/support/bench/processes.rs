@@ -32,13 +32,15 @@ pub struct ProcessSizes {
     pub scale: f64,
 }
 
+type Measure = fn(&ProcessSizes) -> Row;
+
 /// Measures all of it, or what has one of these words in its name.
 ///
 /// # Panics
 /// When a process cannot be started, or a job fails.
 #[must_use]
 pub fn processes(filters: &[String], sizes: &ProcessSizes) -> Report {
-    let all: [(&str, fn(&ProcessSizes) -> Row); 4] =
+    let all: [(&str, Measure); 4] =
         [("tasks", tasks), ("transfer", transfer), ("broadcast", broadcast), ("killed", killed)];
     let is_wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let rows = all.iter().filter(|(name, _)| is_wanted(name)).map(|(_, measure)| measure(sizes)).collect();

@@ -492,7 +492,7 @@ impl Ownership {
     /// Gives back all that a job's shapes do not use. The head has forgotten what they asked for, so who comes
     /// later, of an actor that outlives the job, asks anew.
     pub(super) fn return_leases_of(&mut self, job: crate::JobId, out: &mut Vec<Command>) {
-        for queue in self.shapes.iter_mut().filter(|queue| queue.shape.job == job) {
+        for (_, queue) in self.shapes.iter_mut().filter(|(_, queue)| queue.shape.job == job) {
             queue.told = 0;
             queue.queue.retain(|id| self.tasks.contains_key(id));
         }
