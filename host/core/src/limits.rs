@@ -146,6 +146,9 @@ pub const CHUNK_BYTES: usize = 4 << 20;
 /// then, so that a broadcast grows like a tree.
 pub const SERVED_AT_ONCE_MAX: usize = 2;
 
+/// Objects that a process keeps the digests of because it sent them: 8 bytes for each MiB of theirs.
+pub const DIGESTED_OBJECTS_MAX: usize = 1_024;
+
 /// Bytes that a node fetches at once for all who wait; more wait their turn.
 pub const FETCH_BYTES_MAX: u64 = 2 << 30;
 

@@ -4,13 +4,14 @@
 //!  fetcher                                             source
 //!     │ magic, node, object, patience ────────────────▶  │  is it here, is a place free?
 //!     │ ◀────── not here | busy | header(codec, refs, total)
-//!     │ ◀────── chunk blake3(chunk), … ──────────────────│  each piece hashed right before it is sent
+//!     │ ◀────── chunk blake3(chunk), … ──────────────────│  each piece hashed right before it is sent first
 //!     └ each piece hashed right after it came, in one buffer
 //! ```
 //!
 //! Pieces are small enough to be in the cpu's cache still when they are sent, and when they are checked:
 //! reading them from memory again would cost more than the hash, and so would another thread.
 
+mod digests;
 mod fetch;
 mod serve;
 

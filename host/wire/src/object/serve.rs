@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::digests::{Digests, KnownDigests};
 use super::{BUSY, HEADER, Header, MAGIC, NOT_HERE, PIECE_BYTES, REQUEST_BYTES, WAITS};
 use crate::ends::Ends;
 
@@ -19,6 +20,7 @@ pub(crate) struct Serving {
     open: Mutex<HashMap<ObjectId, usize>>,
     /// A place was given back, of whichever object.
     freed: Notify,
+    digests: KnownDigests,
 }
 
 /// One of the places of an object.
@@ -95,7 +97,7 @@ async fn serve_impl(ends: &Ends, stream: &mut TcpStream, serving: &Arc<Serving>)
         return stream.write_all(&[BUSY]).await;
     };
     match local.objects.open(object).await {
-        Some(value) => send(stream, &value).await,
+        Some(value) => send(stream, &value, &serving.digests.of(object, &value)).await,
         None => stream.write_all(&[NOT_HERE]).await,
     }
 }
@@ -109,7 +111,7 @@ fn parse(request: &[u8; REQUEST_BYTES]) -> Result<(NodeId, ObjectId, u8)> {
     if *magic == MAGIC { Ok((NodeId(*node), ObjectId(*object), *patience)) } else { Err(fail()) }
 }
 
-async fn send(stream: &mut TcpStream, value: &Value) -> Result<()> {
+async fn send(stream: &mut TcpStream, value: &Value, digests: &Digests) -> Result<()> {
     let header = Header { codec: value.codec, refs: value.refs.clone(), total: value.data.len() as u64 };
     let header = postcard::to_stdvec(&header).map_err(Error::other)?;
     let mut answer = vec![HEADER];
@@ -117,13 +119,18 @@ async fn send(stream: &mut TcpStream, value: &Value) -> Result<()> {
     answer.extend(header);
     steadily(stream, &answer).await?;
 
-    for chunk in value.data.chunks(limits::CHUNK_BYTES) {
+    for (chunk, digest) in value.data.chunks(limits::CHUNK_BYTES).zip(digests.iter()) {
+        if let Some(digest) = digest.get() {
+            steadily(stream, chunk).await?;
+            steadily(stream, digest.as_bytes()).await?;
+            continue;
+        }
         let mut hasher = blake3::Hasher::new();
         for piece in chunk.chunks(PIECE_BYTES) {
             hasher.update(piece);
             steadily(stream, piece).await?;
         }
-        steadily(stream, hasher.finalize().as_bytes()).await?;
+        steadily(stream, digest.get_or_init(|| hasher.finalize()).as_bytes()).await?;
     }
     stream.shutdown().await
 }
