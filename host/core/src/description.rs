@@ -118,16 +118,29 @@ fn find<'a, T>(items: &'a [T], name_of: impl Fn(&T) -> &String, name: &str) -> O
 pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     /// Names shown beside an unknown one.
     const SHOWN_MAX: usize = 3;
-    let mut near: Vec<(usize, &str)> = known.map(|known| (distance(name, known), known)).collect();
+    /// Bytes of names that are compared: the work grows with the product of two lengths.
+    const COMPARED_BYTES_MAX: usize = 128;
+    /// Names that an unknown one is compared with.
+    const COMPARED_MAX: usize = 1_000;
+    /// What stands for a name of any length.
+    const SAID_CHARS_MAX: usize = 256;
+    let is_short = |name: &str| name.len() <= COMPARED_BYTES_MAX;
+    let far = |known: &str| if is_short(name) { distance(name, known) } else { usize::MAX };
+    let comparable = known.filter(|known| is_short(known)).take(COMPARED_MAX);
+    let mut near: Vec<(usize, &str)> = comparable.map(|known| (far(known), known)).collect();
     near.sort_unstable();
     let all_are_far = near.first().is_none_or(|(distance, _)| *distance > 2 + name.len() / 3);
     let shown: Vec<String> = near.iter().take(SHOWN_MAX).map(|(_, known)| format!("`{known}`")).collect();
     let hint = match (near.is_empty(), all_are_far) {
-        (true, _) => "the component has none".to_owned(),
+        (true, _) => "the component has none that could be meant".to_owned(),
         (false, true) => format!("there is {}", shown.join(", ")),
         (false, false) => format!("did you mean {}?", shown.join(", ")),
     };
-    Error::new(ErrorKind::UnknownFunction, format!("no {what} `{name}`; {hint}"))
+    let said = match name.char_indices().nth(SAID_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    };
+    Error::new(ErrorKind::UnknownFunction, format!("no {what} `{said}`; {hint}"))
 }
 
 /// Edits between two words (Levenshtein 1966), letters compared without case.
@@ -160,6 +173,13 @@ mod tests {
         let error = described(&["square", "cube", "sum"]).function("sqare").unwrap_err();
         assert_eq!(error.message, "no function `sqare`; did you mean `square`, `cube`, `sum`?");
         assert!(described(&[]).function("f").unwrap_err().message.contains("the component has none"));
+    }
+
+    #[test]
+    fn names_of_any_length_are_compared_with_bounded_work() {
+        let long = "a".repeat(10_000_000);
+        let error = described(&["square", &long]).function(&format!("{long}b")).unwrap_err();
+        assert!(error.message.ends_with("…`; there is `square`") && error.message.len() < 400, "{}", error.message);
     }
 
     #[test]

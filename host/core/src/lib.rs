@@ -38,7 +38,9 @@ pub use id::{ActorId, ComponentDigest, GroupId, IdMap, IdSet, JobId, LeaseId, No
 pub use job::{DirMount, JobFailure, JobSpec, JobState};
 pub use resources::{Amount, ParseResourcesError, Resources, parse_bytes};
 pub use strategy::{LabelMatch, LabelSelector, Labels, Placement, Strategy};
-pub use task::{CallOptions, Retries, RetryExceptions, TaskKind, TaskOptions, TaskSpec, TaskState, resources_of};
+pub use task::{
+    CallOptions, Retries, RetryExceptions, TaskKind, TaskOptions, TaskSpec, TaskState, memory_cap, resources_of,
+};
 pub use value::{Arg, Codec, RefId, Value};
 
 /// Milliseconds since the Unix epoch, told by the caller: this crate never reads a clock.

@@ -220,6 +220,20 @@ pub const ENDED_JOBS_KEPT: usize = 10_000;
 /// Bytes of a component or packed working directory at the head; Ray's limit for working directories.
 pub const BLOB_BYTES_MAX: usize = 500 << 20;
 
+/// How long a sandbox that is made ahead may take: it takes some microseconds, unless the component's own
+/// start function does not end.
+pub const READY_START_MAX: Duration = Duration::from_secs(1);
+
+/// How long the head keeps a component or working directory of no job it knows: whoever was told that it is
+/// there has so long to submit a job with it.
+pub const BLOB_KEPT: Duration = Duration::from_secs(600);
+
+/// How often the head looks for those.
+pub const BLOB_SWEEP: Duration = Duration::from_secs(60);
+
+/// Unpacked working directories that a node keeps of jobs that are over, for the next ones that bring the same.
+pub const WORKING_DIRS_KEPT: usize = 16;
+
 /// Bytes of components and packed working directories that a node keeps of those that it got from the
 /// head: a few of the largest, or some thousand of the usual size.
 pub const NODE_BLOBS_BYTES_MAX: u64 = 4 << 30;

@@ -42,6 +42,7 @@ mod wait;
 
 use std::collections::{HashMap, VecDeque};
 
+pub use borrow::for_head;
 pub use command::{Command, Found, Input, Order, Stored, WaitResult};
 pub use event::{Event, LostCopy, Outcome, Output, WaitFor, WaiterId};
 

@@ -253,11 +253,17 @@ pub struct TaskSpec {
     pub timeout: Option<Duration>,
 }
 
+/// The most memory that the instance of something that holds these may have, in bytes.
+#[must_use]
+pub fn memory_cap(resources: &Resources) -> u64 {
+    if resources.memory > 0 { resources.memory } else { limits::INSTANCE_MEMORY_BYTES_DEFAULT }
+}
+
 impl TaskSpec {
     /// The most memory that its instance may have, in bytes.
     #[must_use]
     pub fn memory_cap(&self) -> u64 {
-        if self.resources.memory > 0 { self.resources.memory } else { limits::INSTANCE_MEMORY_BYTES_DEFAULT }
+        memory_cap(&self.resources)
     }
 
     /// Name and id, as an error's origin.

@@ -1,6 +1,9 @@
 //! Components and working directories by their digests, on disk.
 
+use std::collections::HashSet;
+use std::fs::File;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use rayw_core::{ComponentDigest, Error, ErrorKind, limits};
@@ -25,6 +28,29 @@ impl Blobs {
 
     pub(crate) fn has(&self, digest: ComponentDigest) -> bool {
         self.path(digest).is_file()
+    }
+
+    /// Whether it is there; it stays for at least [`limits::BLOB_KEPT`] then.
+    pub(crate) fn keeps(&self, digest: ComponentDigest) -> bool {
+        let asked = File::open(self.path(digest)).and_then(|file| file.set_modified(SystemTime::now()));
+        // Where the time cannot be set it is only there for now, and comes again.
+        asked.is_ok()
+    }
+
+    /// Removes what none of these names and nobody asked for lately. Says how many.
+    pub(crate) fn sweep(&self, named: &HashSet<String>, now: SystemTime) -> std::io::Result<usize> {
+        let mut removed = 0;
+        for entry in std::fs::read_dir(&self.0)? {
+            let entry = entry?;
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|modified| now.duration_since(modified).ok()).unwrap_or_default();
+            let is_named = entry.file_name().to_str().is_some_and(|name| named.contains(name));
+            if !is_named && age >= limits::BLOB_KEPT {
+                std::fs::remove_file(entry.path())?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     /// Writes beside its place and moves it there, so that what is there is whole.
@@ -77,6 +103,21 @@ mod tests {
         let blobs = Blobs::open(folder.path().to_owned()).unwrap();
         let error = blobs.put(ComponentDigest([1; 32]), &Bytes::from_static(b"x")).unwrap_err();
         assert!(error.message.contains("changed on the way"), "{error}");
+    }
+
+    #[test]
+    fn what_no_job_names_goes_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(folder.path().to_owned()).unwrap();
+        let [named, unnamed] = [b"x", b"y"].map(|bytes| {
+            let digest = ComponentDigest::of(bytes);
+            blobs.put(digest, &Bytes::from_static(bytes)).unwrap();
+            digest
+        });
+        let sweep = |now| blobs.sweep(&HashSet::from([named.to_string()]), now).unwrap();
+        assert_eq!(sweep(SystemTime::now()), 0);
+        assert_eq!(sweep(SystemTime::now() + limits::BLOB_KEPT * 2), 1);
+        assert_eq!((blobs.keeps(named), blobs.keeps(unnamed)), (true, false));
     }
 
     #[test]

@@ -66,6 +66,10 @@ impl Head {
         {
             return Err(missing("the working directory of the job"));
         }
+        if submission.submission_id.parse::<JobId>().is_ok() {
+            let message = format!("`{}` could be the id of a job: take another name", submission.submission_id);
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
         let pairs = submission.label_selector.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let selector = LabelSelector::parse(pairs)?;
         // Looked up and taken under one lock: of two with one name the second is refused.
@@ -99,15 +103,28 @@ impl Head {
     }
 
     fn try_drain(&self, name: &str, why: String, deadline_ms: Option<u64>) -> Result<(), Error> {
+        let refuse = |message: String| Err(Error::new(ErrorKind::InvalidArgument, message));
+        if name.is_empty() {
+            return refuse("the name of the node is empty: give an id or a name of `rayw list nodes`".to_owned());
+        }
         let rows = self.look(Scheduler::node_rows);
         let named: Vec<_> = rows
             .iter()
             .filter(|row| row.state != "DEAD" && (row.node_id.starts_with(name) || row.node_name == name))
             .collect();
-        let [row] = named.as_slice() else {
-            let message = format!("{} nodes are called `{name}`: give an id of `rayw list nodes`", named.len());
-            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        let row = match named.as_slice() {
+            [row] => row,
+            [] => return refuse(format!("no living node is called `{name}`: `rayw list nodes` shows all")),
+            several => {
+                let count = several.len();
+                return refuse(format!("{count} nodes are called `{name}`: give an id of `rayw list nodes`"));
+            }
         };
+        if row.is_head_node {
+            return refuse(format!(
+                "node `{name}` is the head's own, which the cluster needs: `rayw stop` ends the head"
+            ));
+        }
         let node = row.node_id.parse();
         let node = node.map_err(|error| Error::new(ErrorKind::System, "a node has no id").caused_by(error))?;
         self.send(ToHead::NodeDrain { node, why, deadline_ms });
@@ -148,7 +165,7 @@ fn drawn(job: JobId) -> String {
 
 impl ControlSource for Head {
     fn has_blob(&self, digest: ComponentDigest) -> BoxFuture<Result<bool, Error>> {
-        answer(self.blobs().map(|blobs| blobs.has(digest)))
+        answer(self.blobs().map(|blobs| blobs.keeps(digest)))
     }
 
     fn put_blob(&self, digest: ComponentDigest, bytes: Bytes) -> BoxFuture<Result<(), Error>> {

@@ -1,10 +1,10 @@
 //! The head: an inbox, the machine, and links to the nodes.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::future::ready;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError, Weak};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeLink, ToHead};
 use rayw_core::scheduler::{Key, Outbox, Promises, Scheduler};
@@ -154,12 +154,29 @@ impl Head {
     pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::LEASE_QUANTUM);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut swept = Instant::now();
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            if swept.elapsed() >= limits::BLOB_SWEEP {
+                swept = Instant::now();
+                self.sweep_blobs().await;
+            }
             self.decide(|machine, out| {
                 if machine.is_waiting() {
                     machine.tick(now(), out);
                 }
             });
+        }
+    }
+
+    /// Removes components and working directories that no job needs any more.
+    async fn sweep_blobs(&self) {
+        let Some(blobs) = self.blobs.clone() else { return };
+        let named: HashSet<String> = self.look(|machine| machine.blobs().map(|digest| digest.to_string()).collect());
+        let swept = tokio::task::spawn_blocking(move || blobs.sweep(&named, SystemTime::now())).await;
+        match swept {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(removed)) => tracing::debug!("{removed} components and working directories of no job were removed"),
+            Ok(Err(error)) => tracing::warn!(%error, "components of no job could not be removed"),
         }
     }
 
@@ -281,7 +298,11 @@ impl HeadLink for Head {
         // machine taken and leaves its messages to this loop. The inbox is looked at again after the
         // machine is free, because somebody may have left a message in between.
         loop {
-            let Ok(mut machine) = self.machine.try_lock() else { return };
+            let mut machine = match self.machine.try_lock() {
+                Ok(machine) => machine,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
             loop {
                 let (messages, count) = self.take_inbox();
                 if messages.is_empty() {

@@ -114,6 +114,10 @@ impl Logs {
         }
         log.file.write_all(&text).map_err(|error| failed("write to", &path, error))?;
         log.bytes += text.len() as u64;
+        // What comes late is little, and no reason to keep a file open for it.
+        if self.over.lock().unwrap_or_else(PoisonError::into_inner).contains(&job) {
+            files.remove(&job);
+        }
         Ok(())
     }
 
@@ -180,6 +184,11 @@ impl Reader {
         let path = self.logs.path(self.job);
         let mut file = match File::open(&path) {
             Ok(file) => file,
+            // It was deleted while it was read: nothing follows.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.offset > 0 => {
+                self.follow = false;
+                return Ok(Vec::new());
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed("open", &path, error)),
         };
@@ -242,6 +251,29 @@ mod tests {
         let new = open();
         new.append(job, &[line("two")]);
         assert_eq!(new.read(job, false).next().await.unwrap().unwrap(), [line("one"), line("two")]);
+    }
+
+    #[tokio::test]
+    async fn who_follows_a_log_that_is_deleted_comes_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = Arc::new(Logs::open(folder.path().to_owned()).unwrap());
+        let job = JobId::numbered(1);
+        logs.append(job, &[line("one")]);
+        let mut follower = logs.read(job, true);
+        assert_eq!(follower.next().await.unwrap().unwrap(), [line("one")]);
+        logs.delete(job);
+        assert!(follower.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_line_that_comes_late_keeps_no_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = Arc::new(Logs::open(folder.path().to_owned()).unwrap());
+        let job = JobId::numbered(1);
+        logs.end(job);
+        logs.append(job, &[line("late")]);
+        assert!(logs.files.lock().unwrap().is_empty());
+        assert_eq!(logs.read(job, true).next().await.unwrap().unwrap(), [line("late")]);
     }
 
     #[tokio::test]

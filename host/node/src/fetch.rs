@@ -1,38 +1,36 @@
 //! Objects that are elsewhere: fetched once however many wait, kept as copies.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rayw_core::ownership::{Event, Found, Input, LostCopy, Stored};
-use rayw_core::{Error, ErrorKind, IdMap, NodeId, ObjectId, Value, limits};
+use rayw_core::{Error, ErrorKind, NodeId, ObjectId, Value, limits};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::Node;
 use crate::network::FetchError;
+use crate::turns::Turns;
 
 /// How long to wait before a node that cannot be reached is tried again: until the head has found out
 /// whether it lives.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// Objects that are being fetched: who comes second waits for the first, and gets what that one got.
+/// Objects that are being fetched, or read from a file: who comes second waits for the first, and gets what
+/// that one got, as long as somebody reads it, also where the store had no room for it.
 #[derive(Debug)]
 pub(crate) struct Fetches {
-    turns: Mutex<IdMap<ObjectId, Turn>>,
+    turns: Turns<ObjectId, Weak<Value>>,
     /// Places for objects that are brought here because their nodes leave.
     moves: Semaphore,
     /// Whether this node stops, so that nothing moves to it any more.
     ended: CancellationToken,
 }
 
-/// Who holds the lock fetches; what came is found here as long as somebody reads it, also where the
-/// store had no room for it.
-type Turn = Arc<tokio::sync::Mutex<Weak<Value>>>;
-
 impl Default for Fetches {
     fn default() -> Self {
         Self {
-            turns: Mutex::default(),
+            turns: Turns::default(),
             moves: Semaphore::new(limits::MOVES_AT_ONCE_MAX),
             ended: CancellationToken::new(),
         }
@@ -100,33 +98,23 @@ impl Node {
     /// The value of an object in stores: from this node's, or from another's.
     pub(crate) async fn bring(self: &Arc<Self>, stored: &Stored) -> Result<Arc<Value>, Missing> {
         let id = stored.object;
-        if let Some(value) = self.load(id).await {
+        if let Some(value) = self.store.get_from_memory(id) {
             return Ok(value);
         }
-        let turn = {
-            let mut turns = self.fetches.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(turns.entry(id).or_default())
+        let turn = self.fetches.turns.of(id);
+        let mut came = turn.lock().await;
+        let here = match came.upgrade() {
+            Some(value) => Some(value),
+            None => self.load(id).await,
         };
-        let result = {
-            let mut came = turn.lock().await;
-            let here = match came.upgrade() {
-                Some(value) => Some(value),
-                None => self.load(id).await,
-            };
-            let result = match here {
-                Some(value) => Ok(value),
-                None => self.pull(stored).await,
-            };
-            if let Ok(value) = &result {
-                *came = Arc::downgrade(value);
-            }
-            result
+        let result = match here {
+            Some(value) => Ok(value),
+            None => self.pull(stored).await,
         };
-        let mut turns = self.fetches.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        // The table has one, this call has one: nobody else waits.
-        if Arc::strong_count(&turn) <= 2 {
-            turns.remove(&id);
+        if let Ok(value) = &result {
+            *came = Arc::downgrade(value);
         }
+        drop(came);
         result
     }
 

@@ -7,11 +7,12 @@ use std::sync::{Arc, PoisonError};
 
 use rayw_core::message::ToHead;
 use rayw_core::ownership::Event;
-use rayw_core::{Error, ErrorKind, JobId, JobSpec, JobState, RefId, Resources, TaskOptions, Value, limits};
+use rayw_core::{Error, ErrorKind, JobId, JobSpec, JobState, RefId, TaskOptions, Value};
 use rayw_engine::{Caller, Grants, Program, Sandbox, Services};
 use tokio::sync::oneshot;
 
 pub(crate) use arrival::JobArrivals;
+use arrival::WorkingDir;
 
 use crate::Node;
 use crate::catalog::Catalog;
@@ -29,6 +30,8 @@ pub(crate) struct JobRun {
     pub(crate) is_over: AtomicBool,
     /// What its guests are given. It holds the node, which holds its jobs: `drain` lets them go.
     pub(crate) services: Arc<dyn Services>,
+    /// Keeps its working directory, if it has one.
+    _working_dir: Option<Arc<WorkingDir>>,
 }
 
 /// A driver to be run.
@@ -182,8 +185,8 @@ impl Node {
     }
 
     async fn drive(self: &Arc<Self>, job: Arc<JobRun>, stopper: Arc<Stopper>, args: Vec<String>) -> Result<u8, Error> {
-        let sandbox =
-            Sandbox { memory_bytes_max: limits::INSTANCE_MEMORY_BYTES_DEFAULT, grants: Arc::clone(&job.grants), args };
+        let memory_bytes_max = rayw_core::memory_cap(&job.spec.resources);
+        let sandbox = Sandbox { memory_bytes_max, grants: Arc::clone(&job.grants), args };
         let node = Arc::clone(self);
         let (sender, receiver) = oneshot::channel();
         let drive = async move {
@@ -249,7 +252,7 @@ impl Node {
         grants.check()?;
         let namespace = namespace.unwrap_or_else(|| format!("job-{id}"));
         let spec = Arc::new(JobSpec::new(id, *program.digest(), entrypoint, &namespace));
-        let job = self.adopt(Arc::clone(&spec), program, grants)?;
+        let job = self.adopt(Arc::clone(&spec), program, grants, None)?;
         self.head.send(ToHead::JobStarted { spec, node: self.id });
         self.head.flush();
         let stopper = Arc::new(Stopper::default());
@@ -263,6 +266,7 @@ impl Node {
         spec: Arc<JobSpec>,
         program: Arc<Program>,
         grants: Grants,
+        working_dir: Option<Arc<WorkingDir>>,
     ) -> Result<Arc<JobRun>, Error> {
         let catalog = Catalog::new(program.description())?;
         let id = spec.id;
@@ -273,6 +277,7 @@ impl Node {
             grants: Arc::new(grants),
             is_over: AtomicBool::new(false),
             services: Arc::new(NodeServices(Arc::clone(self))),
+            _working_dir: working_dir,
         });
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&job));
         Ok(job)
@@ -306,7 +311,7 @@ impl Node {
             actor: None,
             restarts: 0,
             namespace: Arc::clone(&job.spec.namespace),
-            resources: Arc::new(Resources::default()),
+            resources: Arc::clone(&job.spec.resources),
             placement: Arc::default(),
             is_driver: true,
             children: AtomicU64::new(0),

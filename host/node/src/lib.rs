@@ -29,6 +29,7 @@ mod report;
 mod reuse;
 mod services;
 mod state;
+mod turns;
 mod worker;
 
 pub use job::{CallRequest, JobRequest};

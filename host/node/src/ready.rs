@@ -14,7 +14,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use rayw_core::{Error, ErrorKind, JobId};
+use rayw_core::{Error, ErrorKind, JobId, limits};
 use rayw_engine::{Caller, Engine, Instance, Sandbox};
 use tokio::runtime::Handle;
 
@@ -100,8 +100,10 @@ fn replace(spent: &Receiver<Spent>, pool: &Pool, engine: &Arc<Engine>, guests: &
         }
         let sandbox = Sandbox { memory_bytes_max, grants: Arc::clone(&job.grants), args: Vec::new() };
         let starting = engine.start(&job.program, Arc::clone(&job.services), Arc::clone(&caller), &sandbox);
-        // The next task makes its own then, and tells what is wrong.
-        if let Ok(instance) = guests.block_on(starting) {
+        // The next task makes its own then, and tells what is wrong. What takes its time in there must not
+        // keep this thread from all others.
+        let started = guests.block_on(async { tokio::time::timeout(limits::READY_START_MAX, starting).await });
+        if let Ok(Ok(instance)) = started {
             job.services.take_in(&caller);
             pool.keep(of, memory_bytes_max, instance, READY_PER_KIND_MAX);
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rayw_core::message::ToHead;
-use rayw_core::ownership::{Event, Found, Output as Made, WaitFor, WaitResult};
+use rayw_core::ownership::{Event, Found, Output as Made, WaitFor, WaitResult, for_head};
 use rayw_core::{
     ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, NodeId, ObjectId, RefId, Retries,
     TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, limits,
@@ -387,7 +387,7 @@ impl Services for NodeServices {
             self.0.note(&caller.backlog, puts);
             self.0.take_in(&caller.backlog);
             let mut unanswered = Unanswered { node: &self.0, actor: Some(spec.id) };
-            let asked = Arc::clone(&spec);
+            let asked = for_head(&spec);
             let found = self.0.ask(|request| ToHead::ActorRegister {
                 owner,
                 request: Some(request),

@@ -200,5 +200,16 @@ impl Route for ToPeerRoute {
 
     fn welcomed(&self, _: u64, _: &Queue) {}
 
+    /// Work that both nodes share would never go on: one of them has to be given up. That is this node,
+    /// whose fault it is, unless it is the head's own.
+    fn overflowed(&self, why: &str) {
+        let why = format!("the link to node {} is broken: {why}", self.node);
+        if let Some(head) = self.ends.head() {
+            head.lose(self.node, why);
+        } else if let Some(local) = self.ends.node() {
+            local.inbox.fenced(&why);
+        }
+    }
+
     fn ended(&self, _: &str) {}
 }

@@ -39,6 +39,9 @@ pub(crate) trait Route: Send + Sync + 'static {
     /// A connection that stood is lost; another one is dialled.
     fn lost(&self, _why: &str) {}
 
+    /// The link is broken for good, and this end broke it: more waited than may. What waited is lost.
+    fn overflowed(&self, _why: &str) {}
+
     /// The link is broken for good.
     fn ended(&self, why: &str);
 }
@@ -76,6 +79,9 @@ pub(crate) async fn run(route: Arc<dyn Route>, queue: Arc<Queue>, stop: Cancella
     tokio::select! {
         () = stop.cancelled() => {}
         why = run_impl(&*route, &queue) => {
+            if queue.broken().is_some() {
+                route.overflowed(&why);
+            }
             queue.break_for_good(why.clone());
             tracing::error!(address = route.address(), "the link to {} is broken for good: {why}", route.name());
             route.ended(&why);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::borrow::Far;
+use super::borrow::{Far, for_head};
 use super::object::Count;
 use super::{Command, Input, Order, Ownership};
 use crate::message::{ActorChange, FromHead, ToHead, ToPeer};
@@ -177,7 +177,7 @@ impl Ownership {
         }
         entry.far = entry.far.take().or(lent.map(Box::new));
         if spec.name.is_none() {
-            let spec = Arc::clone(&spec);
+            let spec = for_head(&spec);
             out.push(Command::to_head(ToHead::ActorRegister {
                 owner: self.node,
                 request: None,

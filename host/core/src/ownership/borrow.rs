@@ -6,7 +6,7 @@ use super::actor::ActorEntry;
 use super::object::{Object, Place};
 use super::{Command, Ownership};
 use crate::message::{RefOwner, ToHead, ToPeer};
-use crate::{ActorSpec, Error, ErrorKind, NodeId, ObjectId, RefId, TaskSpec};
+use crate::{ActorSpec, Arg, Error, ErrorKind, NodeId, ObjectId, RefId, TaskSpec};
 
 /// What only those objects and actors have that more than one node knows.
 #[derive(Debug, Default)]
@@ -285,6 +285,19 @@ pub(super) fn owner_died(id: ObjectId, owner: NodeId) -> Error {
          lives longer, such as the driver's"
     );
     Error::new(ErrorKind::OwnerDied, message)
+}
+
+/// Bytes of a constructor's arguments that may go along where nobody reads them.
+const ARGS_ALONG_BYTES_MAX: usize = 1_024;
+
+/// What the head needs to know of an actor. Small arguments go along, because a copy without them costs more.
+#[must_use]
+pub fn for_head(spec: &Arc<ActorSpec>) -> Arc<ActorSpec> {
+    let bytes = spec.creation.args.iter().map(|argument| match argument {
+        Arg::Value(value) => value.data.len(),
+        Arg::Object(_) => 0,
+    });
+    if bytes.sum::<usize>() > ARGS_ALONG_BYTES_MAX { without_args(spec) } else { Arc::clone(spec) }
 }
 
 /// What others need to know of an actor: its constructor's arguments stay with the owner.

@@ -17,15 +17,16 @@ impl Ownership {
         if owner != self.node {
             return out.push(Command::to_peer(owner, ToPeer::Cancel { object, recursive }));
         }
-        let descendants = if recursive { self.descendants(id) } else { Vec::new() };
+        let descendants = if recursive { self.descendants(vec![id]) } else { Vec::new() };
         for id in std::iter::once(id).chain(descendants) {
             self.cancel_one(id, recursive, "was cancelled", now, out);
         }
     }
 
-    /// Cancels what a task submitted here that another node owns.
-    pub(super) fn cancel_children(&mut self, parent: TaskId, now: Millis, out: &mut Vec<Command>) {
-        for id in self.descendants(parent) {
+    /// Cancels what tasks submitted here that other nodes own. For all of them at once, because it looks at
+    /// every task that there is.
+    pub(super) fn cancel_children(&mut self, parents: Vec<TaskId>, now: Millis, out: &mut Vec<Command>) {
+        for id in self.descendants(parents) {
             self.cancel_one(id, true, "was cancelled with the task that submitted it", now, out);
         }
     }
@@ -39,13 +40,16 @@ impl Ownership {
         });
     }
 
-    fn descendants(&self, root: TaskId) -> Vec<TaskId> {
+    fn descendants(&self, roots: Vec<TaskId>) -> Vec<TaskId> {
+        if roots.is_empty() {
+            return roots;
+        }
         let mut children: HashMap<TaskId, Vec<TaskId>> = HashMap::new();
         for task in self.tasks.values() {
             children.entry(task.spec.parent).or_default().push(task.spec.id);
         }
         let mut found = Vec::new();
-        let mut work = vec![root];
+        let mut work = roots;
         while let Some(parent) = work.pop() {
             for child in children.remove(&parent).unwrap_or_default() {
                 found.push(child);

@@ -217,19 +217,21 @@ impl Ownership {
             .filter(|(_, foreign)| of(foreign.owner, foreign.spec.job))
             .map(|(id, foreign)| (*id, foreign.attempt, foreign.spec.kind == TaskKind::Normal))
             .collect();
+        let mut parents = Vec::new();
         for (task, attempt, is_task) in ids {
             if is_task {
                 if let Some(foreign) = self.foreign.get_mut(&task) {
                     foreign.cancels_children = true;
                 }
                 out.push(Command::Stop { task, attempt });
-                self.cancel_children(task, now, out);
+                parents.push(task);
             }
             // An owner that lives is told how it ended, when it has; otherwise its task would run for ever.
             if self.foreign.get(&task).is_some_and(|foreign| self.dead.contains(&foreign.owner)) {
                 self.forget_foreign(task, out);
             }
         }
+        self.cancel_children(parents, now, out);
     }
 
     /// An order as another node gets it: its arguments are the inputs.

@@ -23,7 +23,7 @@ impl Ownership {
             }
             ToPeer::Stop { task, attempt, recursive } => {
                 if recursive {
-                    self.cancel_children(task, now, out);
+                    self.cancel_children(vec![task], now, out);
                 }
                 if let Some(foreign) = self.foreign.get_mut(&task) {
                     foreign.cancels_children |= recursive;
@@ -36,7 +36,7 @@ impl Ownership {
             }
             ToPeer::FlagCancelled { actor, task, recursive } => {
                 if recursive {
-                    self.cancel_children(task, now, out);
+                    self.cancel_children(vec![task], now, out);
                 }
                 if let Some(foreign) = self.foreign.get_mut(&task) {
                     foreign.cancels_children |= recursive;

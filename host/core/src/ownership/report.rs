@@ -1,6 +1,7 @@
 //! What a node says when it joins again: all that the head must know of its owner.
 
 use super::Ownership;
+use super::borrow::for_head;
 use crate::TaskId;
 use crate::message::ToHead;
 
@@ -20,11 +21,10 @@ impl Ownership {
                 report.push(ToHead::ActorWatch { node: self.node, actor: *id, owner });
                 continue;
             }
-            let spec = actor.spec();
             report.push(ToHead::ActorRegister {
                 owner: self.node,
                 request: None,
-                spec: std::sync::Arc::clone(spec),
+                spec: for_head(actor.spec()),
                 get_if_exists: true,
             });
             if let Some(reason) = actor.release() {

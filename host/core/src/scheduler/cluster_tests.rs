@@ -466,3 +466,35 @@ fn who_asks_for_an_actor_before_its_owner_has_registered_it_hears_of_it_later() 
     let is_dead = |message: &FromHead| matches!(message, FromHead::ActorChanged { actor, change: ActorChange::Dead { .. } } if *actor == other);
     assert!(out.iter().any(is_dead), "{out:?}");
 }
+
+#[test]
+fn a_job_stays_known_while_a_detached_actor_of_it_lives() {
+    let mut head = pair();
+    tell(&mut head, ToHead::JobStarted { spec: Arc::new(job(1, 0)), node: A });
+    let spec = placed_actor(1, Arc::default(), 0, true);
+    tell(&mut head, ToHead::ActorRegister { owner: A, request: None, spec: Arc::clone(&spec), get_if_exists: false });
+    tell(&mut head, ToHead::ActorDependenciesReady { actor: spec.id, inputs: Some(Vec::new()), failed: None });
+    tell(&mut head, ended(1, JobState::Succeeded));
+    let refused = head.forget_job(JobId::numbered(1)).unwrap_err();
+    assert!(refused.message.ends_with("of job 00000001 lives: kill it before the job is deleted"), "{refused}");
+    assert_eq!(head.blobs().count(), 1);
+    tell(&mut head, ToHead::ActorKill { actor: spec.id, no_restart: true });
+    let end = ActorEnd::Intended(Error::new(ErrorKind::ActorDied, "it was killed"));
+    tell(&mut head, ToHead::ActorEnded { actor: spec.id, incarnation: 0, end });
+    head.forget_job(JobId::numbered(1)).unwrap();
+    assert_eq!(head.blobs().count(), 0);
+}
+
+#[test]
+fn who_asks_for_a_drain_again_does_not_take_its_deadline_back() {
+    let mut head = pair();
+    want(&mut head, A, Shape { placement: only_on(B), ..shape(1) }, 1);
+    let drain = |deadline_ms| ToHead::NodeDrain { node: B, why: "it is drained".to_owned(), deadline_ms };
+    tell(&mut head, drain(Some(1_000)));
+    tell(&mut head, drain(None));
+    let mut out = Outbox::new();
+    head.tick(999, &mut out);
+    assert!(!out.iter().any(|(_, message)| matches!(message, FromHead::NodeLeave { .. })), "{out:?}");
+    head.tick(1_000, &mut out);
+    assert!(out.iter().any(|(_, message)| matches!(message, FromHead::NodeLeave { at_once: true })), "{out:?}");
+}

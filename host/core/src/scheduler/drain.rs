@@ -14,7 +14,12 @@ impl Scheduler {
         out: &mut Outbox,
     ) {
         let Some(index) = self.node_index(id) else { return };
-        let deadline = deadline_ms.map(|millis| now.saturating_add(millis));
+        let known = match &self.nodes[index].life {
+            NodeLife::Draining { deadline, .. } | NodeLife::Away { draining: Some((_, deadline)), .. } => *deadline,
+            NodeLife::Alive | NodeLife::Away { draining: None, .. } | NodeLife::Dead { .. } => None,
+        };
+        // Whoever asks again without one does not take it back.
+        let deadline = deadline_ms.map(|millis| now.saturating_add(millis)).or(known);
         let is_new = !self.nodes[index].is_draining();
         self.touch_node(id);
         if let NodeLife::Away { has_joined, .. } = self.nodes[index].life {

@@ -6,7 +6,9 @@ use super::line::Who;
 use super::spot::{Refusal, Wish};
 use super::{DemandKind, Job, NodeLife, Outbox, Scheduler};
 use crate::message::FromHead;
-use crate::{Error, ErrorKind, JobFailure, JobId, JobSpec, JobState, Millis, NodeId, limits};
+use crate::{
+    ActorState, ComponentDigest, Error, ErrorKind, IdSet, JobFailure, JobId, JobSpec, JobState, Millis, NodeId, limits,
+};
 
 impl Job {
     fn new(spec: Arc<JobSpec>, now: Millis, since: u64) -> Self {
@@ -50,14 +52,31 @@ impl Scheduler {
         self.ended_jobs.iter().copied()
     }
 
+    /// The components and working directories of all jobs that are known.
+    pub fn blobs(&self) -> impl Iterator<Item = ComponentDigest> {
+        self.jobs.values().flat_map(|job| std::iter::once(job.spec.component).chain(job.spec.working_dir))
+    }
+
+    /// An actor of a job that lives; of one that is over only a detached one can. It is made again from the
+    /// job's component, so the job must not be forgotten.
+    fn living_actor_of(&self, job: JobId) -> Option<&super::Actor> {
+        self.actors.values().find(|actor| actor.spec.creation.job == job && actor.state != ActorState::Dead)
+    }
+
     /// Forgets a job that is over.
     ///
     /// # Errors
-    /// `InvalidArgument` when there is no such job, or when it is not over.
+    /// `InvalidArgument` when there is no such job, when it is not over, or when a detached actor of it lives.
     pub fn forget_job(&mut self, id: JobId) -> Result<(), Error> {
         let Some(job) = self.jobs.get(&id) else { return Err(unknown_job(id)) };
         if job.ended.is_none() {
             let message = format!("job {id} is {}: stop it before it is deleted", job.state.name());
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        if let Some(actor) = self.living_actor_of(id) {
+            let (class, actor) = (&actor.spec.class, actor.spec.id);
+            let message =
+                format!("the detached actor `{class}` ({actor}) of job {id} lives: kill it before the job is deleted");
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
         self.jobs.remove(&id);
@@ -183,10 +202,13 @@ impl Scheduler {
                 self.give(spot, &held, 1);
             }
             self.ended_jobs.push_back(id);
-            if self.ended_jobs.len() > limits::ENDED_JOBS_KEPT
-                && let Some(oldest) = self.ended_jobs.pop_front()
-            {
-                self.jobs.remove(&oldest);
+            if self.ended_jobs.len() > limits::ENDED_JOBS_KEPT {
+                let living = self.actors.values().filter(|actor| actor.state != ActorState::Dead);
+                let living: IdSet<JobId> = living.map(|actor| actor.spec.creation.job).collect();
+                let oldest = self.ended_jobs.iter().position(|job| !living.contains(job));
+                if let Some(oldest) = oldest.and_then(|index| self.ended_jobs.remove(index)) {
+                    self.jobs.remove(&oldest);
+                }
             }
         }
         self.demands.remove(&Who::Driver(id));

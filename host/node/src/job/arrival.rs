@@ -1,16 +1,18 @@
 //! Jobs that come from elsewhere: asked for once, their component and working directory fetched once.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use rayw_core::message::ToHead;
-use rayw_core::{ComponentDigest, Error, ErrorKind, IdMap, JobId, JobSpec};
+use rayw_core::{ComponentDigest, Error, ErrorKind, IdMap, JobId, JobSpec, limits};
 use rayw_engine::{DirGrant, Grants};
 use tokio::sync::oneshot;
 
 use super::JobRun;
 use crate::Node;
+use crate::turns::Turns;
 
 type Asker = oneshot::Sender<Result<Arc<JobSpec>, Error>>;
 
@@ -18,10 +20,14 @@ type Asker = oneshot::Sender<Result<Arc<JobSpec>, Error>>;
 #[derive(Debug, Default)]
 pub(crate) struct JobArrivals {
     asked: Mutex<IdMap<JobId, Vec<Asker>>>,
-    turns: Mutex<IdMap<JobId, Arc<tokio::sync::Mutex<()>>>>,
-    /// Working directories are unpacked one after another: two jobs may bring the same one.
-    unpacking: tokio::sync::Mutex<()>,
+    turns: Turns<JobId, ()>,
+    /// Working directories that jobs have. They are unpacked one after another: two jobs may bring the same one.
+    unpacked: tokio::sync::Mutex<HashMap<ComponentDigest, Weak<WorkingDir>>>,
 }
+
+/// The folder that a working directory is unpacked in. It stays for as long as somebody holds this.
+#[derive(Debug)]
+pub(crate) struct WorkingDir(PathBuf);
 
 impl Node {
     /// The job, known or not: where this node meets it first, the head is asked.
@@ -60,22 +66,12 @@ impl Node {
     /// Makes a job ready to run here: its component, its working directory, what it is granted.
     pub(crate) async fn arrive(self: &Arc<Self>, spec: Arc<JobSpec>) -> Result<Arc<JobRun>, Error> {
         let id = spec.id;
-        let turn = {
-            let mut turns = self.arrivals.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(turns.entry(id).or_default())
-        };
-        let result = {
-            let _turn = turn.lock().await;
-            match self.job(id) {
-                Ok(job) => Ok(job),
-                Err(_) => self.prepare(spec).await,
-            }
-        };
-        let mut turns = self.arrivals.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::strong_count(&turn) <= 2 {
-            turns.remove(&id);
+        let turn = self.arrivals.turns.of(id);
+        let _turn = turn.lock().await;
+        match self.job(id) {
+            Ok(job) => Ok(job),
+            Err(_) => self.prepare(spec).await,
         }
-        result
     }
 
     async fn prepare(self: &Arc<Self>, spec: Arc<JobSpec>) -> Result<Arc<JobRun>, Error> {
@@ -86,40 +82,64 @@ impl Node {
             .iter()
             .map(|dir| DirGrant { host: PathBuf::from(&dir.host), guest: dir.guest.clone(), read_only: dir.read_only })
             .collect();
-        if let Some(digest) = spec.working_dir {
-            dirs.push(DirGrant { host: self.working_dir(digest).await?, guest: ".".to_owned(), read_only: true });
+        let working_dir = match spec.working_dir {
+            Some(digest) => Some(self.working_dir(digest).await?),
+            None => None,
+        };
+        if let Some(dir) = &working_dir {
+            dirs.push(DirGrant { host: dir.0.clone(), guest: ".".to_owned(), read_only: true });
         }
         let grants = Grants { dirs, env: spec.env.clone() };
         grants.check()?;
-        self.adopt(spec, program, grants)
+        self.adopt(spec, program, grants, working_dir)
     }
 
     /// The folder that holds an unpacked working directory; unpacked once for each digest.
-    async fn working_dir(&self, digest: ComponentDigest) -> Result<PathBuf, Error> {
+    async fn working_dir(&self, digest: ComponentDigest) -> Result<Arc<WorkingDir>, Error> {
         let Some(root) = self.network.working_dirs() else {
             return Err(Error::new(ErrorKind::System, "this node has no place for working directories"));
         };
-        let folder = root.join(digest.to_string());
-        if folder.is_dir() {
-            return Ok(folder);
+        let mut unpacked = self.arrivals.unpacked.lock().await;
+        if let Some(dir) = unpacked.get(&digest).and_then(Weak::upgrade) {
+            return Ok(dir);
         }
-        let archive = self.network.blob(digest).await?;
-        let _turn = self.arrivals.unpacking.lock().await;
-        if folder.is_dir() {
-            return Ok(folder);
+        let dir = Arc::new(WorkingDir(root.join(digest.to_string())));
+        if !dir.0.is_dir() {
+            let archive = self.network.blob(digest).await?;
+            let folder = dir.0.clone();
+            let result = tokio::task::spawn_blocking(move || unpack(&archive, &folder)).await;
+            result
+                .map_err(|error| {
+                    Error::new(ErrorKind::System, "the working directory could not be unpacked").caused_by(error)
+                })?
+                .map_err(|error| {
+                    let message = format!("the working directory could not be unpacked to `{}`", dir.0.display());
+                    Error::new(ErrorKind::System, message).caused_by(error)
+                })?;
         }
-        let unpacked = folder.clone();
-        let result = tokio::task::spawn_blocking(move || unpack(&archive, &unpacked)).await;
-        result
-            .map_err(|error| {
-                Error::new(ErrorKind::System, "the working directory could not be unpacked").caused_by(error)
-            })?
-            .map_err(|error| {
-                let message = format!("the working directory could not be unpacked to `{}`", folder.display());
-                Error::new(ErrorKind::System, message).caused_by(error)
-            })?;
-        Ok(folder)
+        unpacked.retain(|_, dir| dir.strong_count() > 0);
+        unpacked.insert(digest, Arc::downgrade(&dir));
+        let held: HashSet<String> = unpacked.keys().map(ToString::to_string).collect();
+        // Under the lock: none of these is taken meanwhile.
+        let swept = tokio::task::spawn_blocking(move || sweep(&root, &held)).await;
+        if let Ok(Err(error)) = swept {
+            tracing::warn!(%error, "working directories of jobs that are over could not be removed");
+        }
+        Ok(dir)
     }
+}
+
+/// Removes the oldest folders that nobody holds, but for so many.
+fn sweep(root: &Path, held: &HashSet<String>) -> std::io::Result<()> {
+    let mut surplus = Vec::new();
+    for entry in std::fs::read_dir(root)? {
+        let entry = entry?;
+        if entry.file_name().to_str().is_none_or(|name| !held.contains(name)) {
+            surplus.push((entry.metadata()?.modified()?, entry.path()));
+        }
+    }
+    surplus.sort_unstable_by(|left, right| right.cmp(left));
+    surplus.into_iter().skip(limits::WORKING_DIRS_KEPT).try_for_each(|(_, folder)| std::fs::remove_dir_all(folder))
 }
 
 /// Unpacks an archive beside its place and moves it there, so that a folder that is there is whole.
@@ -128,11 +148,37 @@ fn unpack(archive: &Bytes, folder: &Path) -> std::io::Result<()> {
     let parent = folder.parent().unwrap_or(folder);
     std::fs::create_dir_all(parent)?;
     let beside = folder.with_extension(format!("part-{}", std::process::id()));
-    tar::Archive::new(archive.as_ref()).unpack(&beside)?;
+    if let Err(error) = tar::Archive::new(archive.as_ref()).unpack(&beside) {
+        // A full disk, most likely: what is there of it must not stay.
+        let _ = std::fs::remove_dir_all(&beside);
+        return Err(error);
+    }
     match std::fs::rename(&beside, folder) {
         Ok(()) => Ok(()),
         // Somebody else was quicker.
         Err(_) if folder.is_dir() => std::fs::remove_dir_all(&beside),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_folders_that_nobody_holds_go() {
+        let root = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (0..limits::WORKING_DIRS_KEPT + 3).map(|number| format!("{number:02}")).collect();
+        let start = std::time::SystemTime::UNIX_EPOCH;
+        for (name, age) in names.iter().zip(1..) {
+            let folder = root.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            let made = start + std::time::Duration::from_secs(age);
+            std::fs::File::open(&folder).unwrap().set_modified(made).unwrap();
+        }
+        sweep(root.path(), &HashSet::from([names[1].clone()])).unwrap();
+        let left: Vec<bool> = names.iter().map(|name| root.path().join(name).is_dir()).collect();
+        assert_eq!(left[..4], [false, true, false, true]);
+        assert!(left[3..].iter().all(|is_left| *is_left), "{left:?}");
     }
 }
