@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Error, ErrorKind, GroupId, JobId, LabelSelector, NodeId, Resources, TaskId, limits, resources_of};
+use crate::{
+    Amount, Error, ErrorKind, GroupId, JobId, LabelSelector, NodeId, Resources, TaskId, check_name, limits,
+    resources_of,
+};
 
 /// How the bundles of a group lie on the nodes; the names and the meaning are Ray's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -81,6 +84,8 @@ impl GroupOptions {
     /// `InvalidArgument` for an empty bundle, an impossible amount or a selector that cannot be read,
     /// `LimitExceeded` for too many bundles.
     pub fn settle(self, id: GroupId, creator: GroupCreator) -> Result<GroupSpec, Error> {
+        check_name("a placement group", self.name.as_deref().unwrap_or_default())?;
+        check_name("a namespace", self.namespace.as_deref().unwrap_or_default())?;
         let named =
             self.name.as_ref().map_or_else(|| "placement group".to_owned(), |name| format!("placement group `{name}`"));
         let bundle = |(index, bundle): (usize, BundleOptions)| {

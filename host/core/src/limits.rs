@@ -100,6 +100,14 @@ pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of output that one task may write before the rest is dropped with a word.
 pub const LOG_BYTES_PER_TASK_MAX: u64 = 16 << 20;
 
+/// Bytes on their way to the head above which printed lines wait here: what a link may hold is for the work
+/// itself, which ends when that is full.
+pub const LOG_UNCONFIRMED_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of a name that a guest gives: of an actor, a group, a namespace, a task, a resource, a label. Names
+/// are kept with all that bears them, and shown.
+pub const NAME_BYTES_MAX: usize = 1_024;
+
 /// Lines that wait for the terminal or the log file; above it the oldest sender loses lines, and says so.
 pub const LOG_QUEUE_LINES_MAX: usize = 100_000;
 
@@ -145,6 +153,10 @@ pub const CHUNK_BYTES: usize = 4 << 20;
 /// Transfers of one object that a node serves at once: who comes later is sent to those who have it by
 /// then, so that a broadcast grows like a tree.
 pub const SERVED_AT_ONCE_MAX: usize = 2;
+
+/// Bytes of objects that are dropped by whoever lets go of them; giving back more takes milliseconds, and is
+/// left to a thread of its own.
+pub const DROPPED_AT_ONCE_BYTES_MAX: u64 = 4 << 20;
 
 /// Objects that a process keeps the digests of because it sent them: 8 bytes for each MiB of theirs.
 pub const DIGESTED_OBJECTS_MAX: usize = 1_024;

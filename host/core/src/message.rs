@@ -45,6 +45,11 @@ pub trait HeadLink: Send + Sync {
 
     /// Has what is queued carried on. Must not be called under a lock of the node's.
     fn flush(&self);
+
+    /// Bytes that are queued and that the head has not confirmed.
+    fn unconfirmed_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// How a node reaches the other nodes.

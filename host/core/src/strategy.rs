@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ErrorKind, GroupId, NodeId};
+use crate::{Error, ErrorKind, GroupId, NodeId, check_name};
 
 /// How the node of a task or an actor is chosen; the names are Ray's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -67,12 +67,15 @@ impl LabelSelector {
     /// From pairs such as `("zone", "in(a,b)")`.
     ///
     /// # Errors
-    /// `InvalidArgument` for an empty key or value, or an `in` without an end.
+    /// `InvalidArgument` for an empty key or value, or an `in` without an end; `LimitExceeded` for longer ones
+    /// than [`limits::NAME_BYTES_MAX`](crate::limits::NAME_BYTES_MAX).
     pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
         let matches = pairs.into_iter().map(|(key, value)| {
             if key.is_empty() {
                 return Err(Error::new(ErrorKind::InvalidArgument, "a label selector has an empty key: name a label"));
             }
+            check_name("a label", key)?;
+            check_name("the values of a label", value)?;
             Ok((key.to_owned(), LabelMatch::parse(key, value)?))
         });
         let mut matches = matches.collect::<Result<Vec<_>, Error>>()?;

@@ -176,6 +176,7 @@ pub fn resources_of(
     let cpu = num_cpus.map_or(Ok(default_cpus), |units| amount("num_cpus", units))?;
     let mut resources = Resources::cpus(cpu).with_memory(memory.unwrap_or(0));
     for (name, units) in custom {
+        check_name("a custom resource", name)?;
         if matches!(name.as_str(), "CPU" | "memory" | "object_store_memory") {
             return Err(Error::new(
                 ErrorKind::InvalidArgument,
@@ -185,6 +186,18 @@ pub fn resources_of(
         resources = resources.with_custom(name, amount(name, *units)?);
     }
     Ok(resources)
+}
+
+/// Refuses names that are longer than anybody reads.
+///
+/// # Errors
+/// `LimitExceeded` for one of more than [`limits::NAME_BYTES_MAX`] bytes.
+pub fn check_name(of: &str, name: &str) -> Result<(), Error> {
+    if name.len() <= limits::NAME_BYTES_MAX {
+        return Ok(());
+    }
+    let (bytes, max) = (name.len(), limits::NAME_BYTES_MAX);
+    Err(Error::new(ErrorKind::LimitExceeded, format!("the name of {of} has {bytes} bytes, at most {max} are allowed")))
 }
 
 /// What kind of work a task is.
@@ -321,5 +334,19 @@ impl TaskState {
     #[must_use]
     pub fn is_final(self) -> bool {
         matches!(self, Self::Finished | Self::Failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_a_limit() {
+        let name = "n".repeat(limits::NAME_BYTES_MAX);
+        assert!(check_name("an actor", &name).is_ok());
+        let error = check_name("an actor", &format!("{name}n")).unwrap_err();
+        assert_eq!(error.message, "the name of an actor has 1025 bytes, at most 1024 are allowed");
+        assert!(resources_of(None, Amount::ZERO, None, &[(format!("{name}n"), 1.0)]).is_err());
     }
 }

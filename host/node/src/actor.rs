@@ -11,6 +11,7 @@ mod passive;
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rayw_core::message::{ActorEnd, ToHead};
 use rayw_core::ownership::{Event, Input, Order, Outcome};
@@ -247,6 +248,11 @@ impl Life {
             self.node.head.send(ToHead::ActorEnded { actor, incarnation, end });
         }
         self.node.head.flush();
+        // It may have been the last that its job was kept for.
+        let job = self.spec.creation.job;
+        if self.node.job(job).is_ok_and(|job| job.is_over.load(Ordering::Relaxed)) {
+            self.node.forget_job(job);
+        }
     }
 
     /// The constructor's arguments: from the head for a detached actor, otherwise from its owner.

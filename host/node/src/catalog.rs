@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rayw_core::{
     ActorClass, ActorOptions, Amount, CallOptions, Description, Error, ErrorKind, LabelSelector, Parameter, Placement,
-    Resources, Retries, RetryExceptions, Strategy, TaskOptions, limits, resources_of, unknown,
+    Resources, Retries, RetryExceptions, Strategy, TaskOptions, check_name, limits, resources_of, unknown,
 };
 
 /// All that a component offers, ready to be submitted.
@@ -171,6 +171,7 @@ impl FunctionEntry {
 
 impl TaskTemplate {
     fn settle(function: &Arc<str>, options: &TaskOptions) -> Result<Self, Error> {
+        check_name("a task", options.name.as_deref().unwrap_or_default())?;
         let resources = resources_of(options.num_cpus, limits::NUM_CPUS_DEFAULT, options.memory, &options.resources)?;
         let default_retries = i32::try_from(limits::MAX_RETRIES_DEFAULT).unwrap_or(i32::MAX);
         Ok(Self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayw_core::message::ToHead;
 use rayw_core::ownership::Event;
-use rayw_core::{Error, GroupCreator, GroupId, GroupOptions, GroupSpec, GroupStatus, Labels, ObjectId};
+use rayw_core::{Error, GroupCreator, GroupId, GroupOptions, GroupSpec, GroupStatus, Labels, ObjectId, check_name};
 use rayw_engine::{Answer, Caller, GroupServices};
 
 use crate::services::NodeServices;
@@ -37,6 +37,8 @@ impl GroupServices for NodeServices {
 
     fn named_group(&self, caller: Arc<Caller>, name: String, namespace: Option<String>) -> Answer<'_, GroupId> {
         Box::pin(async move {
+            check_name("a placement group", &name)?;
+            check_name("a namespace", namespace.as_deref().unwrap_or_default())?;
             let owner = self.0.id;
             let namespace = namespace.unwrap_or_else(|| caller.namespace.to_string());
             let question = |request| ToHead::GroupLookup { owner, request, name, namespace };

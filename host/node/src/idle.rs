@@ -56,31 +56,32 @@ impl<K: Hash + Eq, T> IdleInstances<K, T> {
         self.lock().get(&(job, kind)).map_or(0, Vec::len)
     }
 
-    /// Drops those that have waited too long.
-    pub(crate) fn drop_idle(&self) {
-        self.drop_where(|_, since| since.elapsed() > IDLE);
+    /// Takes out those that have waited too long.
+    pub(crate) fn take_idle(&self) -> Vec<T> {
+        self.take_where(|_, since| since.elapsed() > IDLE)
     }
 
-    /// Drops those that wait for a job.
-    pub(crate) fn drop_job(&self, job: JobId) {
-        self.drop_where(|of, _| of == job);
+    /// Takes out those that wait for a job.
+    pub(crate) fn take_job(&self, job: JobId) -> Vec<T> {
+        self.take_where(|of, _| of == job)
     }
 
-    /// Drops all.
-    pub(crate) fn clear(&self) {
-        self.drop_where(|_, _| true);
+    /// Takes all out.
+    pub(crate) fn take_all(&self) -> Vec<T> {
+        self.take_where(|_, _| true)
     }
 
-    fn drop_where(&self, goes: impl Fn(JobId, Instant) -> bool) {
-        let mut dropped = Vec::new();
+    /// Not dropped here: taking an instance down takes its time, and gives references back, which takes other
+    /// locks.
+    fn take_where(&self, goes: impl Fn(JobId, Instant) -> bool) -> Vec<T> {
+        let mut taken = Vec::new();
         let mut all = self.lock();
         for ((job, _), waiting) in all.iter_mut() {
-            dropped.extend(waiting.extract_if(.., |waiter| goes(*job, waiter.since)));
+            let going = waiting.extract_if(.., |waiter| goes(*job, waiter.since));
+            taken.extend(going.map(|waiter| waiter.instance));
         }
         all.retain(|_, waiting| !waiting.is_empty());
-        // Taking an instance down takes its time, and gives references back, which takes other locks.
-        drop(all);
-        drop(dropped);
+        taken
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting<K, T>> {
@@ -114,9 +115,9 @@ mod tests {
         (0..3).for_each(|number| idle.keep(job(1), (), number, 2));
         idle.keep(job(2), (), 9, 2);
         assert_eq!(idle.count(job(1), ()), 2);
-        idle.drop_job(job(1));
+        idle.take_job(job(1));
         assert_eq!((idle.count(job(1), ()), idle.count(job(2), ())), (0, 1));
-        idle.clear();
+        idle.take_all();
         assert_eq!(idle.take(job(2), ()), None);
     }
 }

@@ -107,10 +107,7 @@ impl Drop for JobGuard {
         );
         self.node.head.send(ToHead::JobEnded { job: self.job, state, exit_code, message });
         self.node.head.flush();
-        self.node.reuse.drop_job(self.job);
-        if let Some(ready) = &self.node.ready {
-            ready.drop_job(self.job);
-        }
+        self.node.take_job_down(self.job);
     }
 }
 
@@ -283,12 +280,15 @@ impl Node {
         Ok(job)
     }
 
+    /// Drops the sandboxes that wait for work of a job.
+    fn take_job_down(&self, id: JobId) {
+        self.take_down(self.reuse.take_job(id));
+        self.take_down(self.ready.as_ref().map_or_else(Vec::new, |ready| ready.take_job(id)));
+    }
+
     /// Lets a job go that is over, unless a detached actor of it lives here.
     pub(crate) fn forget_job(&self, id: JobId) {
-        self.reuse.drop_job(id);
-        if let Some(ready) = &self.ready {
-            ready.drop_job(id);
-        }
+        self.take_job_down(id);
         if let Ok(job) = self.job(id) {
             job.is_over.store(true, Ordering::Relaxed);
         }

@@ -9,7 +9,7 @@ use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToP
 use rayw_core::ownership::{Command, Event, Order, Ownership, Stored, Tally, WaitResult, WaiterId};
 use rayw_core::{ActorId, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits};
 use rayw_engine::{Backlog, Caller, Engine};
-use rayw_store::Store;
+use rayw_store::{Remains, Store};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -251,12 +251,18 @@ impl Node {
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
             self.tell_usage(&mut told);
-            self.reuse.drop_idle();
-            if let Some(ready) = &self.ready {
-                ready.drop_idle();
-            }
+            self.take_down(self.reuse.take_idle());
+            self.take_down(self.ready.as_ref().map_or_else(Vec::new, ReadyPool::take_idle));
             self.put_idle_away();
             self.leave_if_unmissed();
+        }
+    }
+
+    /// Drops what takes its time to be dropped, such as sandboxes, where that holds nobody up: heartbeats come
+    /// from the thread of most callers.
+    pub(crate) fn take_down<T: Send + 'static>(&self, remains: Vec<T>) {
+        if !remains.is_empty() {
+            self.control.spawn_blocking(move || drop(remains));
         }
     }
 
@@ -292,10 +298,8 @@ impl Node {
         self.fetches.end();
         self.tracker.close();
         let is_empty = tokio::time::timeout(limits::SHUTDOWN_GRACE, self.tracker.wait()).await.is_ok();
-        self.reuse.clear();
-        if let Some(ready) = &self.ready {
-            ready.clear();
-        }
+        drop(self.reuse.take_all());
+        drop(self.ready.as_ref().map(ReadyPool::take_all));
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).clear();
         is_empty
     }
@@ -329,8 +333,9 @@ impl Node {
         for passive in after.revive {
             self.revive(passive);
         }
-        for object in after.forget {
-            self.store.forget(object);
+        let remains: Vec<_> = after.forget.into_iter().filter_map(|object| self.store.take_out(object)).collect();
+        if remains.iter().map(Remains::bytes).sum::<u64>() > limits::DROPPED_AT_ONCE_BYTES_MAX {
+            self.take_down(remains);
         }
         for stored in after.bring {
             self.move_here(stored);

@@ -74,19 +74,19 @@ impl ReadyPool {
         let _ = self.spare.try_send(spent);
     }
 
-    /// Drops what has waited too long.
-    pub(crate) fn drop_idle(&self) {
-        self.pool.drop_idle();
+    /// Takes out what has waited too long.
+    pub(crate) fn take_idle(&self) -> Vec<Instance> {
+        self.pool.take_idle()
     }
 
-    /// Drops what was made for a job.
-    pub(crate) fn drop_job(&self, job: JobId) {
-        self.pool.drop_job(job);
+    /// Takes out what was made for a job.
+    pub(crate) fn take_job(&self, job: JobId) -> Vec<Instance> {
+        self.pool.take_job(job)
     }
 
-    /// Drops all.
-    pub(crate) fn clear(&self) {
-        self.pool.clear();
+    /// Takes all out.
+    pub(crate) fn take_all(&self) -> Vec<Instance> {
+        self.pool.take_all()
     }
 }
 

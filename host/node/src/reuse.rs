@@ -45,19 +45,19 @@ impl ReusePool {
         }
     }
 
-    /// Drops what has waited too long.
-    pub(crate) fn drop_idle(&self) {
-        self.idle.drop_idle();
+    /// Takes out what has waited too long.
+    pub(crate) fn take_idle(&self) -> Vec<Reused> {
+        self.idle.take_idle()
     }
 
-    /// Drops what a job left behind.
-    pub(crate) fn drop_job(&self, job: JobId) {
-        self.idle.drop_job(job);
+    /// Takes out what a job left behind.
+    pub(crate) fn take_job(&self, job: JobId) -> Vec<Reused> {
+        self.idle.take_job(job)
     }
 
-    /// Drops all.
-    pub(crate) fn clear(&self) {
-        self.idle.clear();
+    /// Takes all out.
+    pub(crate) fn take_all(&self) -> Vec<Reused> {
+        self.idle.take_all()
     }
 }
 

@@ -8,7 +8,7 @@ use rayw_core::message::ToHead;
 use rayw_core::ownership::{Event, Found, Output as Made, WaitFor, WaitResult, for_head};
 use rayw_core::{
     ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, NodeId, ObjectId, RefId, Retries,
-    TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, limits,
+    TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, check_name, limits,
 };
 use rayw_engine::{Answer, Caller, Output, Services};
 
@@ -334,6 +334,8 @@ impl Services for NodeServices {
             if options.get_if_exists && options.name.is_none() {
                 return Err(Error::new(ErrorKind::InvalidArgument, "`get_if_exists` needs a `name`"));
             }
+            check_name("an actor", options.name.as_deref().unwrap_or_default())?;
+            check_name("a namespace", options.namespace.as_deref().unwrap_or_default())?;
             let place = entry.place(&options)?;
             let max_restarts = Retries::from_count(options.max_restarts.unwrap_or(0), "max_restarts")?;
             let max_task_retries = Retries::from_count(options.max_task_retries.unwrap_or(0), "max_task_retries")?;
@@ -425,6 +427,7 @@ impl Services for NodeServices {
             None => of.max_task_retries,
         };
         let num_returns = check_returns(options.num_returns.unwrap_or(1))?;
+        check_name("a call", options.name.as_deref().unwrap_or_default())?;
         let puts = self.store_large(caller, &mut args)?;
         let spec = TaskSpec {
             id: Self::next_child(caller),
@@ -453,6 +456,8 @@ impl Services for NodeServices {
 
     fn named_actor(&self, caller: Arc<Caller>, name: String, namespace: Option<String>) -> Answer<'_, ActorId> {
         Box::pin(async move {
+            check_name("an actor", &name)?;
+            check_name("a namespace", namespace.as_deref().unwrap_or_default())?;
             self.0.take_in(&caller.backlog);
             let owner = self.0.id;
             let namespace = namespace.unwrap_or_else(|| caller.namespace.to_string());

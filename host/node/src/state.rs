@@ -1,6 +1,5 @@
 //! What people may see of a node: its tasks and objects.
 
-use std::future::ready;
 use std::sync::Arc;
 
 use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummaryRow};
@@ -21,6 +20,20 @@ impl Node {
 }
 
 impl NodeState {
+    /// Looks on a thread of its own: there may be millions of rows, and heartbeats come from the caller's.
+    fn aside<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Self) -> Result<T, Error> + Send + 'static,
+    ) -> BoxFuture<Result<T, Error>> {
+        let state = Self(Arc::clone(&self.0));
+        let looking = self.0.control.spawn_blocking(move || look(&state));
+        Box::pin(async move {
+            looking.await.unwrap_or_else(|error| {
+                Err(Error::new(ErrorKind::System, "the look at a node's state broke down").caused_by(error))
+            })
+        })
+    }
+
     fn rows(&self, resource: Resource) -> Result<Rows, Error> {
         match resource {
             Resource::Objects => {
@@ -40,18 +53,20 @@ impl NodeState {
 
 impl StateSource for NodeState {
     fn list(&self, query: Query) -> BoxFuture<Result<Answer, Error>> {
-        Box::pin(ready(self.rows(query.resource).and_then(|rows| Answer::of(rows, &query))))
+        self.aside(move |state| state.rows(query.resource).and_then(|rows| Answer::of(rows, &query)))
     }
 
     fn get(&self, resource: Resource, id: String) -> BoxFuture<Result<Option<Rows>, Error>> {
         let key = if resource == Resource::Objects { "object_id" } else { "task_id" };
         let filter = Filter { key: key.to_owned(), negated: false, value: id };
         let query = Query { resource, filters: vec![filter], limit: limits::LIST_ROWS_MAX };
-        let answer = self.rows(resource).and_then(|rows| Answer::of(rows, &query));
-        Box::pin(ready(answer.map(|answer| (answer.filtered > 0).then_some(answer.rows))))
+        self.aside(move |state| {
+            let answer = state.rows(resource).and_then(|rows| Answer::of(rows, &query))?;
+            Ok((answer.filtered > 0).then_some(answer.rows))
+        })
     }
 
     fn summary(&self) -> BoxFuture<Result<Vec<TaskSummaryRow>, Error>> {
-        Box::pin(ready(Ok(self.0.lock().ownership.summary())))
+        self.aside(|state| Ok(state.0.lock().ownership.summary()))
     }
 }

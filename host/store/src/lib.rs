@@ -9,9 +9,11 @@
 //! and decides nothing about lifetimes: its node says `forget`.
 
 mod evict;
+mod remains;
 mod spill;
 mod store;
 #[cfg(test)]
 mod tests;
 
+pub use remains::Remains;
 pub use store::{Store, StoreSettings, Usage};

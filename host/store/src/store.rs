@@ -18,6 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rayw_core::{Codec, Error, ErrorKind, IdMap, ObjectId, RefId, Value, limits};
 
 use crate::evict::{Order, victims};
+use crate::remains::Remains;
 use crate::spill::{SpillDir, SpillFile};
 
 /// How a store is set up.
@@ -47,7 +48,7 @@ pub struct Usage {
 #[derive(Debug)]
 pub struct Store {
     bytes_max: u64,
-    spill: Option<SpillDir>,
+    spill: Option<Arc<SpillDir>>,
     table: Mutex<Table>,
     /// Objects that were on their way to disk have arrived there.
     arrived: Condvar,
@@ -99,7 +100,7 @@ impl Store {
     /// # Errors
     /// `OutOfDisk` when the spill directory cannot be made or opened.
     pub fn new(settings: &StoreSettings) -> Result<Self, Error> {
-        let spill = settings.spill_dir.as_deref().map(SpillDir::open).transpose()?;
+        let spill = settings.spill_dir.as_deref().map(SpillDir::open).transpose()?.map(Arc::new);
         Ok(Self { bytes_max: settings.bytes_max, spill, table: Mutex::default(), arrived: Condvar::new() })
     }
 
@@ -238,11 +239,18 @@ impl Store {
 
     /// Drops an object; its bytes go when the last reader is done.
     pub fn forget(&self, id: ObjectId) {
-        let stored = self.lock().remove(id);
-        if let Some(Stored { place: Place::Disk { file, .. }, .. }) = stored
-            && let Some(spill) = &self.spill
-        {
-            spill.remove(file);
+        drop(self.take_out(id));
+    }
+
+    /// Takes an object out, for somebody who drops it where that holds nobody up. `None` when it is not here.
+    pub fn take_out(&self, id: ObjectId) -> Option<Remains> {
+        let Stored { place, size, .. } = self.lock().remove(id)?;
+        match place {
+            Place::Memory(value) | Place::Leaving(value) => Some(Remains::in_memory(size, value)),
+            Place::Disk { file, .. } => {
+                let dir = self.spill.as_ref()?;
+                Some(Remains::on_disk(size, Arc::clone(dir), file))
+            }
         }
     }
 

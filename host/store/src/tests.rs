@@ -36,6 +36,18 @@ fn is_spilled(dir: &tempfile::TempDir, number: u32) -> bool {
 }
 
 #[test]
+fn what_is_taken_out_stays_until_it_is_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(2_000, Some(&dir));
+    (1..=3).for_each(|number| store.put(id(number), value(1)).unwrap());
+    assert!(is_spilled(&dir, 1));
+    let remains = store.take_out(id(1)).unwrap();
+    assert_eq!((store.contains(id(1)), is_spilled(&dir, 1), remains.bytes() >= 1_000), (false, true, true));
+    drop(remains);
+    assert!(!is_spilled(&dir, 1) && store.take_out(id(1)).is_none());
+}
+
+#[test]
 fn what_is_put_is_got_until_it_is_forgotten() {
     let store = store(10_000, None);
     store.put(id(1), value(7)).unwrap();

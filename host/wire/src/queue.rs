@@ -79,6 +79,11 @@ impl Queue {
         self.confirmed.notify_waiters();
     }
 
+    /// Bytes of messages that are not confirmed.
+    pub(crate) fn unconfirmed_bytes(&self) -> usize {
+        self.state().outbound.bytes()
+    }
+
     /// Why nothing is sent any more.
     pub(crate) fn broken(&self) -> Option<String> {
         self.state().broken.clone()

@@ -41,6 +41,10 @@ impl HeadLink for RemoteHead {
     }
 
     fn flush(&self) {}
+
+    fn unconfirmed_bytes(&self) -> usize {
+        self.queue.unconfirmed_bytes()
+    }
 }
 
 impl Drop for RemoteHead {

@@ -46,7 +46,9 @@ impl Printed {
         let mut ticks = tokio::time::interval(PERIOD);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            if self.send_waiting() {
+            // A head that is away or slow gets the rest later; guests that print on are held up by then.
+            let is_behind = self.head.unconfirmed_bytes() > limits::LOG_UNCONFIRMED_BYTES_MAX;
+            if !is_behind && self.send_waiting() {
                 self.head.flush();
             }
         }
@@ -104,5 +106,69 @@ impl HeadLink for Printed {
 
     fn flush(&self) {
         self.head.flush();
+    }
+
+    fn unconfirmed_bytes(&self) -> usize {
+        self.head.unconfirmed_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// A head that has yet to confirm so many bytes.
+    #[derive(Default)]
+    struct Slow {
+        unconfirmed: AtomicUsize,
+        sent: Mutex<Vec<ToHead>>,
+    }
+
+    impl HeadLink for Slow {
+        fn send(&self, message: ToHead) {
+            self.sent.lock().unwrap().push(message);
+        }
+
+        fn flush(&self) {}
+
+        fn unconfirmed_bytes(&self) -> usize {
+            self.unconfirmed.load(Ordering::Relaxed)
+        }
+    }
+
+    fn line() -> Line {
+        Line {
+            stderr: false,
+            driver: true,
+            name: Arc::from("driver"),
+            text: "one".to_owned(),
+            ends: true,
+            job: JobId::numbered(1),
+            task: JobId::numbered(1).driver(0),
+            actor: None,
+            node: rayw_core::NodeId([1; 16]),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_wait_while_the_head_is_behind() {
+        let head = Arc::new(Slow::default());
+        head.unconfirmed.store(limits::LOG_UNCONFIRMED_BYTES_MAX + 1, Ordering::Relaxed);
+        let printed = Printed::new(Arc::clone(&head) as Arc<dyn HeadLink>);
+        let shutdown = CancellationToken::new();
+        let flushing = tokio::spawn(Arc::clone(&printed).keep_flushing(shutdown.clone()));
+        printed.push(&line());
+        tokio::time::advance(PERIOD * 10).await;
+        tokio::task::yield_now().await;
+        assert!(head.sent.lock().unwrap().is_empty());
+        head.unconfirmed.store(0, Ordering::Relaxed);
+        tokio::time::advance(PERIOD * 2).await;
+        while head.sent.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        shutdown.cancel();
+        flushing.await.unwrap();
     }
 }
