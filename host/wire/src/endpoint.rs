@@ -31,7 +31,8 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Takes the port; 0 is any free one. `advertise` is the `host:port` that others dial (a port 0 in it
-    /// means the one taken), where it differs from what this process listens on.
+    /// means the one taken), where it differs from what this process listens on. It must where that is all
+    /// addresses of the machine, which nobody can dial.
     ///
     /// # Errors
     /// `System` when the port cannot be had.

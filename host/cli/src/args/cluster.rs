@@ -21,10 +21,10 @@ pub struct StartArgs {
     /// Port to listen on; 6379 for a head, any for a node
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
-    /// Address to listen on; nobody on other machines reaches 127.0.0.1
+    /// Address to listen on; nobody on other machines reaches 127.0.0.1, and 0.0.0.0 or :: needs `--advertise`
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
     pub host: std::net::IpAddr,
-    /// What others dial, where that is not what this process listens on
+    /// What others dial, where that is not what this process listens on; port 0 means the one it listens on
     #[arg(long, value_name = "HOST:PORT")]
     pub advertise: Option<String>,
     /// Logical cpus to offer; all of the machine unless said [env: RAYW_NUM_CPUS]

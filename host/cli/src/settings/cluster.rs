@@ -210,8 +210,25 @@ pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<StartS
         node_timeout: args.node_timeout,
         join_timeout: args.join_timeout,
     };
+    check_dialled(&serve)?;
     check_health(&serve)?;
     Ok(StartSettings { serve, is_dir_named, mode, session_roots: environment.session_roots.clone() })
+}
+
+/// Others are told what to dial. That cannot be the address that means all of a machine's own: each of them
+/// would reach itself.
+fn check_dialled(serve: &ServeSettings) -> Result<(), Failure> {
+    let host = serve.listen.ip();
+    if host.is_unspecified() && serve.advertise.is_none() {
+        return Err(Failure::usage(format!(
+            "`--host {host}` listens on all addresses of this machine, and others cannot dial that"
+        ))
+        .hint(
+            "say what they dial with `--advertise HOST:PORT`, where port 0 means the one that is listened on, \
+             or give `--host` one address that they reach",
+        ));
+    }
+    Ok(())
 }
 
 /// A node that is heard less often than it must be would die again and again.

@@ -95,3 +95,22 @@ fn a_call_replaces_the_driver() {
     assert_eq!(run_settings(&["--", "a", "--b"], &nothing).work, Work::Driver(vec!["a".into(), "--b".into()]));
     assert_eq!(run_settings(&["--call", "f(1)"], &nothing).work, Work::Call("f(1)".into()));
 }
+
+#[test]
+fn all_addresses_of_a_machine_are_nothing_to_dial() {
+    let nothing = Environment::default();
+    for host in ["0.0.0.0", "::"] {
+        let failure = resolve(&["start", "--head", "--host", host], &nothing).unwrap_err();
+        assert_eq!(failure.status.code(), 64);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(failure.render().replace(&format!("--host {host}`"), "--host …`"), @r"
+            error: `--host …` listens on all addresses of this machine, and others cannot dial that
+              hint: say what they dial with `--advertise HOST:PORT`, where port 0 means the one that is listened on, or give `--host` one address that they reach
+            ");
+        }
+        match resolve(&["start", "--head", "--host", host, "--advertise", "head.local:0"], &nothing) {
+            Ok(Settings::Start(settings)) => assert_eq!(settings.serve.advertise.as_deref(), Some("head.local:0")),
+            other => panic!("not a start: {other:?}"),
+        }
+    }
+}

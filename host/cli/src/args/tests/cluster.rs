@@ -20,12 +20,12 @@ fn help_of_start() {
               Port to listen on; 6379 for a head, any for a node
 
           --host <IP>
-              Address to listen on; nobody on other machines reaches 127.0.0.1
+              Address to listen on; nobody on other machines reaches 127.0.0.1, and 0.0.0.0 or :: needs `--advertise`
               
               [default: 127.0.0.1]
 
           --advertise <HOST:PORT>
-              What others dial, where that is not what this process listens on
+              What others dial, where that is not what this process listens on; port 0 means the one it listens on
 
           --num-cpus <N>
               Logical cpus to offer; all of the machine unless said [env: RAYW_NUM_CPUS]
