@@ -98,6 +98,20 @@ fn a_submitter_that_is_interrupted_leaves_its_job_running() {
 }
 
 #[test]
+fn a_submitter_is_told_why_its_job_waits() {
+    let home = Home::new();
+    let address = home.head(&["--num-cpus", "1"]);
+    let job = submit("memo-tasks", &["--submission-id", "waits", "--address", &address]);
+    let job = job.flag("--resources", r#"{"antenna": 1}"#).start();
+    eventually("a word on why it waits", || job.so_far().stderr.contains("rayw: job `waits` waits: ").then_some(()));
+    assert!(home.call(["job", "stop", "waits"]).succeeded().contains("was stopped"));
+    let said = job.output().failed(1);
+    let why: Vec<_> = said.lines().filter(|line| line.starts_with("rayw: ")).collect();
+    assert_eq!(why.len(), 1, "{said}");
+    assert!(why[0].contains("infeasible: needs 1 antenna"), "{said}");
+}
+
+#[test]
 fn a_job_that_cannot_be_set_up_says_what_failed() {
     let home = Home::new();
     let _address = home.head(&["--num-cpus", "1"]);

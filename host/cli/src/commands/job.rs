@@ -1,5 +1,7 @@
 //! `rayw job` and `rayw drain`: the jobs of a cluster, and its nodes.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use rayw_core::view::JobRow;
@@ -11,6 +13,7 @@ use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::printer::PrinterHandle;
 use crate::settings::{DrainSettings, JobCommand, JobSettings};
+use crate::stall::Patience;
 use crate::table::printable;
 
 /// How often the end of a job is looked for after its log has ended: the log ends with the job, so once
@@ -25,8 +28,8 @@ pub(super) fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> R
     runtime.map_err(|error| Failure::system("failed to start a runtime").caused_by(error))?.block_on(work)
 }
 
-/// Shows what a job prints until it ends, and ends as it did. A head that goes away meanwhile is waited for:
-/// the job goes on.
+/// Shows what a job prints until it ends, and ends as it did. As long as it waits for its turn, says why. A head
+/// that goes away meanwhile is waited for: the job goes on.
 pub(super) async fn follow(
     mut client: ControlClient,
     address: &str,
@@ -34,8 +37,13 @@ pub(super) async fn follow(
     printer: &PrinterHandle,
 ) -> Result<ExitStatus, Failure> {
     let mut shown = 0;
+    let mut told = BTreeSet::new();
     loop {
-        match follow_on(&client, id, &mut shown, printer).await {
+        let followed = tokio::select! {
+            followed = follow_on(&client, id, &mut shown, printer) => followed,
+            never = tell_why_it_waits(&client, id, &mut told, printer) => match never {},
+        };
+        match followed {
             Ok(row) if row.status == "SUCCEEDED" => return Ok(ExitStatus::Done),
             Ok(row) => return failed(id, row),
             Err(error) if error.kind == ErrorKind::System => client = reconnect(address, error, printer).await?,
@@ -59,6 +67,33 @@ async fn follow_on(
         }
         tokio::time::sleep(END_POLL).await;
     }
+}
+
+/// Tells why a job does not run yet, each reason once. Only there as long as the job is followed.
+async fn tell_why_it_waits(
+    client: &ControlClient,
+    id: &str,
+    told: &mut BTreeSet<String>,
+    printer: &PrinterHandle,
+) -> Infallible {
+    loop {
+        tokio::time::sleep(Patience::default().stall).await;
+        // A head that does not answer is noticed where the log is read, and a job that runs waits no more.
+        let Ok(Some(row)) = client.job(id).await else { continue };
+        if row.status != "PENDING" {
+            return std::future::pending().await;
+        }
+        if let Some(words) = waits(id, &row)
+            && told.insert(words.clone())
+        {
+            printer.err(words);
+        }
+    }
+}
+
+/// Why a job does not run yet, when that is known.
+fn waits(id: &str, row: &JobRow) -> Option<String> {
+    (!row.message.is_empty()).then(|| format!("rayw: job `{id}` waits: {}", printable(&row.message)))
 }
 
 /// Waits for a head that went away.
@@ -190,6 +225,13 @@ pub(super) fn drain(settings: &DrainSettings, printer: &PrinterHandle) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_that_waits_says_why_when_that_is_known() {
+        let row = JobRow { status: "PENDING".into(), message: "needs 4 CPU (2 here)".into(), ..JobRow::default() };
+        insta::assert_snapshot!(waits("rayw_1", &row).unwrap(), @"rayw: job `rayw_1` waits: needs 4 CPU (2 here)");
+        assert_eq!(waits("rayw_1", &JobRow::default()), None);
+    }
 
     #[test]
     fn a_job_that_failed_without_an_exit_code_says_why() {
