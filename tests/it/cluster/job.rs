@@ -34,3 +34,44 @@ fn a_name_is_given_to_one_job_only() {
     let said = submit().failed(1);
     assert!(said.contains("a job was submitted as `once` already: take another name"), "{said}");
 }
+
+#[test]
+fn the_log_of_a_job_is_data_wherever_its_lines_went() {
+    let cluster = Processes::start(1);
+    let job = cluster.submit("behave", &["printing"]).output();
+    assert_eq!(job.code, Some(0), "{job}");
+    assert!(job.stdout.contains("the driver's line") && !job.stdout.contains("on stdout"), "{job}");
+    assert!(job.stderr.contains("the driver's other line") && job.stderr.contains("on stdout"), "{job}");
+    let rows = cluster.rows("jobs");
+    let id = rows[0]["submission_id"].as_str().expect("it has a name");
+    for words in [&["job", "logs", id][..], &["job", "logs", "-f", id]] {
+        let log = cluster.ask(words);
+        assert_eq!(log.code, Some(0), "{log}");
+        for line in ["the driver's line", "the driver's other line", "on stdout", "on stderr"] {
+            assert!(log.stdout.contains(line), "{line}: {log}");
+        }
+        let ended = if words.contains(&"-f") { format!("job `{id}` succeeded\n") } else { String::new() };
+        assert_eq!(log.stderr, ended);
+    }
+}
+
+#[test]
+fn whoever_follows_a_job_outlives_its_head_and_is_told_how_the_job_ended() {
+    let mut cluster = Processes::start(1);
+    let app = guest("behave");
+    let submit = command(["submit".as_ref(), app.as_os_str()]).flag("--address", &cluster.address);
+    let submit = submit.flag("--num-cpus", "1").flag("--submission-id", "long");
+    let mut job = submit.args(["a_resource_nobody_has"]).start();
+    job.reaches("pending");
+    let mut follower = command(["job", "logs", "-f", "long", "--address", &cluster.address]).start();
+    follower.reaches("pending");
+    cluster.restart_head();
+    job.passes("pending");
+    assert_eq!(job.output().code, Some(0));
+    let followed = follower.output();
+    assert_eq!(followed.code, Some(0), "{followed}");
+    assert_eq!(followed.stdout.matches("pause: pending").count(), 1, "no line is shown twice: {followed}");
+    let head = format!("the head at {} went away", cluster.address);
+    assert!(followed.stderr.starts_with(&head), "{followed}");
+    assert!(followed.stderr.ends_with("job `long` succeeded\n"), "{followed}");
+}

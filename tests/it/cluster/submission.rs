@@ -94,7 +94,9 @@ fn a_submitter_that_is_interrupted_leaves_its_job_running() {
     // Somebody else can follow it, until it is stopped.
     let follower = command(["job", "logs", "-f", "long", "--address", &address]).start();
     assert!(home.call(["job", "stop", "long", "--no-wait"]).succeeded().contains("is being stopped"));
-    assert_eq!(follower.output().code, Some(0));
+    let followed = follower.output();
+    assert_eq!(followed.code, Some(0), "{followed}");
+    assert!(followed.stderr.ends_with("job `long` was stopped\n"), "{followed}");
 }
 
 #[test]

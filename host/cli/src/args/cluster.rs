@@ -157,12 +157,12 @@ pub enum JobCommandArgs {
     List(ListOptions),
     /// Show the state of a job
     Status(OneJobArgs),
-    /// Show what a job printed
+    /// Show what a job printed, all of it on stdout
     Logs {
         /// Which job, and where.
         #[command(flatten)]
         job: OneJobArgs,
-        /// Until it ends
+        /// Until it ends; how it did is said on stderr
         #[arg(short, long)]
         follow: bool,
     },

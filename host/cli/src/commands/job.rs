@@ -28,38 +28,58 @@ pub(super) fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> R
     runtime.map_err(|error| Failure::system("failed to start a runtime").caused_by(error))?.block_on(work)
 }
 
-/// Shows what a job prints until it ends, and ends as it did. As long as it waits for its turn, says why. A head
-/// that goes away meanwhile is waited for: the job goes on.
+/// Where the lines of a job go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    /// Where they went: a driver's output is data, what tasks print is news.
+    AsPrinted,
+    /// All to stdout: somebody asked for the log, which is the data then.
+    AsData,
+}
+
+/// Shows what a job prints until it ends, and ends as it did.
 pub(super) async fn follow(
-    mut client: ControlClient,
+    client: ControlClient,
     address: &str,
     id: &str,
     printer: &PrinterHandle,
 ) -> Result<ExitStatus, Failure> {
+    let row = follow_to_end(client, address, id, Lines::AsPrinted, printer).await?;
+    if row.status == "SUCCEEDED" { Ok(ExitStatus::Done) } else { failed(id, row) }
+}
+
+/// Shows what a job prints until it ends, and gives how it did. As long as it waits for its turn, says why. A
+/// head that goes away meanwhile is waited for: the job goes on.
+async fn follow_to_end(
+    mut client: ControlClient,
+    address: &str,
+    id: &str,
+    lines: Lines,
+    printer: &PrinterHandle,
+) -> Result<JobRow, Failure> {
     let mut shown = 0;
     let mut told = BTreeSet::new();
     loop {
         let followed = tokio::select! {
-            followed = follow_on(&client, id, &mut shown, printer) => followed,
+            followed = follow_on(&client, id, lines, &mut shown, printer) => followed,
             never = tell_why_it_waits(&client, id, &mut told, printer) => match never {},
         };
         match followed {
-            Ok(row) if row.status == "SUCCEEDED" => return Ok(ExitStatus::Done),
-            Ok(row) => return failed(id, row),
             Err(error) if error.kind == ErrorKind::System => client = reconnect(address, error, printer).await?,
-            Err(error) => return Err(error.into()),
+            followed => return Ok(followed?),
         }
     }
 }
 
-/// The same as long as one head is there: how the job ended.
+/// The same as long as one head is there.
 async fn follow_on(
     client: &ControlClient,
     id: &str,
+    lines: Lines,
     shown: &mut u64,
     printer: &PrinterHandle,
 ) -> Result<JobRow, Error> {
-    show(client, id, true, shown, printer).await?;
+    show(client, id, true, lines, shown, printer).await?;
     loop {
         let row = client.job(id).await?.ok_or_else(|| gone(id))?;
         if matches!(row.status.as_str(), "SUCCEEDED" | "FAILED" | "STOPPED") {
@@ -145,6 +165,16 @@ fn status_of(id: &str, row: &JobRow) -> String {
     text
 }
 
+/// How a job ended, for whoever watched it.
+fn ending(id: &str, row: &JobRow) -> String {
+    match row.status.as_str() {
+        "SUCCEEDED" => format!("job `{id}` succeeded"),
+        "STOPPED" => format!("job `{id}` was stopped"),
+        _ if row.message.is_empty() => format!("job `{id}` failed"),
+        _ => format!("job `{id}` failed: {}", printable(&row.message)),
+    }
+}
+
 fn failed(id: &str, row: JobRow) -> Result<ExitStatus, Failure> {
     if let Some(code) = row.exit_code.and_then(|code| u8::try_from(code).ok()) {
         return Ok(ExitStatus::Driver(code));
@@ -162,20 +192,20 @@ async fn show(
     client: &ControlClient,
     id: &str,
     follow: bool,
+    lines: Lines,
     shown: &mut u64,
     printer: &PrinterHandle,
 ) -> Result<(), Error> {
-    let mut lines = client.job_logs(id, follow).await?;
+    let mut log = client.job_logs(id, follow).await?;
     let mut seen = 0;
-    while let Some(batch) = lines.next().await {
+    while let Some(batch) = log.next().await {
         for line in batch? {
             seen += 1;
             if seen <= *shown {
                 continue;
             }
             *shown = seen;
-            // A driver's output is data and goes where it went; what tasks print is news.
-            let to_stdout = line.driver && !line.stderr;
+            let to_stdout = lines == Lines::AsData || (line.driver && !line.stderr);
             let mut text = if line.prefix.is_empty() { line.text } else { format!("{} {}", line.prefix, line.text) };
             if line.ends {
                 text.push('\n');
@@ -194,7 +224,13 @@ pub(super) fn job(settings: &JobSettings, printer: &PrinterHandle) -> Result<Exi
                 let row = client.job(id).await?.ok_or_else(|| gone(id))?;
                 printer.out(status_of(id, &row));
             }
-            JobCommand::Logs { id, follow } => show(&client, id, *follow, &mut 0, printer).await?,
+            JobCommand::Logs { id, follow: false } => {
+                show(&client, id, false, Lines::AsData, &mut 0, printer).await?;
+            }
+            JobCommand::Logs { id, follow: true } => {
+                let row = follow_to_end(client, &settings.address, id, Lines::AsData, printer).await?;
+                printer.err(ending(id, &row));
+            }
             JobCommand::Stop { id, no_wait } => {
                 let words = match (client.stop_job(id).await?, *no_wait) {
                     (false, _) => format!("Job '{id}' was over already"),
@@ -231,6 +267,17 @@ mod tests {
         let row = JobRow { status: "PENDING".into(), message: "needs 4 CPU (2 here)".into(), ..JobRow::default() };
         insta::assert_snapshot!(waits("rayw_1", &row).unwrap(), @"rayw: job `rayw_1` waits: needs 4 CPU (2 here)");
         assert_eq!(waits("rayw_1", &JobRow::default()), None);
+    }
+
+    #[test]
+    fn whoever_watched_a_job_is_told_how_it_ended() {
+        let told = |status: &str, message: &str| {
+            ending("rayw_1", &JobRow { status: status.into(), message: message.into(), ..JobRow::default() })
+        };
+        insta::assert_snapshot!(told("SUCCEEDED", ""), @"job `rayw_1` succeeded");
+        insta::assert_snapshot!(told("STOPPED", "somebody stopped the job"), @"job `rayw_1` was stopped");
+        insta::assert_snapshot!(told("FAILED", "node x died"), @"job `rayw_1` failed: node x died");
+        insta::assert_snapshot!(told("FAILED", ""), @"job `rayw_1` failed");
     }
 
     #[test]

@@ -201,7 +201,7 @@ fn help_of_job() {
     Commands:
       list    List all jobs, those that are over too
       status  Show the state of a job
-      logs    Show what a job printed
+      logs    Show what a job printed, all of it on stdout
       stop    Stop a job: its driver, tasks and actors
       delete  Forget a job that is over, and its logs
       help    Print this message or the help of the given subcommand(s)
