@@ -14,6 +14,7 @@
 //! | `serve machine` | a process of a cluster, and what a node is made of |
 //! | `session interrupt progress stall` | what a run has around it: a directory, signals, signs of life |
 //! | `toolchain cargo` | from a crate's folder to a component |
+//! | `working_dir` | the folder that travels with a job |
 //! | `columns table overview failure` | rows, summaries, the status and errors as text |
 //! | `printer logging exit` | how the process speaks and ends |
 
@@ -38,3 +39,4 @@ pub mod settings;
 pub mod stall;
 pub mod table;
 pub mod toolchain;
+pub mod working_dir;

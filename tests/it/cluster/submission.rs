@@ -47,6 +47,7 @@ fn a_folder_travels_with_its_job_once() {
         let job = submit("wordcount", &["--num-cpus", "1"]).flag("--working-dir", &text).args(["--top", "3", "."]);
         let output = home.run(job);
         assert_eq!(output.code, Some(0), "{output}");
+        assert!(!output.stderr.contains("left out"), "{output}");
         output.stdout
     };
     assert_eq!(count(), count());

@@ -7,6 +7,7 @@ use clap::Subcommand;
 
 use super::{CustomResources, Format, ListOptions, SessionArgs, parse_resources};
 use crate::parse::{self, DirGrant};
+use crate::working_dir;
 
 /// Arguments of `rayw start`.
 #[derive(Debug, clap::Args)]
@@ -122,8 +123,8 @@ pub struct SubmitArgs {
     /// Let the program use a folder of the nodes, `:ro` for reading only; repeatable
     #[arg(long = "dir", value_name = "HOST::GUEST[:ro]", value_parser = parse::dir)]
     pub dirs: Vec<DirGrant>,
-    /// Send a folder with the job, which its guests see as `.`, for reading
-    #[arg(long, value_name = "PATH")]
+    /// A folder that is sent with the job. Its help names the limit and what is left out.
+    #[arg(long, value_name = "PATH", help = working_dir::help())]
     pub working_dir: Option<PathBuf>,
     /// Set an environment variable of the program; repeatable
     #[arg(long = "env", value_name = "KEY=VALUE", value_parser = parse::variable)]

@@ -170,7 +170,7 @@ fn help_of_submit() {
               Let the program use a folder of the nodes, `:ro` for reading only; repeatable
 
           --working-dir <PATH>
-              Send a folder with the job, which its guests see as `.`, for reading
+              Send a folder with the job, which its guests see as `.`, for reading; at most 500 MiB, without symbolic links and folders named .git, target, node_modules, __pycache__
 
           --env <KEY=VALUE>
               Set an environment variable of the program; repeatable
