@@ -124,7 +124,7 @@ fn parse_resources(text: &str) -> Result<CustomResources, String> {
 /// Which session is asked, and how long.
 #[derive(Debug, clap::Args)]
 pub struct SessionArgs {
-    /// Directory or socket of the session, or HOST:PORT of a cluster; the newest session unless said [env: RAYW_ADDRESS]
+    /// Directory or socket of the session, or HOST:PORT of a cluster; the cluster here unless said, or else the newest `rayw run` [env: RAYW_ADDRESS]
     #[arg(long, value_name = "ADDRESS")]
     pub address: Option<PathBuf>,
     /// How long to wait for an answer

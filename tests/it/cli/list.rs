@@ -113,7 +113,7 @@ fn yaml_is_spoken_too() {
 #[test]
 fn without_a_session_there_is_nothing_to_list() {
     insta::assert_snapshot!(command(["list", "tasks"]).output().failed(2), @"
-    error: no rayw session is running here: start one with `rayw run APP`
-      hint: `--address HOST:PORT` asks a cluster elsewhere
+    error: nothing of rayw is running here, and no cluster is named
+      hint: `rayw start --head` starts a cluster, `rayw run APP` runs one program; `--address HOST:PORT` or RAYW_ADDRESS names a cluster elsewhere
     ");
 }

@@ -18,11 +18,14 @@ fn settled(text: &str, changing: &[&str]) -> String {
 #[test]
 fn a_cluster_goes_to_the_background_is_found_by_its_session_and_is_stopped() {
     let home = Home::new();
-    assert!(home.call(["status"]).failed(2).contains("no rayw session is running here"));
-    insta::assert_snapshot!(home.call(["job", "status", "x"]).failed(64), @r"
-    error: no cluster is named, and none runs on this machine
-      hint: `rayw start --head` starts one; `--address HOST:PORT` or RAYW_ADDRESS names one elsewhere
+    let nothing = home.call(["job", "status", "x"]).failed(2);
+    insta::assert_snapshot!(nothing, @r"
+    error: nothing of rayw is running here, and no cluster is named
+      hint: `rayw start --head` starts a cluster, `rayw run APP` runs one program; `--address HOST:PORT` or RAYW_ADDRESS names a cluster elsewhere
     ");
+    for words in [&["status"][..], &["job", "list"], &["drain", "x"]] {
+        assert_eq!(home.call(words.iter().copied()).failed(2), nothing);
+    }
     let address = home.head(&["--num-cpus", "0"]);
     home.node(&address, "left", &["--num-cpus", "2", "--labels", "zone=a,disk=ssd"]);
     eventually("the node's word in its log", || home.log("left").contains("ready").then_some(()));

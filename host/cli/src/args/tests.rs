@@ -191,7 +191,7 @@ fn help_of_list() {
               [default: default]
 
           --address <ADDRESS>
-              Directory or socket of the session, or HOST:PORT of a cluster; the newest session unless said [env: RAYW_ADDRESS]
+              Directory or socket of the session, or HOST:PORT of a cluster; the cluster here unless said, or else the newest `rayw run` [env: RAYW_ADDRESS]
 
           --timeout <DURATION>
               How long to wait for an answer
@@ -239,7 +239,7 @@ fn help_of_get() {
               [default: yaml]
 
           --address <ADDRESS>
-              Directory or socket of the session, or HOST:PORT of a cluster; the newest session unless said [env: RAYW_ADDRESS]
+              Directory or socket of the session, or HOST:PORT of a cluster; the cluster here unless said, or else the newest `rayw run` [env: RAYW_ADDRESS]
 
           --timeout <DURATION>
               How long to wait for an answer
@@ -280,7 +280,7 @@ fn help_of_summary() {
               [default: default]
 
           --address <ADDRESS>
-              Directory or socket of the session, or HOST:PORT of a cluster; the newest session unless said [env: RAYW_ADDRESS]
+              Directory or socket of the session, or HOST:PORT of a cluster; the cluster here unless said, or else the newest `rayw run` [env: RAYW_ADDRESS]
 
           --timeout <DURATION>
               How long to wait for an answer

@@ -9,7 +9,7 @@ use rayw_proto::StateClient;
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::printer::PrinterHandle;
-use crate::session::{self, Place};
+use crate::session::{self, Found, Place};
 use crate::settings::SessionSettings;
 
 /// Finds the session, connects and asks, all within the time that was given.
@@ -27,11 +27,7 @@ where
         None => {
             let found = session::find(&settings.roots)?;
             if found.others > 0 {
-                let (count, app) = (found.others + 1, &found.file.about.app);
-                printer.err(format!(
-                    "{count} sessions are running; asking the newest, of `{app}`, at {}; `--address` chooses another",
-                    found.directory.display()
-                ));
+                printer.err(chosen(&found));
             }
             found.place()
         }
@@ -43,6 +39,20 @@ where
         };
         question(client.with_timeout(settings.timeout)).await
     })
+}
+
+/// The words for a session that was chosen among several.
+fn chosen(found: &Found) -> String {
+    let (count, app) = (found.others + 1, &found.file.about.app);
+    match found.place() {
+        Place::Cluster(address) => format!(
+            "{count} sessions are running; asking the cluster whose head is at {address}; `--address` chooses another"
+        ),
+        Place::Socket(_) => format!(
+            "{count} sessions are running; asking the newest, of `{app}`, at {}; `--address` chooses another",
+            found.directory.display()
+        ),
+    }
 }
 
 fn answer_of<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
@@ -72,5 +82,24 @@ fn refused(error: Error) -> Failure {
         ErrorKind::InvalidArgument => Failure::new(ExitStatus::Usage, error),
         ErrorKind::System => Failure::new(ExitStatus::RaywFailed, error),
         _ => Failure::from(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{About, Part, SessionFile};
+
+    #[test]
+    fn of_several_sessions_the_one_that_is_asked_is_told() {
+        let found = |about| Found {
+            directory: "/run/session-1".into(),
+            file: SessionFile { pid: 1, start_time_ms: 1, about },
+            others: 2,
+        };
+        let run = found(About::run("app.wasm"));
+        insta::assert_snapshot!(chosen(&run), @"3 sessions are running; asking the newest, of `app.wasm`, at /run/session-1; `--address` chooses another");
+        let head = About { part: Part::Head, address: Some("127.0.0.1:6379".into()), ..About::run("head") };
+        insta::assert_snapshot!(chosen(&found(head)), @"3 sessions are running; asking the cluster whose head is at 127.0.0.1:6379; `--address` chooses another");
     }
 }

@@ -69,19 +69,19 @@ fn living(roots: &[PathBuf]) -> Vec<Found> {
     living
 }
 
-/// Finds the newest `rayw run` or head that lives, and otherwise the newest node, whose head is asked.
+/// Finds whom to ask when nobody is named: the cluster that [`cluster`] finds, and where there is none the newest
+/// `rayw run`.
 ///
 /// # Errors
-/// When there is none.
+/// When there is neither.
 pub fn find(roots: &[PathBuf]) -> Result<Found, Failure> {
+    // Nodes are asked about through their head, so that they are nobody else to choose.
     let (nodes, mut others): (Vec<_>, Vec<_>) =
         living(roots).into_iter().partition(|found| found.file.about.part == Part::Node);
-    let newest = others.pop();
-    match newest.or_else(|| nodes.into_iter().next_back()) {
-        Some(newest) => Ok(Found { others: others.len(), ..newest }),
-        None => Err(Failure::system("no rayw session is running here: start one with `rayw run APP`")
-            .hint("`--address HOST:PORT` asks a cluster elsewhere")),
-    }
+    others.sort_by_key(|found| found.file.about.part == Part::Head);
+    let head = others.pop_if(|newest| newest.file.about.part == Part::Head);
+    let chosen = head.or_else(|| nodes.into_iter().next_back()).or_else(|| others.pop()).ok_or_else(nothing_runs)?;
+    Ok(Found { others: others.len(), ..chosen })
 }
 
 /// The address of the head that was started last on this machine, or of the head of a node here.
@@ -89,13 +89,21 @@ pub fn find(roots: &[PathBuf]) -> Result<Found, Failure> {
 /// # Errors
 /// When neither runs.
 pub fn cluster(roots: &[PathBuf]) -> Result<String, Failure> {
-    let mut members = members(roots);
-    members.sort_by_key(|found| (found.file.about.part == Part::Head, found.file.start_time_ms));
-    let address = members.pop().and_then(|found| found.file.about.address);
-    address.ok_or_else(|| {
-        Failure::usage("no cluster is named, and none runs on this machine")
-            .hint("`rayw start --head` starts one; `--address HOST:PORT` or RAYW_ADDRESS names one elsewhere")
-    })
+    match find(roots)?.place() {
+        Place::Cluster(address) => Ok(address),
+        Place::Socket(_) => {
+            Err(Failure::system("no cluster is running here, only a `rayw run`, which takes no other jobs")
+                .hint(HOW_TO_START))
+        }
+    }
+}
+
+/// What may help whoever found nothing to ask.
+const HOW_TO_START: &str = "`rayw start --head` starts a cluster, `rayw run APP` runs one program; `--address HOST:PORT` \
+                            or RAYW_ADDRESS names a cluster elsewhere";
+
+fn nothing_runs() -> Failure {
+    Failure::system("nothing of rayw is running here, and no cluster is named").hint(HOW_TO_START)
 }
 
 /// The heads and nodes that run here, the newest last.
@@ -119,7 +127,7 @@ pub fn place_of(address: &Path) -> Result<Place, Failure> {
         return Ok(Place::Cluster(cluster));
     }
     Err(Failure::system(format!("no rayw session is at `{}`", address.display()))
-        .hint("it may have ended; without an address the newest session is asked"))
+        .hint("it may have ended; without an address the cluster here is asked, or the newest `rayw run`"))
 }
 
 /// The sessions below `directory` that live; what dead ones left is removed on the way.

@@ -23,8 +23,8 @@ fn a_session_is_found_while_it_lives_and_leaves_nothing() {
     drop(session);
     assert!(!directory.exists());
     insta::assert_snapshot!(find(&roots).unwrap_err().render(), @r"
-    error: no rayw session is running here: start one with `rayw run APP`
-      hint: `--address HOST:PORT` asks a cluster elsewhere
+    error: nothing of rayw is running here, and no cluster is named
+      hint: `rayw start --head` starts a cluster, `rayw run APP` runs one program; `--address HOST:PORT` or RAYW_ADDRESS names a cluster elsewhere
     ");
 }
 
@@ -93,10 +93,7 @@ fn member(roots: &[PathBuf], part: Part, address: &str) -> Session {
 fn a_head_is_asked_before_the_head_of_a_node() {
     let folder = tempfile::tempdir().unwrap();
     let roots = roots(&folder);
-    insta::assert_snapshot!(cluster(&roots).unwrap_err().render(), @r"
-    error: no cluster is named, and none runs on this machine
-      hint: `rayw start --head` starts one; `--address HOST:PORT` or RAYW_ADDRESS names one elsewhere
-    ");
+    assert_eq!(cluster(&roots).unwrap_err(), find(&roots).unwrap_err());
     let head = member(&roots, Part::Head, "head:1");
     let node = member(&roots, Part::Node, "far:1");
     assert_eq!(cluster(&roots).unwrap(), "head:1");
@@ -108,6 +105,29 @@ fn a_head_is_asked_before_the_head_of_a_node() {
     assert_eq!(find(&roots).unwrap().place(), Place::Cluster("far:1".into()));
     drop(node);
     assert!(members(&roots).is_empty());
+}
+
+#[test]
+fn a_cluster_is_asked_before_a_newer_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = roots(&folder);
+    let node = member(&roots, Part::Node, "far:1");
+    let older = Session::create(&roots, &About::run("older.wasm")).unwrap();
+    let newer = Session::create(&roots, &About::run("newer.wasm")).unwrap();
+    let found = find(&roots).unwrap();
+    assert_eq!((found.place(), found.others), (Place::Cluster("far:1".into()), 2));
+    assert_eq!(cluster(&roots).unwrap(), "far:1");
+    drop(node);
+    let found = find(&roots).unwrap();
+    assert!(matches!(found.place(), Place::Socket(_)));
+    assert_eq!(found.others, 1);
+    let failure = cluster(&roots).unwrap_err();
+    assert_eq!(failure.status.code(), 2);
+    insta::assert_snapshot!(failure.render(), @r"
+    error: no cluster is running here, only a `rayw run`, which takes no other jobs
+      hint: `rayw start --head` starts a cluster, `rayw run APP` runs one program; `--address HOST:PORT` or RAYW_ADDRESS names a cluster elsewhere
+    ");
+    drop((older, newer));
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn help_of_status() {
               [default: default]
 
           --address <ADDRESS>
-              Directory or socket of the session, or HOST:PORT of a cluster; the newest session unless said [env: RAYW_ADDRESS]
+              Directory or socket of the session, or HOST:PORT of a cluster; the cluster here unless said, or else the newest `rayw run` [env: RAYW_ADDRESS]
 
           --timeout <DURATION>
               How long to wait for an answer
