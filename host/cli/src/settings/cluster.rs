@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rayw_core::view::Resource;
-use rayw_core::{Amount, Resources, resources_of};
+use rayw_core::{Amount, LabelSelector, Resources, resources_of};
 
 use super::{SessionSettings, Settings, flag_or_variable, list, parse, session, settle};
 use crate::args::{DrainArgs, Format, JobCommandArgs, OneJobArgs, StartArgs, StatusArgs, StopArgs, SubmitArgs};
 use crate::env::{self, Environment};
+use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::machine::Offer;
 use crate::parse::DirGrant;
@@ -251,6 +252,9 @@ pub(super) fn submit(args: SubmitArgs, environment: &Environment) -> Result<Subm
     if let Some(folder) = args.working_dir.as_ref().filter(|folder| !folder.is_dir()) {
         return Err(Failure::usage(format!("`{}` of `--working-dir` is not a folder", folder.display())));
     }
+    // The head parses them again: what cannot be parsed is told before anything is sent there.
+    let selector = LabelSelector::parse(args.label_selector.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    selector.map_err(|error| Failure::new(ExitStatus::Usage, error))?;
     let custom = args.resources.unwrap_or_default().0;
     Ok(SubmitSettings {
         app: args.app,

@@ -114,3 +114,16 @@ fn all_addresses_of_a_machine_are_nothing_to_dial() {
         }
     }
 }
+
+#[test]
+fn a_label_selector_is_parsed_before_anything_is_sent() {
+    let nothing = Environment::default();
+    let submit = ["submit", "/proc/self/status", "--address", "head.local:1", "--label-selector"];
+    let failure = resolve(&[&submit[..], &["zone=in(a,b"]].concat(), &nothing).unwrap_err();
+    assert_eq!(failure.status.code(), 64);
+    insta::assert_snapshot!(failure.render(), @"error: the label selector `zone=in(a,b` has no closing bracket: write `v`, `!v`, `in(a,b)` or `!in(a,b)`");
+    match resolve(&[&submit[..], &["zone=in(a,b)"]].concat(), &nothing) {
+        Ok(Settings::Submit(settings)) => assert_eq!(settings.label_selector, [("zone".into(), "in(a,b)".into())]),
+        other => panic!("not a submission: {other:?}"),
+    }
+}
