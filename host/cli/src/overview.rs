@@ -23,6 +23,11 @@ pub fn text(status: &ClusterStatus, verbose: bool, clock: &Clock) -> String {
     section(&mut text, "Active", "no active nodes", &of(&|node| alive(node) && !node.is_idle));
     section(&mut text, "Idle", "no idle nodes", &of(&|node| alive(node) && node.is_idle));
     section(&mut text, "Draining", "no draining nodes", &of(&|node| node.state == "DRAINING"));
+    // Only for a moment after the head was started again: no line for what is nearly never there.
+    let rejoining = of(&|node| node.state == "REJOINING");
+    if !rejoining.is_empty() {
+        section(&mut text, "Rejoining", "no rejoining nodes", &rejoining);
+    }
     let dead = status.nodes.iter().filter(|node| node.state == "DEAD").map(|node| death(node, clock));
     section(&mut text, "Recent failures", "no failures", &dead.collect::<Vec<_>>());
     let _ = writeln!(text, "\nResources\n{LINE}");
@@ -347,6 +352,32 @@ mod tests {
           1.00MiB/4.00GiB object_store_memory
          Activity:
           (no activity)
+        ");
+    }
+
+    #[test]
+    fn nodes_that_a_new_head_has_yet_to_hear_of_are_shown() {
+        let away = NodeStatus {
+            why: "the head was started again and it has yet to report".into(),
+            ..node("b", "REJOINING", 0)
+        };
+        let status = ClusterStatus { nodes: vec![node("a", "ALIVE", 0), away], ..ClusterStatus::default() };
+        let text = text(&status, false, &clock());
+        let (nodes, _) = text.split_once("\nResources").unwrap();
+        insta::assert_snapshot!(nodes, @r"
+        ======== Cluster status: 2026-11-22 18:05:01.250000 ========
+        Node status
+        ---------------------------------------------------------------
+        Active:
+         (no active nodes)
+        Idle:
+         aa (a, 127.0.0.1:1)
+        Draining:
+         (no draining nodes)
+        Rejoining:
+         bb (b, 127.0.0.1:1): the head was started again and it has yet to report
+        Recent failures:
+         (no failures)
         ");
     }
 
