@@ -158,7 +158,8 @@ mod tests {
         head.unconfirmed.store(limits::LOG_UNCONFIRMED_BYTES_MAX + 1, Ordering::Relaxed);
         let printed = Printed::new(Arc::clone(&head) as Arc<dyn HeadLink>);
         let shutdown = CancellationToken::new();
-        let flushing = tokio::spawn(Arc::clone(&printed).keep_flushing(shutdown.clone()));
+        let mut flushing = tokio::task::JoinSet::new();
+        flushing.spawn(Arc::clone(&printed).keep_flushing(shutdown.clone()));
         printed.push(&line());
         tokio::time::advance(PERIOD * 10).await;
         tokio::task::yield_now().await;
@@ -169,6 +170,6 @@ mod tests {
             tokio::task::yield_now().await;
         }
         shutdown.cancel();
-        flushing.await.unwrap();
+        flushing.join_all().await;
     }
 }

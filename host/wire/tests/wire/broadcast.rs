@@ -67,7 +67,8 @@ async fn a_broadcast_grows_like_a_tree_and_not_from_one_source() {
     let served: Vec<usize> = stores.iter().map(|store| store.served.load(Ordering::Relaxed)).collect();
     println!("{BYTES} bytes to {NODES} nodes in {took:?}; transfers by each node: {served:?}, questions: {asked:?}");
     assert_eq!(served.iter().sum::<usize>(), usize::from(NODES), "each node was served once: {served:?}");
-    assert!(served[0] <= 5, "others serve what they have: {served:?}");
+    // Half of them where all are equally quick; the first one has hashed it already and may be quicker.
+    assert!(served[0] <= 6, "others serve what they have: {served:?}");
     // Who waits asks again at most every BUSY_WAIT_MAX, not all the time.
     let rounds = 2 + usize::try_from(took.as_millis() / rayw_core::limits::BUSY_WAIT_MAX.as_millis()).unwrap();
     assert!(asked.load(Ordering::Relaxed) <= usize::from(NODES) * rounds, "{asked:?} questions in {took:?}");
