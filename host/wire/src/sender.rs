@@ -216,6 +216,7 @@ mod tests {
     #[derive(Default)]
     struct Nowhere {
         ended: Mutex<Vec<String>>,
+        overflowed: Mutex<Vec<String>>,
     }
 
     impl Route for Nowhere {
@@ -229,6 +230,9 @@ mod tests {
             None
         }
         fn welcomed(&self, _: u64, _: &Queue) {}
+        fn overflowed(&self, why: &str) {
+            self.overflowed.lock().unwrap().push(why.to_owned());
+        }
         fn ended(&self, why: &str) {
             self.ended.lock().unwrap().push(why.to_owned());
         }
@@ -245,6 +249,7 @@ mod tests {
         assert!(!queue.has_unsent());
         let ended = route.ended.lock().unwrap();
         assert!(ended.len() == 1 && ended[0].contains("not confirmed"), "{ended:?}");
+        assert_eq!(*route.overflowed.lock().unwrap(), *ended);
     }
 
     #[tokio::test(start_paused = true)]
