@@ -104,6 +104,10 @@ pub const LOG_BYTES_PER_TASK_MAX: u64 = 16 << 20;
 /// itself, which ends when that is full.
 pub const LOG_UNCONFIRMED_BYTES_MAX: usize = 64 << 20;
 
+/// Bytes of lines that wait to be sent to the head: they go in one message for each job, which must fit into
+/// the link beside what [`LOG_UNCONFIRMED_BYTES_MAX`] allows there.
+pub const LOG_QUEUE_BYTES_MAX: usize = 64 << 20;
+
 /// Bytes of a name that a guest gives: of an actor, a group, a namespace, a task, a resource, a label. Names
 /// are kept with all that bears them, and shown.
 pub const NAME_BYTES_MAX: usize = 1_024;

@@ -39,18 +39,21 @@ impl Blobs {
 
     /// Removes what none of these names and nobody asked for lately. Says how many.
     pub(crate) fn sweep(&self, named: &HashSet<String>, now: SystemTime) -> std::io::Result<usize> {
-        let mut removed = 0;
+        let (mut removed, mut result) = (0, Ok(()));
         for entry in std::fs::read_dir(&self.0)? {
             let entry = entry?;
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             let age = modified.ok().and_then(|modified| now.duration_since(modified).ok()).unwrap_or_default();
             let is_named = entry.file_name().to_str().is_some_and(|name| named.contains(name));
             if !is_named && age >= limits::BLOB_KEPT {
-                std::fs::remove_file(entry.path())?;
-                removed += 1;
+                // One that cannot be removed keeps none of the others.
+                match std::fs::remove_file(entry.path()) {
+                    Ok(()) => removed += 1,
+                    Err(error) => result = Err(error),
+                }
             }
         }
-        Ok(removed)
+        result.map(|()| removed)
     }
 
     /// Writes beside its place and moves it there, so that what is there is whole.

@@ -102,7 +102,7 @@ impl Node {
             return Ok(value);
         }
         let turn = self.fetches.turns.of(id);
-        let mut came = turn.lock().await;
+        let mut came = turn.take().await;
         let here = match came.upgrade() {
             Some(value) => Some(value),
             None => self.load(id).await,

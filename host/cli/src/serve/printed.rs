@@ -27,6 +27,8 @@ pub(super) struct Printed {
 struct Waiting {
     lines: HashMap<JobId, Vec<LogLine>>,
     count: usize,
+    /// Bytes of their texts.
+    bytes: usize,
     dropped: u64,
 }
 
@@ -62,7 +64,7 @@ impl Printed {
 
     fn push(&self, line: &Line) {
         let mut waiting = self.lock();
-        while waiting.count >= limits::LOG_QUEUE_LINES_MAX {
+        while waiting.count >= limits::LOG_QUEUE_LINES_MAX || waiting.bytes >= limits::LOG_QUEUE_BYTES_MAX {
             if !line.driver {
                 waiting.dropped += 1;
                 return;
@@ -75,13 +77,14 @@ impl Printed {
         let entry = LogLine { stderr: line.stderr, driver: line.driver, prefix, text, ends: line.ends };
         waiting.lines.entry(line.job).or_default().push(entry);
         waiting.count += 1;
+        waiting.bytes += line.text.len();
     }
 
     fn send_waiting(&self) -> bool {
         // Sent under the lock, so that two who send at once keep the order of the lines.
         let mut waiting = self.lock();
         let dropped = std::mem::take(&mut waiting.dropped);
-        waiting.count = 0;
+        (waiting.count, waiting.bytes) = (0, 0);
         let lines = std::mem::take(&mut waiting.lines);
         let has_lines = !lines.is_empty();
         for (job, mut lines) in lines {

@@ -138,7 +138,7 @@ impl Ownership {
             let of_lease = |task: &&super::task::Task| task.lease == Some(*id) && task.is_sent();
             let busy = self.tasks.values().filter(of_lease).filter(|task| !task.is_blocked()).count();
             let blocked = self.tasks.values().filter(of_lease).filter(|task| task.is_blocked()).count();
-            if let Some(why) = lease.audit(busy, blocked) {
+            if let Some(why) = lease.audit(busy, blocked, self.shapes[lease.shape].shape.resources.is_cpu_only()) {
                 wrong.push(format!("lease {id} {why}: {lease:?}"));
             }
         }

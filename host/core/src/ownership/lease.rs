@@ -38,7 +38,7 @@ impl ShapeQueue {
 
 #[derive(Debug)]
 pub(super) struct Lease {
-    shape: usize,
+    pub(super) shape: usize,
     pub(super) node: NodeId,
     slots: u32,
     /// Tasks that use a slot.
@@ -55,12 +55,15 @@ pub(super) struct Lease {
 
 impl Lease {
     /// What does not fit to so many tasks that run and so many that are blocked.
-    pub(super) fn audit(&self, busy: usize, blocked: usize) -> Option<&'static str> {
+    pub(super) fn audit(&self, busy: usize, blocked: usize, is_cpu_only: bool) -> Option<&'static str> {
         if (self.busy as usize, self.blocked as usize) != (busy, blocked) {
             return Some("counts other tasks than there are");
         }
         if self.busy > self.slots {
             return Some("has more tasks than slots");
+        }
+        if !is_cpu_only && self.parked < self.blocked {
+            return Some("has a blocked task that is not parked");
         }
         (self.parked > self.blocked).then_some("has more parked tasks than blocked ones")
     }
@@ -441,6 +444,8 @@ impl Ownership {
 
     pub(super) fn slots_resumed(&mut self, id: LeaseId, slots: u32, now: Millis, out: &mut Vec<Command>) {
         let Some(lease) = self.leases.get_mut(&id) else {
+            // Its last blocked task ended meanwhile, and the head was told of that.
+            out.push(Command::to_head(ToHead::ResumedInVain { lease: id, slots }));
             return out.push(Command::to_head(ToHead::SlotsReturned { lease: id, slots, parked: 0 }));
         };
         lease.slots += slots;
@@ -454,7 +459,23 @@ impl Ownership {
             let Some((task, resumer)) = lease.resuming.pop_front() else { break };
             self.go_on(id, task, resumer, out);
         }
+        self.park_again(id, out);
         self.use_slots(id, now, out);
+    }
+
+    /// A slot came back for a task that has ended, while another one of the lease blocked, which the head
+    /// took for the same: it is parked now, as all are whose shape asks for more than cpus.
+    fn park_again(&mut self, id: LeaseId, out: &mut Vec<Command>) {
+        let Some(lease) = self.leases.get(&id) else { return };
+        let unparked = (lease.slots - lease.busy).min(lease.blocked - lease.parked);
+        if unparked == 0 || self.is_cpu_only(lease.shape) {
+            return;
+        }
+        let waiting = u32::try_from(lease.resuming.len()).unwrap_or(u32::MAX).min(unparked);
+        self.return_slots(id, unparked, out);
+        if waiting > 0 {
+            out.push(Command::to_head(ToHead::SlotsResumeWanted { lease: id, slots: waiting }));
+        }
     }
 
     pub(super) fn slots_reclaimed(&mut self, id: LeaseId, slots: u32, busy_too: bool, out: &mut Vec<Command>) {
@@ -493,7 +514,11 @@ impl Ownership {
     /// later, of an actor that outlives the job, asks anew.
     pub(super) fn return_leases_of(&mut self, job: crate::JobId, out: &mut Vec<Command>) {
         for (_, queue) in self.shapes.iter_mut().filter(|(_, queue)| queue.shape.job == job) {
-            queue.told = 0;
+            if std::mem::take(&mut queue.told) > 0 {
+                // A wish that was on its way when the job ended was taken in after the others were forgotten.
+                let (shape, granted) = (queue.shape.clone(), queue.granted);
+                out.push(Command::to_head(ToHead::LeaseWanted { owner: self.node, shape, backlog: 0, granted }));
+            }
             queue.queue.retain(|id| self.tasks.contains_key(id));
         }
         let of_job = |lease: &Lease| self.shapes[lease.shape].shape.job == job;

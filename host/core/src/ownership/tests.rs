@@ -247,6 +247,68 @@ fn a_blocked_task_gives_its_cpu_to_its_child_and_goes_on_after() {
     assert_eq!(world.owner.unfinished(), 0);
 }
 
+/// An owner with two tasks that hold memory beside their cpus, in two slots of lease 7. The first one is
+/// blocked.
+fn two_that_hold_memory() -> (World, [TaskId; 2]) {
+    let mut world = World::with_cpus(2);
+    let ids = [0, 1].map(|_| {
+        let spec = world.spec(1, Vec::new());
+        let resources = Arc::new(spec.resources.as_ref().clone().with_memory(1));
+        let spec = Arc::new(TaskSpec { resources, ..spec });
+        let id = spec.id;
+        let asked = world.tell_owner(Event::Submitted(spec));
+        if let [ToHead::LeaseWanted { shape, .. }] = &asked[..] {
+            let shape = shape.clone();
+            let granted = FromHead::SlotsGranted { lease: crate::LeaseId(7), shape, node: NODE, slots: 2 };
+            world.tell_owner(Event::FromHead(Box::new(granted)));
+        }
+        id
+    });
+    world.tell_owner(Event::WaitStarted {
+        waiter: WaiterId(1),
+        objects: vec![ids[1].output(0)],
+        wait: WaitFor::Values,
+        caller: Some(ids[0]),
+        poll: false,
+    });
+    (world, ids)
+}
+
+fn resumed() -> Event {
+    Event::FromHead(Box::new(FromHead::SlotsResumed { lease: crate::LeaseId(7), slots: 1 }))
+}
+
+#[test]
+fn who_blocks_while_a_slot_comes_for_one_that_has_ended_is_parked() {
+    let (mut world, [first, second]) = two_that_hold_memory();
+    // The head sends a slot for the first one, which ends before that comes; then the second one blocks.
+    let failed = failed(ErrorKind::TaskTimeout);
+    world.tell_owner(Event::Finished { task: first, attempt: 0, outcome: failed });
+    let object = JobId::numbered(1).driver(0).put(2);
+    let blocked = world.tell_owner(Event::WaitStarted {
+        waiter: WaiterId(2),
+        objects: vec![object],
+        wait: WaitFor::Values,
+        caller: Some(second),
+        poll: false,
+    });
+    assert!(matches!(blocked[..], [.., ToHead::SlotsReturned { slots: 1, parked: 1, .. }]), "{blocked:?}");
+    let said = world.tell_owner(resumed());
+    assert!(matches!(said[..], [ToHead::SlotsReturned { slots: 1, parked: 1, .. }]), "{said:?}");
+    let wrong = world.owner.audit(&crate::IdMap::default());
+    assert!(!wrong.iter().any(|wrong| wrong.starts_with("lease")), "{wrong:?}");
+}
+
+#[test]
+fn a_slot_that_comes_for_a_lease_that_is_over_came_in_vain() {
+    let mut world = World::with_cpus(1);
+    let said = world.tell_owner(resumed());
+    assert!(
+        matches!(said[..], [ToHead::ResumedInVain { slots: 1, .. }, ToHead::SlotsReturned { slots: 1, parked: 0, .. }]),
+        "{said:?}"
+    );
+}
+
 #[test]
 fn the_shapes_of_a_job_go_with_its_last_task() {
     let mut world = World::with_cpus(1);

@@ -254,9 +254,10 @@ impl Scheduler {
     }
 }
 
-/// Said of a group that was forgotten long after its end, and of one that never was.
+/// Said of a group that was asked for after the end of its job.
 const ITS_JOB_ENDED: &str = "its job ended";
 
+/// Said of a group that was forgotten long after its end, and of one that never was.
 const NO_SUCH_GROUP: &str = "there is no such placement group any more";
 
 fn actor_of(creator: TaskId) -> ActorId {

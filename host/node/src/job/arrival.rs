@@ -67,7 +67,7 @@ impl Node {
     pub(crate) async fn arrive(self: &Arc<Self>, spec: Arc<JobSpec>) -> Result<Arc<JobRun>, Error> {
         let id = spec.id;
         let turn = self.arrivals.turns.of(id);
-        let _turn = turn.lock().await;
+        let _turn = turn.take().await;
         match self.job(id) {
             Ok(job) => Ok(job),
             Err(_) => self.prepare(spec).await,
@@ -99,13 +99,21 @@ impl Node {
         let Some(root) = self.network.working_dirs() else {
             return Err(Error::new(ErrorKind::System, "this node has no place for working directories"));
         };
-        let mut unpacked = self.arrivals.unpacked.lock().await;
-        if let Some(dir) = unpacked.get(&digest).and_then(Weak::upgrade) {
-            return Ok(dir);
-        }
-        let dir = Arc::new(WorkingDir(root.join(digest.to_string())));
-        if !dir.0.is_dir() {
-            let archive = self.network.blob(digest).await?;
+        let folder = root.join(digest.to_string());
+        let mut archive = None;
+        let (mut unpacked, dir) = loop {
+            let unpacked = self.arrivals.unpacked.lock().await;
+            if let Some(dir) = unpacked.get(&digest).and_then(Weak::upgrade) {
+                return Ok(dir);
+            }
+            if archive.is_some() || folder.is_dir() {
+                break (unpacked, Arc::new(WorkingDir(folder)));
+            }
+            // It may come from far; others have theirs meanwhile.
+            drop(unpacked);
+            archive = Some(self.network.blob(digest).await?);
+        };
+        if let Some(archive) = archive.filter(|_| !dir.0.is_dir()) {
             let folder = dir.0.clone();
             let result = tokio::task::spawn_blocking(move || unpack(&archive, &folder)).await;
             result
@@ -139,7 +147,12 @@ fn sweep(root: &Path, held: &HashSet<String>) -> std::io::Result<()> {
         }
     }
     surplus.sort_unstable_by(|left, right| right.cmp(left));
-    surplus.into_iter().skip(limits::WORKING_DIRS_KEPT).try_for_each(|(_, folder)| std::fs::remove_dir_all(folder))
+    let mut result = Ok(());
+    for (_, folder) in surplus.into_iter().skip(limits::WORKING_DIRS_KEPT) {
+        // One that cannot be removed keeps none of the others.
+        result = result.and(std::fs::remove_dir_all(folder));
+    }
+    result
 }
 
 /// Unpacks an archive beside its place and moves it there, so that a folder that is there is whole.
