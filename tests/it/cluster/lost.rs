@@ -151,14 +151,33 @@ fn calls_end_with_their_actors_node_unless_they_may_be_tried_again() {
 }
 
 #[test]
+fn a_detached_actor_whose_node_is_lost_lives_again_on_a_node_that_joins_later() {
+    let mut cluster = Processes::start_with(&[SAFE, DOOMED]);
+    let start = |cluster: &Processes, scenario: &str| {
+        let app = rayw_tests::guest("behave");
+        let submit = rayw_tests::command(["submit".as_ref(), app.as_os_str()]).flag("--address", &cluster.address);
+        submit.flag("--namespace", "shared").args([scenario]).start()
+    };
+    // Its folder is given to the actor again, so it has to stay.
+    let first = start(&cluster, "a_detached_actor_on_a_node_that_dies");
+    cluster.rows_become("jobs", |rows| rows.iter().any(|row| row["status"] == "SUCCEEDED"));
+    cluster.kill(1);
+    cluster.rows_become("actors", |rows| rows.iter().any(|row| row["state"] == "RESTARTING"));
+    cluster.join(DOOMED);
+    assert_eq!(lines(start(&cluster, "find_the_detached_actor_again")), ["(1, 1)"]);
+    assert_eq!(lines(first), ["(0, 1)"]);
+    cluster.nothing_is_left();
+}
+
+#[test]
 fn large_results_of_an_actor_are_made_again_where_its_calls_may_be() {
     let (mut cluster, mut job) = scenario("results_of_an_actor_that_dies");
-    for round in 0..3 {
+    for round in 0..10 {
         job.reaches(&format!("made {round}"));
         replaced(&mut cluster);
         job.passes(&format!("made {round}"));
     }
-    assert_eq!(lines(job), ["300000"; 3]);
+    assert_eq!(lines(job), ["300000"; 10]);
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     a_borrower_whose_node_dies,
     a_reference_that_outlives_its_lender,
     an_actor_on_nodes_that_die,
+    a_detached_actor_on_a_node_that_dies,
+    find_the_detached_actor_again,
     calls_of_an_actor_that_dies,
     results_of_an_actor_that_dies,
     results_of_an_actor_that_are_not_made_again,
@@ -227,6 +229,21 @@ fn an_actor_on_nodes_that_die() -> rayw::Result<()> {
     Ok(())
 }
 
+/// It outlives its job, and its node.
+fn a_detached_actor_on_a_node_that_dies() -> rayw::Result<()> {
+    let options = Phoenix::options().name("phoenix").detached().max_restarts(-1);
+    let life = options.num_cpus(0.0).resource("doomed", LITTLE).remote()?;
+    println!("{}", told(life.next().get()));
+    Ok(())
+}
+
+fn find_the_detached_actor_again() -> rayw::Result<()> {
+    let life = Phoenix::get_actor("phoenix")?;
+    println!("{}", next_in(&life, 1));
+    life.kill()?;
+    Ok(())
+}
+
 fn calls_of_an_actor_that_dies() -> rayw::Result<()> {
     let log = safe_log()?;
     let options = || Phoenix::options().num_cpus(0.0).resource("doomed", LITTLE);
@@ -250,7 +267,7 @@ fn calls_of_an_actor_that_dies() -> rayw::Result<()> {
 fn results_of_an_actor_that_dies() -> rayw::Result<()> {
     let life =
         Phoenix::options().num_cpus(0.0).resource("doomed", LITTLE).max_restarts(-1).max_task_retries(-1).remote()?;
-    for round in 0..3 {
+    for round in 0..10 {
         let large = life.large();
         rayw::wait_with(&[large.clone()], 1, None, WaitOptions::default().fetch_local(false))?;
         pause(&format!("made {round}"));
