@@ -153,6 +153,7 @@ fn life(
         let end = HeadEnd { head: Arc::clone(head), runtime: control.clone() };
         endpoint.serve_head(parts.seed.max(1), Arc::new(end), timing);
         clocks.spawn_on(Arc::clone(head).keep_time(shutdown.clone()), &control);
+        clocks.spawn_on(Arc::clone(head).keep_blobs(shutdown.clone()), &control);
     }
     // What comes must find room in the store.
     endpoint.limit_fetches(parts.store.usage().bytes_max);

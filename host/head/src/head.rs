@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::future::ready;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError, Weak};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeLink, ToHead};
 use rayw_core::scheduler::{Key, Outbox, Promises, Scheduler};
@@ -154,12 +154,7 @@ impl Head {
     pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::LEASE_QUANTUM);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut swept = Instant::now();
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-            if swept.elapsed() >= limits::BLOB_SWEEP {
-                swept = Instant::now();
-                self.sweep_blobs().await;
-            }
             self.decide(|machine, out| {
                 if machine.is_waiting() {
                     machine.tick(now(), out);
@@ -168,7 +163,17 @@ impl Head {
         }
     }
 
-    /// Removes components and working directories that no job needs any more.
+    /// Removes components and working directories that no job needs any more, every [`limits::BLOB_SWEEP`].
+    /// Apart from [`Self::keep_time`], whose ticks are not to wait for a disk.
+    pub async fn keep_blobs(self: Arc<Self>, shutdown: CancellationToken) {
+        let first = tokio::time::Instant::now() + limits::BLOB_SWEEP;
+        let mut ticks = tokio::time::interval_at(first, limits::BLOB_SWEEP);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            self.sweep_blobs().await;
+        }
+    }
+
     async fn sweep_blobs(&self) {
         let Some(blobs) = self.blobs.clone() else { return };
         let named: HashSet<String> = self.look(|machine| machine.blobs().map(|digest| digest.to_string()).collect());

@@ -77,11 +77,12 @@ impl ActorPlace {
 impl ClassEntry {
     /// What an actor with these options, the class's own among them, asks for.
     pub(crate) fn place(&self, options: &ActorOptions) -> Result<ActorPlace, Error> {
-        let of = |options: &ActorOptions| {
-            let ActorOptions { num_cpus, memory, resources, strategy, label_selector, .. } = options.clone();
-            (num_cpus, memory, resources, strategy, label_selector)
-        };
-        if of(options) == of(&self.class.options) { Ok(self.place.clone()) } else { ActorPlace::settle(options) }
+        let own = &self.class.options;
+        let is_own = (options.num_cpus, options.memory) == (own.num_cpus, own.memory)
+            && options.resources == own.resources
+            && options.strategy == own.strategy
+            && options.label_selector == own.label_selector;
+        if is_own { Ok(self.place.clone()) } else { ActorPlace::settle(options) }
     }
 }
 

@@ -39,3 +39,4 @@ pub use output::{Line, OutputSink};
 pub use rayw_core::ownership::Tally;
 pub use rayw_engine::{DirGrant, Engine, EngineSettings, Grants, Program};
 pub use rayw_store::{Store, StoreSettings, Usage};
+pub use turns::{Turn, Turns};

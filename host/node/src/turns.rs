@@ -8,7 +8,7 @@ use tokio::sync::MutexGuard;
 
 /// A lock for each thing that somebody works on now.
 #[derive(Debug)]
-pub(crate) struct Turns<K, T> {
+pub struct Turns<K, T> {
     open: Mutex<IdMap<K, Arc<tokio::sync::Mutex<T>>>>,
 }
 
@@ -20,19 +20,25 @@ impl<K, T> Default for Turns<K, T> {
 
 impl<K: Copy + Eq + Hash, T: Default> Turns<K, T> {
     /// The lock of that thing. It is forgotten with the last who holds it, also where that one gives up.
-    pub(crate) fn of(&self, key: K) -> Turn<'_, K, T> {
+    pub fn of(&self, key: K) -> Turn<'_, K, T> {
         Turn { lock: Some(Arc::clone(self.open().entry(key).or_default())), key, turns: self }
     }
 }
 
 impl<K, T> Turns<K, T> {
+    /// Whether nobody works on anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.open().is_empty()
+    }
+
     fn open(&self) -> std::sync::MutexGuard<'_, IdMap<K, Arc<tokio::sync::Mutex<T>>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The lock of one thing.
-pub(crate) struct Turn<'a, K: Eq + Hash, T> {
+pub struct Turn<'a, K: Eq + Hash, T> {
     turns: &'a Turns<K, T>,
     key: K,
     /// There until the drop.
@@ -41,7 +47,7 @@ pub(crate) struct Turn<'a, K: Eq + Hash, T> {
 
 impl<K: Eq + Hash, T> Turn<'_, K, T> {
     /// Waits until it is free.
-    pub(crate) async fn take(&self) -> MutexGuard<'_, T> {
+    pub async fn take(&self) -> MutexGuard<'_, T> {
         match &self.lock {
             Some(lock) => lock.lock().await,
             None => std::future::pending().await,
@@ -74,6 +80,6 @@ mod tests {
         drop(first);
         assert_eq!(*second.take().await, 1);
         drop(second);
-        assert!(turns.open().is_empty());
+        assert!(turns.is_empty());
     }
 }

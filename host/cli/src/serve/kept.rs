@@ -1,23 +1,23 @@
 //! Components and working directories that this node got from the head, by digest: each travels once,
 //! however many jobs use it.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use rayw_core::{ComponentDigest, Error, limits};
+use rayw_node::Turns;
 
 /// The folder, and whose turn it is for each digest.
 pub(super) struct Kept {
     folder: PathBuf,
-    turns: Mutex<HashMap<ComponentDigest, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Turns<ComponentDigest, ()>,
 }
 
 impl Kept {
     pub(super) fn new(folder: PathBuf) -> Arc<Self> {
-        Arc::new(Self { folder, turns: Mutex::default() })
+        Arc::new(Self { folder, turns: Turns::default() })
     }
 
     /// What has that digest: from the folder, or from `fetch`, which is called once however many ask.
@@ -26,26 +26,14 @@ impl Kept {
         digest: ComponentDigest,
         fetch: impl Future<Output = Result<Bytes, Error>>,
     ) -> Result<Bytes, Error> {
-        let turn = Arc::clone(self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(digest).or_default());
-        let result = {
-            let _turn = turn.lock().await;
-            match self.read(digest).await {
-                Some(bytes) => Ok(bytes),
-                None => match fetch.await {
-                    Ok(bytes) => {
-                        self.keep(digest, bytes.clone()).await;
-                        Ok(bytes)
-                    }
-                    Err(error) => Err(error),
-                },
-            }
-        };
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        // The table and this call: nobody waits.
-        if Arc::strong_count(&turn) <= 2 {
-            turns.remove(&digest);
+        let turn = self.turns.of(digest);
+        let _turn = turn.take().await;
+        if let Some(bytes) = self.read(digest).await {
+            return Ok(bytes);
         }
-        result
+        let bytes = fetch.await?;
+        self.keep(digest, bytes.clone()).await;
+        Ok(bytes)
     }
 
     async fn read(&self, digest: ComponentDigest) -> Option<Bytes> {
@@ -135,7 +123,7 @@ mod tests {
         std::fs::write(folder.path().join("kept").join(digest.to_string()), "y").unwrap();
         assert_eq!(Arc::clone(&kept).get(digest, fetch()).await.unwrap(), bytes);
         assert_eq!(fetched.load(Ordering::Relaxed), 2);
-        assert!(kept.turns.lock().unwrap().is_empty());
+        assert!(kept.turns.is_empty());
     }
 
     #[test]
