@@ -72,6 +72,13 @@ pub const STORE_SPILL_PERCENT: u64 = 80;
 /// Part of a disk that spilled objects may fill; Ray's `local_fs_capacity_threshold`.
 pub const STORE_DISK_PERCENT_MAX: u64 = 95;
 
+/// How often a file of a spilled object is written or read before the disk's error counts. With the pauses
+/// in between it has a third of a second to come round, in which only those wait who need this object.
+pub const SPILL_TRIES: u32 = 6;
+
+/// How long a disk has to come round the first time; twice as long each time after.
+pub const SPILL_PAUSE: Duration = Duration::from_millis(10);
+
 /// How often one who stores an object waits for others that make room, before the object goes to disk
 /// itself. Each time somebody else got the room that was made.
 pub const STORE_WAITS_MAX: u32 = 16;

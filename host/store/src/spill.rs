@@ -2,11 +2,13 @@
 //!
 //! Each store has a directory of its own below the one it is given, with a lock
 //! on it. What processes that were killed left there is removed by the next one.
+//! A disk that fails now and then is asked again, a few times.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use bytes::Bytes;
 use cap_std::ambient_authority;
@@ -19,12 +21,44 @@ const LOCK: &str = "lock";
 /// Tells the stores of one process apart.
 static STORES: AtomicU64 = AtomicU64::new(0);
 
+/// What keeps the files. Each call may take as long as the disk does.
+pub(crate) trait Disk: std::fmt::Debug + Send + Sync {
+    /// Writes a file; what half a one there is, the caller removes.
+    fn write(&self, name: &str, data: &[u8]) -> io::Result<()>;
+    /// Reads a file, which should have so many bytes.
+    fn read(&self, name: &str, size: usize) -> io::Result<Vec<u8>>;
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// Bytes in all and bytes that are free; `None` where nothing can be learned about that.
+    fn room(&self) -> Option<(u64, u64)>;
+}
+
+impl Disk for Dir {
+    fn write(&self, name: &str, data: &[u8]) -> io::Result<()> {
+        self.create(name)?.write_all(data)
+    }
+
+    fn read(&self, name: &str, size: usize) -> io::Result<Vec<u8>> {
+        let mut data = Vec::with_capacity(size);
+        self.open(name)?.read_to_end(&mut data)?;
+        Ok(data)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.remove_file(name)
+    }
+
+    fn room(&self) -> Option<(u64, u64)> {
+        let disk = rustix::fs::fstatvfs(self).ok()?;
+        Some((disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize))
+    }
+}
+
 /// The directory of spilled objects; one file an object, holding its bytes.
 #[derive(Debug)]
 pub(crate) struct SpillDir {
     parent: Dir,
     name: String,
-    dir: Dir,
+    disk: Box<dyn Disk>,
     shown: String,
     files: AtomicU64,
     /// Held as long as the store lives.
@@ -64,17 +98,25 @@ impl SpillDir {
         let lock = dir.create(LOCK).map_err(fail)?.into_std();
         lock.lock().map_err(fail)?;
         let shown = path.join(&name).display().to_string();
-        Ok(Self { parent, name, dir, shown, files: AtomicU64::new(0), _lock: lock })
+        Ok(Self { parent, name, disk: Box::new(dir), shown, files: AtomicU64::new(0), _lock: lock })
+    }
+
+    /// Puts something between itself and its disk.
+    #[cfg(test)]
+    pub(crate) fn over(&mut self, wrap: impl FnOnce(Box<dyn Disk>) -> Box<dyn Disk>) {
+        let here: Box<dyn Disk> = Box::new(self.parent.open_dir(&self.name).unwrap());
+        self.disk = wrap(here);
     }
 
     pub(crate) fn write(&self, id: ObjectId, data: &[u8]) -> Result<SpillFile, Error> {
         self.check_room(id, data.len() as u64)?;
         let file = SpillFile { id, number: self.files.fetch_add(1, Ordering::Relaxed) };
         let name = file.name();
-        let written = self.dir.create(&name).and_then(|mut file| file.write_all(data));
-        written.map_err(|error| {
+        let written = patiently(|| {
             // Half a file is worse than none, and a full disk is no place for it.
-            let _ = self.dir.remove_file(&name);
+            self.disk.write(&name, data).inspect_err(|_| drop(self.disk.remove(&name)))
+        });
+        written.map_err(|error| {
             let hint = "free some space, or give the object store more memory by `--object-store-memory`";
             let message = format!("cannot write spilled object `{id}` to `{}`: {hint}", self.shown);
             Error::new(ErrorKind::OutOfDisk, message).caused_by(error)
@@ -85,8 +127,7 @@ impl SpillDir {
     /// A disk that objects fill to the brim is of no use to anybody.
     fn check_room(&self, id: ObjectId, bytes: u64) -> Result<(), Error> {
         // Where nothing can be learned about the disk, writing will tell.
-        let Ok(disk) = rustix::fs::fstatvfs(&self.dir) else { return Ok(()) };
-        let (total, free) = (disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize);
+        let Some((total, free)) = self.disk.room() else { return Ok(()) };
         let kept_free = total / 100 * (100 - limits::STORE_DISK_PERCENT_MAX);
         if total == 0 || free >= bytes.saturating_add(kept_free) {
             return Ok(());
@@ -101,10 +142,8 @@ impl SpillDir {
     }
 
     pub(crate) fn read(&self, file: SpillFile, size: usize) -> Result<Bytes, Error> {
-        let mut data = Vec::with_capacity(size);
-        let read = self.dir.open(file.name()).and_then(|mut file| file.read_to_end(&mut data));
-        let id = file.id;
-        read.map_err(|error| {
+        let (name, id) = (file.name(), file.id);
+        let data = patiently(|| self.disk.read(&name, size)).map_err(|error| {
             let message = format!("object `{id}` was spilled to `{}` and cannot be read again", self.shown);
             Error::new(ErrorKind::ObjectLost, message).caused_by(error)
         })?;
@@ -117,7 +156,7 @@ impl SpillDir {
 
     pub(crate) fn remove(&self, file: SpillFile) {
         // It may be gone with the session's directory already; then there is nothing to do.
-        let _ = self.dir.remove_file(file.name());
+        let _ = self.disk.remove(&file.name());
     }
 }
 
@@ -126,6 +165,35 @@ impl Drop for SpillDir {
         // The session may have removed it already; what cannot be removed, the next process removes.
         let _ = self.parent.remove_dir_all(&self.name);
     }
+}
+
+/// Does something on a disk, again where that may help. Blocks for a moment in between.
+fn patiently<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut pause = limits::SPILL_PAUSE;
+    for _ in 1..limits::SPILL_TRIES {
+        match act() {
+            Err(error) if may_pass(error.kind()) => thread::sleep(pause),
+            answer => return answer,
+        }
+        pause *= 2;
+    }
+    act()
+}
+
+/// Whether what a disk said may be otherwise in a moment: a full disk stays full, and what is not there
+/// does not come.
+const fn may_pass(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind as Kind;
+    !matches!(
+        kind,
+        Kind::NotFound
+            | Kind::PermissionDenied
+            | Kind::StorageFull
+            | Kind::QuotaExceeded
+            | Kind::ReadOnlyFilesystem
+            | Kind::FileTooLarge
+            | Kind::InvalidInput
+    )
 }
 
 /// Removes the directories of stores that are not there any more: nobody holds their locks.

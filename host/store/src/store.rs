@@ -104,6 +104,20 @@ impl Store {
         Ok(Self { bytes_max: settings.bytes_max, spill, table: Mutex::default(), arrived: Condvar::new() })
     }
 
+    /// A store whose files are on a disk of the test's.
+    #[cfg(test)]
+    pub(crate) fn on_disk(
+        settings: &StoreSettings,
+        wrap: impl FnOnce(Box<dyn crate::spill::Disk>) -> Box<dyn crate::spill::Disk>,
+    ) -> Self {
+        let mut spill = SpillDir::open(settings.spill_dir.as_deref().unwrap()).unwrap();
+        spill.over(wrap);
+        Self {
+            spill: Some(Arc::new(spill)),
+            ..Self::new(&StoreSettings { spill_dir: None, ..settings.clone() }).unwrap()
+        }
+    }
+
     /// Stores an object. Doing it twice changes nothing. May write objects to files: others first, and
     /// this one itself where nothing else can go.
     ///

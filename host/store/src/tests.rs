@@ -1,11 +1,15 @@
 //! Cases of the store, on real files.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use rayw_core::{Codec, ErrorKind, JobId, ObjectId, Value};
 
+use crate::spill::Disk;
 use crate::{Store, StoreSettings};
 
 fn id(number: u32) -> ObjectId {
@@ -140,6 +144,125 @@ fn a_disk_that_takes_nothing_is_an_error_and_loses_nothing() {
     // Dropping something makes room again.
     store.forget(id(1));
     store.put(id(3), value(3)).unwrap();
+}
+
+/// A disk that fails in a fixed order: each third call of those that write or read.
+#[derive(Debug)]
+struct Flaky {
+    disk: Box<dyn Disk>,
+    calls: AtomicU32,
+}
+
+impl Flaky {
+    fn may_fail(&self) -> io::Result<()> {
+        let fails = self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
+        if fails { Err(io::Error::other("the disk hiccups")) } else { Ok(()) }
+    }
+}
+
+impl Disk for Flaky {
+    fn write(&self, name: &str, data: &[u8]) -> io::Result<()> {
+        // Half of it is there when the disk fails.
+        self.disk.write(name, &data[..data.len() / 2])?;
+        self.may_fail()?;
+        self.disk.write(name, data)
+    }
+
+    fn read(&self, name: &str, size: usize) -> io::Result<Vec<u8>> {
+        self.may_fail()?;
+        self.disk.read(name, size)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+
+    fn room(&self) -> Option<(u64, u64)> {
+        self.disk.room()
+    }
+}
+
+#[test]
+fn a_disk_that_fails_now_and_then_loses_nothing_and_nobody_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = StoreSettings { bytes_max: 2_500, spill_dir: Some(dir.path().join("spill")) };
+    let store = Store::on_disk(&settings, |disk| Box::new(Flaky { disk, calls: AtomicU32::new(0) }));
+    (0..12).for_each(|number| store.put(id(number), value(u8::try_from(number).unwrap())).unwrap());
+    for number in (0..12).rev() {
+        let found = store.get(id(number)).unwrap();
+        assert!(found.data.len() == 1_000 && found.data.iter().all(|byte| u32::from(*byte) == number));
+    }
+    (0..12).for_each(|number| store.forget(id(number)));
+    assert!(files(&dir).is_empty(), "no half of a file is left");
+}
+
+/// A disk that writes nothing before it is let.
+#[derive(Debug)]
+struct Slow {
+    disk: Box<dyn Disk>,
+    began: Sender<String>,
+    gate: Mutex<Receiver<()>>,
+}
+
+impl Disk for Slow {
+    fn write(&self, name: &str, data: &[u8]) -> io::Result<()> {
+        self.began.send(name.to_owned()).unwrap();
+        self.gate.lock().unwrap().recv().unwrap();
+        self.disk.write(name, data)
+    }
+
+    fn read(&self, name: &str, size: usize) -> io::Result<Vec<u8>> {
+        self.disk.read(name, size)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+
+    fn room(&self) -> Option<(u64, u64)> {
+        self.disk.room()
+    }
+}
+
+#[test]
+fn a_slow_disk_holds_nobody_up_who_finds_room_in_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = StoreSettings { bytes_max: 4_000, spill_dir: Some(dir.path().join("spill")) };
+    let ((began, begins), (open, gate)) = (channel(), channel());
+    let store = Store::on_disk(&settings, |disk| Box::new(Slow { disk, began, gate: Mutex::new(gate) }));
+    (1..=3).for_each(|number| store.put(id(number), value(1)).unwrap());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| store.put(id(4), value(4)));
+        // The first object is on its way to the disk, which takes its time.
+        assert!(begins.recv().unwrap().starts_with(&id(1).to_string()));
+        assert_eq!((1..=3).map(|number| store.get(id(number)).unwrap().data[0]).sum::<u8>(), 3);
+        store.forget(id(2));
+        assert!(store.put_copy(id(5), &Arc::new(value(5))), "there is room in memory for it");
+        assert!(!store.contains(id(4)) || store.get(id(4)).unwrap().data[0] == 4);
+        open.send(()).unwrap();
+        writer.join().unwrap().unwrap();
+    });
+    assert_eq!(
+        (is_spilled(&dir, 1), store.get(id(1)).unwrap().data[0], store.get(id(4)).unwrap().data[0]),
+        (true, 1, 4)
+    );
+}
+
+#[test]
+fn what_is_dropped_while_a_slow_disk_writes_it_leaves_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = StoreSettings { bytes_max: 4_000, spill_dir: Some(dir.path().join("spill")) };
+    let ((began, begins), (open, gate)) = (channel(), channel());
+    let store = Store::on_disk(&settings, |disk| Box::new(Slow { disk, began, gate: Mutex::new(gate) }));
+    (1..=3).for_each(|number| store.put(id(number), value(1)).unwrap());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| store.put(id(4), value(4)));
+        begins.recv().unwrap();
+        store.forget(id(1));
+        open.send(()).unwrap();
+        writer.join().unwrap().unwrap();
+    });
+    assert!(files(&dir).is_empty() && !store.contains(id(1)) && store.usage().memory_bytes == 3_000);
 }
 
 #[test]
