@@ -6,7 +6,7 @@ mod server;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use rayw_core::control::{JobSubmission, Submitted};
+use rayw_core::control::{DrainRequest, JobSubmission, Submitted};
 use rayw_core::message::LogLine;
 use rayw_core::view::JobRow;
 use rayw_core::{ComponentDigest, Error};
@@ -45,7 +45,6 @@ pub trait ControlSource: Send + Sync + 'static {
     /// What a job printed, and with `follow` what it prints until its end.
     fn job_logs(&self, id: String, follow: bool) -> BoxFuture<Result<LogStream, Error>>;
 
-    /// Has a node, named by its id, the beginning of it or its name, leave when it has no work any more,
-    /// at the latest after `deadline_ms`.
-    fn drain(&self, node: String, why: String, deadline_ms: Option<u64>) -> BoxFuture<Result<(), Error>>;
+    /// Has a node leave when it has no work any more, at the latest at its deadline.
+    fn drain(&self, request: DrainRequest) -> BoxFuture<Result<(), Error>>;
 }

@@ -11,7 +11,9 @@ use crate::parse::{self, DirGrant};
 
 mod cluster;
 
-pub use cluster::{DrainArgs, JobArgs, JobCommandArgs, OneJobArgs, StartArgs, StatusArgs, StopArgs, SubmitArgs};
+pub use cluster::{
+    DrainArgs, DrainReasonArg, JobArgs, JobCommandArgs, OneJobArgs, StartArgs, StatusArgs, StopArgs, SubmitArgs,
+};
 
 /// Run tasks and actors as WebAssembly components.
 #[derive(Debug, Parser)]

@@ -28,7 +28,9 @@ pub fn text(status: &ClusterStatus, verbose: bool, clock: &Clock) -> String {
     if !rejoining.is_empty() {
         section(&mut text, "Rejoining", "no rejoining nodes", &rejoining);
     }
-    let dead = status.nodes.iter().filter(|node| node.state == "DEAD").map(|node| death(node, clock));
+    // Who was drained did what it was asked for.
+    let failed = status.nodes.iter().filter(|node| node.state == "DEAD" && !node.has_left);
+    let dead = failed.map(|node| death(node, clock));
     section(&mut text, "Recent failures", "no failures", &dead.collect::<Vec<_>>());
     let _ = writeln!(text, "\nResources\n{LINE}");
     section(&mut text, "Total Usage", "no nodes", &usage(status));

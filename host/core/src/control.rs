@@ -79,6 +79,8 @@ pub struct NodeStatus {
     pub died_ms: Option<Millis>,
     /// Whether nothing runs on it.
     pub is_idle: bool,
+    /// Whether it is dead because it was drained: nothing failed.
+    pub has_left: bool,
     /// What it has.
     pub total: Resources,
     /// What of that is in use or reserved.
@@ -87,6 +89,37 @@ pub struct NodeStatus {
     pub store_bytes: u64,
     /// Bytes that its object store may hold.
     pub store_bytes_max: u64,
+}
+
+/// A node that is to leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainRequest {
+    /// Its id, the beginning of it, or its name.
+    pub node: String,
+    /// Which kind of reason there is.
+    pub reason: DrainReason,
+    /// The reason for people; when empty, the kind says it.
+    pub message: String,
+    /// When it leaves even if it has work, in milliseconds from now.
+    pub deadline_ms: Option<u64>,
+}
+
+/// Why a node is to leave; Ray's `DrainNodeReason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DrainReason {
+    /// It has nothing to do: a node that has, is not drained.
+    IdleTermination,
+    /// Its machine goes, whatever it does.
+    Preemption,
+}
+
+impl std::fmt::Display for DrainReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::IdleTermination => "idle termination",
+            Self::Preemption => "preemption",
+        })
+    }
 }
 
 /// Something that waits.

@@ -201,6 +201,8 @@ enum NodeLife {
     },
     Dead {
         why: String,
+        /// Whether it was let go before: nothing failed.
+        has_left: bool,
     },
 }
 

@@ -4,9 +4,8 @@ use std::future::ready;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rayw_core::control::{JobSubmission, Submitted};
+use rayw_core::control::{DrainRequest, JobSubmission, Submitted};
 use rayw_core::message::{HeadLink as _, ToHead};
-use rayw_core::scheduler::Scheduler;
 use rayw_core::view::JobRow;
 use rayw_core::{ComponentDigest, Error, ErrorKind, JobId, JobSpec, LabelSelector, Placement, Strategy};
 use rayw_proto::{BoxFuture, ControlSource, LogStream};
@@ -101,36 +100,6 @@ impl Head {
         // Its log goes with its record.
         self.decide(|machine, _| machine.forget_job(job))
     }
-
-    fn try_drain(&self, name: &str, why: String, deadline_ms: Option<u64>) -> Result<(), Error> {
-        let refuse = |message: String| Err(Error::new(ErrorKind::InvalidArgument, message));
-        if name.is_empty() {
-            return refuse("the name of the node is empty: give an id or a name of `rayw list nodes`".to_owned());
-        }
-        let rows = self.look(Scheduler::node_rows);
-        let named: Vec<_> = rows
-            .iter()
-            .filter(|row| row.state != "DEAD" && (row.node_id.starts_with(name) || row.node_name == name))
-            .collect();
-        let row = match named.as_slice() {
-            [row] => row,
-            [] => return refuse(format!("no living node is called `{name}`: `rayw list nodes` shows all")),
-            several => {
-                let count = several.len();
-                return refuse(format!("{count} nodes are called `{name}`: give an id of `rayw list nodes`"));
-            }
-        };
-        if row.is_head_node {
-            return refuse(format!(
-                "node `{name}` is the head's own, which the cluster needs: `rayw stop` ends the head"
-            ));
-        }
-        let node = row.node_id.parse();
-        let node = node.map_err(|error| Error::new(ErrorKind::System, "a node has no id").caused_by(error))?;
-        self.send(ToHead::NodeDrain { node, why, deadline_ms });
-        self.flush();
-        Ok(())
-    }
 }
 
 /// The job as it was submitted, what was left open settled.
@@ -199,8 +168,9 @@ impl ControlSource for Head {
         answer(self.known_job(&id).and_then(|job| Ok(self.logs()?.read(job, follow))))
     }
 
-    fn drain(&self, node: String, why: String, deadline_ms: Option<u64>) -> BoxFuture<Result<(), Error>> {
-        self.when_settled(self.try_drain(&node, why, deadline_ms))
+    fn drain(&self, request: DrainRequest) -> BoxFuture<Result<(), Error>> {
+        // Looked at and taken under one lock: nothing begins on an idle node in between.
+        self.when_safe(self.decide(|machine, out| machine.drain(request, now(), out)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -200,7 +200,7 @@ fn a_disk_that_fails_now_and_then_loses_nothing_and_nobody_is_told() {
 #[derive(Debug)]
 struct Slow {
     disk: Box<dyn Disk>,
-    began: Sender<String>,
+    began: SyncSender<String>,
     gate: Mutex<Receiver<()>>,
 }
 
@@ -228,7 +228,7 @@ impl Disk for Slow {
 fn a_slow_disk_holds_nobody_up_who_finds_room_in_memory() {
     let dir = tempfile::tempdir().unwrap();
     let settings = StoreSettings { bytes_max: 4_000, spill_dir: Some(dir.path().join("spill")) };
-    let ((began, begins), (open, gate)) = (channel(), channel());
+    let ((began, begins), (open, gate)) = (sync_channel(8), sync_channel(8));
     let store = Store::on_disk(&settings, |disk| Box::new(Slow { disk, began, gate: Mutex::new(gate) }));
     (1..=3).for_each(|number| store.put(id(number), value(1)).unwrap());
     std::thread::scope(|scope| {
@@ -252,7 +252,7 @@ fn a_slow_disk_holds_nobody_up_who_finds_room_in_memory() {
 fn what_is_dropped_while_a_slow_disk_writes_it_leaves_no_file() {
     let dir = tempfile::tempdir().unwrap();
     let settings = StoreSettings { bytes_max: 4_000, spill_dir: Some(dir.path().join("spill")) };
-    let ((began, begins), (open, gate)) = (channel(), channel());
+    let ((began, begins), (open, gate)) = (sync_channel(8), sync_channel(8));
     let store = Store::on_disk(&settings, |disk| Box::new(Slow { disk, began, gate: Mutex::new(gate) }));
     (1..=3).for_each(|number| store.put(id(number), value(1)).unwrap());
     std::thread::scope(|scope| {

@@ -1,7 +1,7 @@
 //! The client: connects, asks, puts pieces together.
 
 use bytes::{Bytes, BytesMut};
-use rayw_core::control::{JobSubmission, Submitted};
+use rayw_core::control::{DrainRequest, JobSubmission, Submitted};
 use rayw_core::view::JobRow;
 use rayw_core::{ComponentDigest, Error, ErrorKind, limits};
 use tokio_stream::StreamExt as _;
@@ -155,10 +155,11 @@ impl ControlClient {
     /// Has a node leave when it has no work any more.
     ///
     /// # Errors
-    /// When there is no such node, or several.
-    pub async fn drain(&self, node: &str, why: &str, deadline_ms: Option<u64>) -> Result<(), Error> {
-        let request = wire::DrainRequest { node: node.to_owned(), why: why.to_owned(), deadline_ms };
-        let answer = self.inner.clone().drain(request).await.map_err(|status| unreachable(&status))?;
+    /// `InvalidArgument` when there is no such node, or several, when it is the head's, and when it is busy
+    /// and was to be drained as an idle one.
+    pub async fn drain(&self, request: DrainRequest) -> Result<(), Error> {
+        let answer =
+            self.inner.clone().drain(wire::DrainRequest::from(request)).await.map_err(|status| unreachable(&status))?;
         said(answer.into_inner().error)
     }
 }

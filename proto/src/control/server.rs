@@ -136,8 +136,11 @@ impl Control for Service {
     }
 
     async fn drain(&self, request: Request<wire::DrainRequest>) -> Result<Response<wire::Done>, Status> {
-        let wire::DrainRequest { node, why, deadline_ms } = request.into_inner();
-        Ok(done(self.source.drain(node, why, deadline_ms).await))
+        let request = request.into_inner().try_into();
+        Ok(done(match request {
+            Ok(request) => self.source.drain(request).await,
+            Err(error) => Err(crate::ConvertError::into(error)),
+        }))
     }
 }
 

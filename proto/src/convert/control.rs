@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rayw_core::control::JobSubmission;
+use rayw_core::control::{DrainReason, DrainRequest, JobSubmission};
 use rayw_core::message::LogLine;
 use rayw_core::{Amount, ComponentDigest, DirMount, Resources};
 
@@ -130,6 +130,33 @@ pub(crate) fn log_line_of(wire: wire::LogLine) -> LogLine {
     LogLine { stderr, driver, prefix, text, ends }
 }
 
+impl From<DrainRequest> for wire::DrainRequest {
+    fn from(core: DrainRequest) -> Self {
+        let DrainRequest { node, reason, message, deadline_ms } = core;
+        let reason = match reason {
+            DrainReason::IdleTermination => wire::DrainReason::IdleTermination,
+            DrainReason::Preemption => wire::DrainReason::Preemption,
+        };
+        Self { node, reason: reason.into(), message, deadline_ms }
+    }
+}
+
+impl TryFrom<wire::DrainRequest> for DrainRequest {
+    type Error = ConvertError;
+
+    fn try_from(wire: wire::DrainRequest) -> Result<Self, ConvertError> {
+        let wire::DrainRequest { node, reason, message, deadline_ms } = wire;
+        let field = "DrainRequest.reason";
+        let reason = match wire::DrainReason::try_from(reason) {
+            Ok(wire::DrainReason::IdleTermination) => DrainReason::IdleTermination,
+            Ok(wire::DrainReason::Preemption) => DrainReason::Preemption,
+            Ok(wire::DrainReason::Unspecified) => return Err(ConvertError::Missing(field)),
+            Err(_) => return Err(ConvertError::Unknown { field, value: reason.into() }),
+        };
+        Ok(Self { node, reason, message, deadline_ms })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,5 +182,14 @@ mod tests {
     #[test]
     fn a_submission_without_a_component_is_refused() {
         assert!(JobSubmission::try_from(wire::SubmitJobRequest::default()).is_err());
+    }
+
+    #[test]
+    fn a_drain_comes_back_as_it_was_and_needs_a_reason() {
+        for reason in [DrainReason::IdleTermination, DrainReason::Preemption] {
+            let request = DrainRequest { node: "a".into(), reason, message: "spot".into(), deadline_ms: Some(7) };
+            assert_eq!(DrainRequest::try_from(wire::DrainRequest::from(request.clone())).unwrap(), request);
+        }
+        assert!(DrainRequest::try_from(wire::DrainRequest::default()).is_err());
     }
 }

@@ -259,13 +259,27 @@ impl From<NodeStatus> for wire::NodeStatus {
             why,
             died_ms,
             is_idle,
+            has_left,
             total,
             used,
             store_bytes,
             store_bytes_max,
         } = core;
         let (total, used) = (Some(total.into()), Some(used.into()));
-        Self { node_id, name, address, state, why, died_ms, is_idle, total, used, store_bytes, store_bytes_max }
+        Self {
+            node_id,
+            name,
+            address,
+            state,
+            why,
+            died_ms,
+            is_idle,
+            has_left,
+            total,
+            used,
+            store_bytes,
+            store_bytes_max,
+        }
     }
 }
 
@@ -279,13 +293,27 @@ impl From<wire::NodeStatus> for NodeStatus {
             why,
             died_ms,
             is_idle,
+            has_left,
             total,
             used,
             store_bytes,
             store_bytes_max,
         } = wire;
         let (total, used) = (total.unwrap_or_default().into(), used.unwrap_or_default().into());
-        Self { node_id, name, address, state, why, died_ms, is_idle, total, used, store_bytes, store_bytes_max }
+        Self {
+            node_id,
+            name,
+            address,
+            state,
+            why,
+            died_ms,
+            is_idle,
+            has_left,
+            total,
+            used,
+            store_bytes,
+            store_bytes_max,
+        }
     }
 }
 

@@ -55,6 +55,31 @@ fn a_draining_node_leaves_when_nobody_would_miss_its_objects() {
 }
 
 #[test]
+fn a_busy_node_is_not_drained_as_an_idle_one() {
+    let mut cluster = Processes::start_with(&[SAFE, DOOMED]);
+    let mut job = cluster.submit("behave", &["what_a_draining_node_keeps"]);
+    job.reaches("made");
+    let as_idle = ["drain", "node-1", "--reason", "idle-termination"];
+    // How much its store holds, the head hears with its next word.
+    eventually("the node is busy", || {
+        let said = cluster.ask(&as_idle).failed(1);
+        assert!(said.starts_with("error: node `node-1` is not idle, it has "), "{said}");
+        said.contains("bytes of objects").then_some(())
+    });
+    assert_eq!(state_of(&cluster.rows("nodes"), "node-1"), "ALIVE");
+    job.passes("made");
+    job.reaches("left");
+    job.passes("left");
+    assert_eq!(printed(&job.output()), ["300000", "(300000, 1)", "1"]);
+    // Its leases go back and its objects are dropped a moment after the end of the job.
+    eventually("the node is idle", || (cluster.ask(&as_idle).code == Some(0)).then_some(()));
+    cluster.rows_become("nodes", |rows| state_of(rows, "node-1") == "DEAD");
+    cluster.ends(1);
+    let status = cluster.ask(&["status"]).succeeded();
+    assert!(status.contains("Recent failures:\n (no failures)"), "{status}");
+}
+
+#[test]
 fn an_actor_that_leaves_with_its_node_spends_no_restart() {
     let mut cluster = Processes::start_with(&[SAFE, DOOMED, DOOMED]);
     let mut job = cluster.submit("behave", &["an_actor_that_is_preempted"]);

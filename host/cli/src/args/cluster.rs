@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
 use super::{CustomResources, Format, ListOptions, SessionArgs, parse_resources};
 use crate::parse::{self, DirGrant};
@@ -190,14 +190,27 @@ pub struct OneJobArgs {
     pub address: Option<String>,
 }
 
+/// Why a node is drained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DrainReasonArg {
+    /// It has nothing to do; one that has is refused
+    #[value(alias = "idle")]
+    IdleTermination,
+    /// Its machine goes: its work moves, and actors that it had restart without that being counted
+    Preemption,
+}
+
 /// Arguments of `rayw drain`.
 #[derive(Debug, clap::Args)]
 pub struct DrainArgs {
     /// Its id, the beginning of it, or its name
     pub node: String,
+    /// Why: an idle node is drained only as long as it has nothing to do
+    #[arg(long, value_enum, default_value_t = DrainReasonArg::Preemption)]
+    pub reason: DrainReasonArg,
     /// Why, for people
-    #[arg(long, value_name = "TEXT", default_value = "somebody drained it")]
-    pub reason: String,
+    #[arg(long, visible_alias = "message", value_name = "TEXT")]
+    pub reason_message: Option<String>,
     /// When it leaves even if it has work
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     pub deadline: Option<Duration>,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
+use rayw_core::control::DrainRequest;
 use rayw_core::view::JobRow;
 use rayw_core::{Error, ErrorKind, limits};
 use rayw_proto::ControlClient;
@@ -252,7 +253,8 @@ pub(super) fn drain(settings: &DrainSettings, printer: &PrinterHandle) -> Result
     on_runtime(async {
         let client = ControlClient::connect(&settings.address).await?;
         let deadline = settings.deadline.map(|deadline| u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX));
-        client.drain(&settings.node, &settings.reason, deadline).await?;
+        let DrainSettings { node, reason, message, .. } = settings.clone();
+        client.drain(DrainRequest { node, reason, message, deadline_ms: deadline }).await?;
         printer.out(format!("node `{}` takes no new work and leaves when it has none", settings.node));
         Ok(ExitStatus::Done)
     })

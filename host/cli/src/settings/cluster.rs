@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rayw_core::control::DrainReason;
 use rayw_core::view::Resource;
 use rayw_core::{Amount, LabelSelector, Resources, resources_of};
 
 use super::{SessionSettings, Settings, flag_or_variable, list, parse, session, settle};
-use crate::args::{DrainArgs, Format, JobCommandArgs, OneJobArgs, StartArgs, StatusArgs, StopArgs, SubmitArgs};
+use crate::args::{
+    DrainArgs, DrainReasonArg, Format, JobCommandArgs, OneJobArgs, StartArgs, StatusArgs, StopArgs, SubmitArgs,
+};
 use crate::env::{self, Environment};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -136,8 +139,10 @@ pub struct DrainSettings {
     pub address: String,
     /// Its id, the beginning of it, or its name.
     pub node: String,
-    /// Why, for people.
-    pub reason: String,
+    /// Why.
+    pub reason: DrainReason,
+    /// Why, for people; may be empty.
+    pub message: String,
     /// When it leaves even if it has work.
     pub deadline: Option<Duration>,
 }
@@ -288,6 +293,11 @@ pub(super) fn job(command: JobCommandArgs, environment: &Environment) -> Result<
 }
 
 pub(super) fn drain(args: DrainArgs, environment: &Environment) -> Result<DrainSettings, Failure> {
-    let DrainArgs { node, reason, deadline, address: of } = args;
-    Ok(DrainSettings { address: address(of, environment)?, node, reason, deadline })
+    let DrainArgs { node, reason, reason_message, deadline, address: of } = args;
+    let message = reason_message.unwrap_or_default();
+    let reason = match reason {
+        DrainReasonArg::IdleTermination => DrainReason::IdleTermination,
+        DrainReasonArg::Preemption => DrainReason::Preemption,
+    };
+    Ok(DrainSettings { address: address(of, environment)?, node, reason, message, deadline })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::tests::{actor, cpus, granted, shape};
 use super::{Outbox, Scheduler};
+use crate::control::{DrainReason, DrainRequest};
 use crate::message::{ActorChange, ActorEnd, FromHead, NodeAddress, RequestId, Shape, ToHead};
 use crate::{
     ActorSpec, ComponentDigest, Error, ErrorKind, JobId, JobSpec, JobState, LabelSelector, Labels, NodeId, Placement,
@@ -236,6 +237,57 @@ fn a_draining_node_takes_nothing_new_and_leaves_when_it_is_empty() {
     tell(&mut head, ToHead::SlotsReturned { lease: own, slots: 2, parked: 0 });
     let out = tell(&mut head, ToHead::SlotsReturned { lease, slots: 1, parked: 0 });
     assert_eq!(out, [(B, FromHead::NodeLeave { at_once: false })]);
+}
+
+fn drain(head: &mut Scheduler, node: &str, reason: DrainReason) -> Result<Outbox, String> {
+    let mut out = Outbox::new();
+    let request = DrainRequest { node: node.to_owned(), reason, message: String::new(), deadline_ms: None };
+    head.drain(request, 0, &mut out).map(|()| out).map_err(|error| error.message)
+}
+
+#[test]
+fn a_busy_node_is_not_drained_as_an_idle_one() {
+    let idle = DrainReason::IdleTermination;
+    let mut head = pair();
+    want(&mut head, A, Shape { placement: only_on(B), ..shape(1) }, 1);
+    live(&mut head, A, &placed_actor(1, only_on(B), 0, false));
+    head.handle(ToHead::NodeUsage { node: B, store_bytes: 10, store_bytes_max: 99 }, 0, &mut Outbox::new());
+    let said = drain(&mut head, &B.to_string(), idle).unwrap_err();
+    assert!(said.contains("is not idle, it has 1 lease, 1 actor, 10 bytes of objects: wait"), "{said}");
+    assert_eq!(head.node_rows()[1].state, "ALIVE");
+    let mut head = pair();
+    want(&mut head, B, Shape { placement: only_on(A), ..shape(1) }, 1);
+    let said = drain(&mut head, &B.to_string(), idle).unwrap_err();
+    assert!(said.contains("1 lease of its own tasks"), "{said}");
+}
+
+#[test]
+fn an_idle_node_is_drained_for_either_reason_and_a_busy_one_for_one() {
+    for reason in [DrainReason::IdleTermination, DrainReason::Preemption] {
+        let mut head = pair();
+        let out = messages(drain(&mut head, &B.to_string(), reason).unwrap());
+        assert!(out.contains(&FromHead::NodeLeave { at_once: false }), "{out:?}");
+        assert_eq!(head.node_rows()[1].state_message, reason.to_string());
+        lose(&mut head, B);
+        let left: Vec<bool> = head.status(0).nodes.iter().map(|node| node.has_left).collect();
+        assert_eq!(left, [false, true]);
+    }
+    let mut head = pair();
+    want(&mut head, A, Shape { placement: only_on(B), ..shape(1) }, 1);
+    drain(&mut head, &B.to_string(), DrainReason::Preemption).unwrap();
+    assert_eq!(head.node_rows()[1].state, "DRAINING");
+    // It crashed before it was let go.
+    lose(&mut head, B);
+    assert!(!head.status(0).nodes[1].has_left);
+}
+
+#[test]
+fn who_drains_names_one_living_node_that_is_not_the_heads() {
+    let mut head = pair();
+    let mut said = |name: &str| drain(&mut head, name, DrainReason::Preemption).unwrap_err();
+    assert!(said("").starts_with("the name of the node is empty"));
+    assert!(said("nobody").starts_with("no living node is called `nobody`"));
+    assert!(said(&A.to_string()).contains("is the head's own"));
 }
 
 #[test]

@@ -1,10 +1,84 @@
 //! Nodes that are to leave: no new work, and the end when the old work is done.
 
 use super::{NodeLife, Outbox, Scheduler};
-use crate::message::FromHead;
-use crate::{LeaseId, Millis, NodeId};
+use crate::control::{DrainReason, DrainRequest};
+use crate::message::{FromHead, ToHead};
+use crate::{Error, ErrorKind, LeaseId, Millis, NodeId};
 
 impl Scheduler {
+    /// Has a node leave that somebody named.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when no living node, or more than one, is called so, when it is the head's own,
+    /// and when one that is busy was to be idle.
+    pub fn drain(&mut self, request: DrainRequest, now: Millis, out: &mut Outbox) -> Result<(), Error> {
+        let DrainRequest { node, reason, message, deadline_ms } = request;
+        let index = self.living_node(&node)?;
+        if reason == DrainReason::IdleTermination {
+            self.must_be_idle(index)?;
+        }
+        let why = if message.is_empty() { reason.to_string() } else { message };
+        let id = self.nodes[index].id;
+        self.handle(ToHead::NodeDrain { node: id, why, deadline_ms }, now, out);
+        Ok(())
+    }
+
+    fn living_node(&self, name: &str) -> Result<usize, Error> {
+        let refuse = |message: String| Err(Error::new(ErrorKind::InvalidArgument, message));
+        if name.is_empty() {
+            return refuse("the name of the node is empty: give an id or a name of `rayw list nodes`".to_owned());
+        }
+        let living = self.nodes.iter().enumerate().filter(|(_, node)| !node.is_dead());
+        let named: Vec<_> =
+            living.filter(|(_, node)| node.id.to_string().starts_with(name) || node.at.name == name).collect();
+        match named.as_slice() {
+            [(_, node)] if node.at.is_head_node => {
+                refuse(format!("node `{name}` is the head's own, which the cluster needs: `rayw stop` ends the head"))
+            }
+            [(index, _)] => Ok(*index),
+            [] => refuse(format!("no living node is called `{name}`: `rayw list nodes` shows all")),
+            several => {
+                let count = several.len();
+                refuse(format!("{count} nodes are called `{name}`: give an id of `rayw list nodes`"))
+            }
+        }
+    }
+
+    /// Fails where a node has something to do. What it holds is counted as in `rayw status`: that nothing
+    /// is free to be lost when it goes.
+    fn must_be_idle(&self, index: usize) -> Result<(), Error> {
+        let node = &self.nodes[index];
+        let mut does = Vec::new();
+        let mut count = |count: usize, one: &str, many: &str| {
+            if count > 0 {
+                does.push(format!("{count} {}", if count == 1 { one } else { many }));
+            }
+        };
+        count(self.leases.on_node(index).count(), "lease", "leases");
+        count(self.leases.of_owner(node.id).count(), "lease of its own tasks", "leases of its own tasks");
+        count(self.actors_on.get(&index).map_or(0, |actors| actors.len()), "actor", "actors");
+        let drivers = self.jobs.values().filter(|job| job.ended.is_none() && job.node == Some(node.id));
+        count(drivers.count(), "driver", "drivers");
+        if does.is_empty() && node.available != node.total {
+            does.push("bundles of placement groups".to_owned());
+        }
+        if node.store_bytes > 0 {
+            does.push(format!("{} bytes of objects", node.store_bytes));
+        }
+        if matches!(node.life, NodeLife::Away { .. }) {
+            does.push("work that it has yet to tell of to the head, which was started again".to_owned());
+        }
+        if does.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "node `{}` is not idle, it has {}: wait for their end, or drain it with `--reason preemption`",
+            node.at.name,
+            does.join(", ")
+        );
+        Err(Error::new(ErrorKind::InvalidArgument, message))
+    }
+
     pub(super) fn node_drain(
         &mut self,
         id: NodeId,

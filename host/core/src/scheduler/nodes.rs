@@ -17,7 +17,7 @@ impl Node {
         match &self.life {
             NodeLife::Alive => String::new(),
             NodeLife::Away { .. } => "the head was started again and it has yet to report".to_owned(),
-            NodeLife::Draining { why, .. } | NodeLife::Dead { why } => why.clone(),
+            NodeLife::Draining { why, .. } | NodeLife::Dead { why, .. } => why.clone(),
         }
     }
 
@@ -135,12 +135,16 @@ impl Scheduler {
         // A node that this head never saw can be dead too: others may have known it before the head
         // was started again.
         let index = self.node_index(id);
-        let was_draining = index.is_some_and(|index| matches!(self.nodes[index].life, NodeLife::Draining { .. }));
+        let was_draining = index.is_some_and(|index| self.nodes[index].is_draining());
         if let Some(index) = index {
             if matches!(self.nodes[index].life, NodeLife::Away { .. }) {
                 self.away -= 1;
             }
-            self.nodes.set_life(index, NodeLife::Dead { why: why.to_owned() });
+            let has_left = matches!(
+                self.nodes[index].life,
+                NodeLife::Draining { may_leave: true, .. } | NodeLife::Draining { must_leave: true, .. }
+            );
+            self.nodes.set_life(index, NodeLife::Dead { why: why.to_owned(), has_left });
             self.nodes.set_died(index, now);
         }
         self.broadcast(&FromHead::NodeDied { node: id, why: why.to_owned() }, out);

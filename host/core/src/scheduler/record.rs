@@ -100,8 +100,17 @@ pub(super) struct NodeAbout {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum LifeRecord {
     Alive,
-    Draining { why: String, deadline: Option<Millis> },
-    Dead { why: String },
+    Draining {
+        why: String,
+        deadline: Option<Millis>,
+    },
+    Dead {
+        why: String,
+    },
+    /// Dead because it was let go.
+    Left {
+        why: String,
+    },
 }
 
 /// Where resources were taken from.
@@ -282,6 +291,7 @@ fn life_record(life: &NodeLife) -> LifeRecord {
         NodeLife::Away { draining: Some((why, deadline)), .. } | NodeLife::Draining { why, deadline, .. } => {
             draining(why, deadline)
         }
-        NodeLife::Dead { why } => LifeRecord::Dead { why: why.clone() },
+        NodeLife::Dead { why, has_left: false } => LifeRecord::Dead { why: why.clone() },
+        NodeLife::Dead { why, has_left: true } => LifeRecord::Left { why: why.clone() },
     }
 }

@@ -82,7 +82,7 @@ impl Scheduler {
             if self.is_dead(peer) {
                 let why = self.nodes.iter().find(|node| node.id == peer).map(|node| node.life.clone());
                 let why = match why {
-                    Some(NodeLife::Dead { why }) => why,
+                    Some(NodeLife::Dead { why, .. }) => why,
                     Some(_) | None => "it died while the head was away".to_owned(),
                 };
                 out.push((id, FromHead::NodeDied { node: peer, why }));

@@ -78,7 +78,8 @@ impl Scheduler {
                 LifeRecord::Draining { why, deadline } => {
                     NodeLife::Away { has_joined: false, draining: Some((why, deadline)) }
                 }
-                LifeRecord::Dead { why } => NodeLife::Dead { why },
+                LifeRecord::Dead { why } => NodeLife::Dead { why, has_left: false },
+                LifeRecord::Left { why } => NodeLife::Dead { why, has_left: true },
             };
             let is_dead = matches!(life, NodeLife::Dead { .. });
             self.away += usize::from(!is_dead);

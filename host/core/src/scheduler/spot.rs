@@ -232,7 +232,7 @@ impl Scheduler {
     fn cannot_be_on(&self, id: NodeId, wish: &Wish<'_>) -> Error {
         let why = match self.nodes.iter().find(|node| node.id == id) {
             Some(node) => match &node.life {
-                NodeLife::Dead { why } => format!("it died ({why})"),
+                NodeLife::Dead { why, .. } => format!("it died ({why})"),
                 NodeLife::Draining { why, .. } => format!("it takes no new work ({why})"),
                 NodeLife::Away { .. } => "it has yet to report to the head, which was started again".to_owned(),
                 NodeLife::Alive if !wish.placement.selector.matches(&node.labels) => {

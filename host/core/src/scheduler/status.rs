@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DemandKind, Job, Node, Scheduler};
+use super::{DemandKind, Job, Node, NodeLife, Scheduler};
 use crate::control::{ClusterStatus, DemandStatus, NodeStatus};
 use crate::{BundleSpec, GroupState, Millis, Resources};
 
@@ -32,6 +32,7 @@ impl Scheduler {
             why: node.why(),
             died_ms: node.died,
             is_idle: !node.is_dead() && !self.is_in_use(index) && node.available == node.total,
+            has_left: matches!(node.life, NodeLife::Dead { has_left: true, .. }),
             used: if node.is_dead() { Resources::default() } else { difference(&node.total, &node.available) },
             total: node.total.clone(),
             store_bytes: node.store_bytes,

@@ -145,7 +145,8 @@ prop_compose! {
             wanted: name.clone(), kind: state.clone(), count: time_ms, why: why.clone(), job_id: node_id.clone(),
         };
         let node = NodeStatus {
-            node_id, name, address, state, why, died_ms, is_idle, total, used, store_bytes, store_bytes_max,
+            node_id, name, address, state, why, died_ms, is_idle, has_left: is_idle, total, used, store_bytes,
+            store_bytes_max,
         };
         ClusterStatus { time_ms, nodes: vec![node], demands: vec![demand], reserved, reserved_used, jobs }
     }

@@ -224,10 +224,19 @@ fn help_of_drain() {
               Its id, the beginning of it, or its name
 
     Options:
-          --reason <TEXT>
+          --reason <REASON>
+              Why: an idle node is drained only as long as it has nothing to do
+
+              Possible values:
+              - idle-termination: It has nothing to do; one that has is refused
+              - preemption:       Its machine goes: its work moves, and actors that it had restart without that being counted
+              
+              [default: preemption]
+
+          --reason-message <TEXT>
               Why, for people
               
-              [default: "somebody drained it"]
+              [alias: --message]
 
           --deadline <DURATION>
               When it leaves even if it has work
@@ -236,6 +245,6 @@ fn help_of_drain() {
               The head of the cluster; the last one started on this machine unless said [env: RAYW_ADDRESS]
 
       -h, --help
-              Print help
+              Print help (see a summary with '-h')
     "#);
 }
