@@ -6,7 +6,7 @@ mod server;
 use std::pin::Pin;
 
 use rayw_core::control::ClusterStatus;
-use rayw_core::view::{Answer, Query, Resource, Rows, TaskSummaryRow};
+use rayw_core::view::{Answer, Query, Resource, Rows, TaskSummary};
 use rayw_core::{Error, ErrorKind};
 
 pub use client::StateClient;
@@ -25,7 +25,7 @@ pub trait StateSource: Send + Sync + 'static {
     fn get(&self, resource: Resource, id: String) -> BoxFuture<Result<Option<Rows>, Error>>;
 
     /// Tasks counted by function and state.
-    fn summary(&self) -> BoxFuture<Result<Vec<TaskSummaryRow>, Error>>;
+    fn summary(&self) -> BoxFuture<Result<TaskSummary, Error>>;
 
     /// Nodes with what they use, and what waits with its reason. Only a head knows.
     fn status(&self) -> BoxFuture<Result<ClusterStatus, Error>> {

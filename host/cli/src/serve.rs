@@ -404,7 +404,7 @@ impl StateSource for FarState {
         self.ask(move |client| async move { client.get(resource, id).await })
     }
 
-    fn summary(&self) -> BoxFuture<Result<Vec<rayw_core::view::TaskSummaryRow>, Error>> {
+    fn summary(&self) -> BoxFuture<Result<rayw_core::view::TaskSummary, Error>> {
         self.ask(|client| async move { client.summary().await })
     }
 }

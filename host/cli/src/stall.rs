@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    use rayw_core::view::{Answer, TaskSummaryRow};
+    use rayw_core::view::{Answer, TaskSummary};
     use rayw_core::{Error, ErrorKind};
     use rayw_proto::BoxFuture;
 
@@ -120,14 +120,14 @@ mod tests {
         fn list(&self, _: Query) -> BoxFuture<Result<Answer, Error>> {
             let rows =
                 vec![waiting("needs a slot"), waiting("needs 4 CPU"), TaskRow::default(), waiting("needs 4 CPU")];
-            Box::pin(async { Ok(Answer { rows: Rows::Tasks(rows), total: 4, filtered: 4 }) })
+            Box::pin(async { Ok(Answer { rows: Rows::Tasks(rows), total: 4, filtered: 4, unheard: 0 }) })
         }
 
         fn get(&self, _: Resource, _: String) -> BoxFuture<Result<Option<Rows>, Error>> {
             Box::pin(async { Err(Error::new(ErrorKind::System, "nobody asks this")) })
         }
 
-        fn summary(&self) -> BoxFuture<Result<Vec<TaskSummaryRow>, Error>> {
+        fn summary(&self) -> BoxFuture<Result<TaskSummary, Error>> {
             Box::pin(async { Err(Error::new(ErrorKind::System, "nobody asks this")) })
         }
     }

@@ -248,6 +248,24 @@ pub struct Answer {
     pub total: usize,
     /// How many passed the filters.
     pub filtered: usize,
+    /// Nodes that were asked and did not answer in time: their rows are missing.
+    pub unheard: usize,
+}
+
+/// Tasks counted by function and state.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TaskSummary {
+    /// The counts.
+    pub rows: Vec<TaskSummaryRow>,
+    /// Nodes that were asked and did not answer in time: their tasks are not counted.
+    pub unheard: usize,
+}
+
+/// The words for nodes that did not answer in time.
+#[must_use]
+pub fn unheard(nodes: usize) -> String {
+    let (asked, time) = (if nodes == 1 { "node" } else { "nodes" }, crate::limits::STATE_OF_NODE_TIMEOUT);
+    format!("{nodes} {asked} did not answer within {time:?}")
 }
 
 impl Answer {
@@ -265,7 +283,7 @@ impl Answer {
             Rows::Leases(rows) => narrow(rows, query, Rows::Leases)?,
             Rows::PlacementGroups(rows) => narrow(rows, query, Rows::PlacementGroups)?,
         };
-        Ok(Self { rows, total, filtered })
+        Ok(Self { rows, total, filtered, unheard: 0 })
     }
 }
 

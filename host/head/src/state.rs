@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rayw_core::control::ClusterStatus;
 use rayw_core::scheduler::Scheduler;
-use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummaryRow};
-use rayw_core::{Error, limits};
+use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummary, TaskSummaryRow, unheard};
+use rayw_core::{Error, ErrorKind, limits};
 use rayw_proto::{BoxFuture, StateSource};
 use tokio::task::JoinSet;
 
@@ -41,12 +41,14 @@ impl Head {
     }
 }
 
-/// Asks all nodes at once. One that does not answer in time is left out, with a word in the log.
-async fn from_each<T: Send + 'static>(answers: impl Iterator<Item = BoxFuture<Result<T, Error>>>) -> Vec<T> {
+/// Asks all nodes at once. One that does not answer in time is left out, with a word in the log; how many
+/// there were of these is the second part of the answer.
+async fn from_each<T: Send + 'static>(answers: impl Iterator<Item = BoxFuture<Result<T, Error>>>) -> (Vec<T>, usize) {
     let mut asked = JoinSet::new();
     for answer in answers {
         asked.spawn(tokio::time::timeout(limits::STATE_OF_NODE_TIMEOUT, answer));
     }
+    let count = asked.len();
     let mut got = Vec::new();
     while let Some(answer) = asked.join_next().await {
         match answer {
@@ -56,14 +58,17 @@ async fn from_each<T: Send + 'static>(answers: impl Iterator<Item = BoxFuture<Re
             Err(error) => tracing::warn!(%error, "asking a node for its state broke down"),
         }
     }
-    got
+    let unheard = count - got.len();
+    (got, unheard)
 }
 
 /// Filters are applied by each node, so that only rows travel which somebody will see.
 async fn of_all(states: Vec<Arc<dyn StateSource>>, query: Query) -> Result<Answer, Error> {
     let nothing = if query.resource == Resource::Objects { Rows::Objects(Vec::new()) } else { Rows::Tasks(Vec::new()) };
     let mut all = Answer::of(nothing, &query)?;
-    for answer in from_each(states.iter().map(|state| state.list(query.clone()))).await {
+    let (answers, unheard) = from_each(states.iter().map(|state| state.list(query.clone()))).await;
+    all.unheard = unheard;
+    for answer in answers {
         all.total += answer.total;
         all.filtered += answer.filtered;
         match (&mut all.rows, answer.rows) {
@@ -100,18 +105,26 @@ impl StateSource for Head {
         let id = if resource == Resource::Jobs { self.number_of(id) } else { id };
         let filter = Filter { key: key.to_owned(), negated: false, value: id };
         let answer = self.answer(Query { resource, filters: vec![filter], limit: limits::LIST_ROWS_MAX });
-        Box::pin(async move { answer.await.map(|answer| (answer.filtered > 0).then_some(answer.rows)) })
+        Box::pin(async move {
+            let answer = answer.await?;
+            if answer.filtered == 0 && answer.unheard > 0 {
+                let message = format!("nobody told of that id, and {}; try again", unheard(answer.unheard));
+                return Err(Error::new(ErrorKind::System, message));
+            }
+            Ok((answer.filtered > 0).then_some(answer.rows))
+        })
     }
 
     fn status(&self) -> BoxFuture<Result<ClusterStatus, Error>> {
         Box::pin(ready(Ok(self.look(|machine| machine.status(now())))))
     }
 
-    fn summary(&self) -> BoxFuture<Result<Vec<TaskSummaryRow>, Error>> {
+    fn summary(&self) -> BoxFuture<Result<TaskSummary, Error>> {
         let states = self.states();
         Box::pin(async move {
             let mut counts: BTreeMap<(String, String), BTreeMap<String, u64>> = BTreeMap::new();
-            for row in from_each(states.iter().map(|state| state.summary())).await.into_iter().flatten() {
+            let (summaries, unheard) = from_each(states.iter().map(|state| state.summary())).await;
+            for row in summaries.into_iter().flat_map(|summary| summary.rows) {
                 let states = counts.entry((row.func_or_class_name, row.r#type)).or_default();
                 for (state, count) in row.state_counts {
                     *states.entry(state).or_default() += count;
@@ -122,7 +135,19 @@ impl StateSource for Head {
                 r#type,
                 state_counts: states.into_iter().collect(),
             });
-            Ok(rows.collect())
+            Ok(TaskSummary { rows: rows.collect(), unheard })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nodes_that_do_not_tell_are_counted() {
+        let told: BoxFuture<Result<u32, Error>> = Box::pin(ready(Ok(7)));
+        let failed: BoxFuture<Result<u32, Error>> = Box::pin(ready(Err(Error::new(ErrorKind::System, "it is gone"))));
+        assert_eq!(from_each([told, failed].into_iter()).await, (vec![7], 1));
     }
 }

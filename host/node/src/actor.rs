@@ -107,6 +107,15 @@ struct Life {
     backlog: Arc<Backlog>,
 }
 
+impl Drop for Life {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let message = format!("actor `{}` ({}) is dead: its host broke down", self.spec.class, self.spec.id);
+            self.end(ActorEnd::Crashed(Error::new(ErrorKind::ActorDied, message)));
+        }
+    }
+}
+
 impl Node {
     pub(crate) fn start_actor(
         self: &Arc<Self>,
@@ -236,7 +245,7 @@ impl Life {
         }
     }
 
-    fn end(self, end: ActorEnd) {
+    fn end(&self, end: ActorEnd) {
         self.take_in();
         let returned = self.close();
         self.node.handle(Event::CallsReturned { actor: self.spec.id, tasks: returned });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummaryRow};
+use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummary};
 use rayw_core::{Error, ErrorKind, limits};
 use rayw_proto::{BoxFuture, StateSource};
 
@@ -66,7 +66,7 @@ impl StateSource for NodeState {
         })
     }
 
-    fn summary(&self) -> BoxFuture<Result<Vec<TaskSummaryRow>, Error>> {
-        self.aside(|state| Ok(state.0.lock().ownership.summary()))
+    fn summary(&self) -> BoxFuture<Result<TaskSummary, Error>> {
+        self.aside(|state| Ok(TaskSummary { rows: state.0.lock().ownership.summary(), unheard: 0 }))
     }
 }

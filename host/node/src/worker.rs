@@ -36,6 +36,25 @@ struct Begun {
     worker: u64,
 }
 
+/// Answers for a task whose worker breaks down under it: nobody else would ever say how it ended.
+struct Unfinished<'a> {
+    node: &'a Arc<Node>,
+    spec: &'a TaskSpec,
+    attempt: u32,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (task, attempt) = (self.spec.id, self.attempt);
+            let error = Error::new(ErrorKind::WorkerCrashed, "the worker that ran the task broke down");
+            let outcome = Outcome::Failed(Box::new(error.from_task(&self.spec.name, task)));
+            self.node.lock().running.remove(&task);
+            self.node.handle(Event::Finished { task, attempt, outcome });
+        }
+    }
+}
+
 /// The sandbox of a task that is over.
 enum Left {
     /// It has done its work.
@@ -117,6 +136,7 @@ impl Node {
         // their owner, on another node perhaps, hears of both at once.
         backlog.lock().add(Event::Started { task: spec.id, worker });
         let mut left = None;
+        let unfinished = Unfinished { node: self, spec: &spec, attempt };
         let (outcome, handles) = match self.run_order(order, &stopper, worker, backlog, &mut left).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
             Err(Missing::Failed(error)) => (Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id))), None),
@@ -128,6 +148,7 @@ impl Node {
             state.apply(Event::Finished { task: spec.id, attempt, outcome }, self, None, after);
             next = after.next_order().and_then(|order| self.begin_in(state, order, after));
         });
+        drop(unfinished);
         // The outputs are counted now, so the guest's own references can go.
         drop(handles);
         let woke = after.woke;

@@ -3,7 +3,7 @@
 use rayw_core::control::{ClusterStatus, DemandStatus, NodeStatus};
 use rayw_core::view::{
     ActorRow, Answer, Filter, GroupRow, JobRow, LeaseRow, NodeRow, ObjectRow, Query, Resource, Rows, TaskRow,
-    TaskSummaryRow,
+    TaskSummary, TaskSummaryRow,
 };
 
 use super::ConvertError;
@@ -215,8 +215,9 @@ impl TryFrom<wire::Rows> for Rows {
 
 impl From<Answer> for wire::Answer {
     fn from(answer: Answer) -> Self {
-        let Answer { rows, total, filtered } = answer;
-        Self { rows: Some(rows.into()), total: count_to_wire(total), filtered: count_to_wire(filtered) }
+        let Answer { rows, total, filtered, unheard } = answer;
+        let [total, filtered, unheard] = [total, filtered, unheard].map(count_to_wire);
+        Self { rows: Some(rows.into()), total, filtered, unheard }
     }
 }
 
@@ -224,12 +225,27 @@ impl TryFrom<wire::Answer> for Answer {
     type Error = ConvertError;
 
     fn try_from(answer: wire::Answer) -> Result<Self, ConvertError> {
-        let wire::Answer { rows, total, filtered } = answer;
+        let wire::Answer { rows, total, filtered, unheard } = answer;
         Ok(Self {
             rows: rows.ok_or(ConvertError::Missing("Answer.rows"))?.try_into()?,
             total: count_from_wire(total),
             filtered: count_from_wire(filtered),
+            unheard: count_from_wire(unheard),
         })
+    }
+}
+
+impl From<TaskSummary> for wire::TaskSummary {
+    fn from(summary: TaskSummary) -> Self {
+        let TaskSummary { rows, unheard } = summary;
+        Self { rows: rows.into_iter().map(Into::into).collect(), unheard: count_to_wire(unheard) }
+    }
+}
+
+impl From<wire::TaskSummary> for TaskSummary {
+    fn from(summary: wire::TaskSummary) -> Self {
+        let wire::TaskSummary { rows, unheard } = summary;
+        Self { rows: rows.into_iter().map(Into::into).collect(), unheard: count_from_wire(unheard) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rayw_core::control::ClusterStatus;
-use rayw_core::view::{Answer, Query, Resource, Rows, TaskSummaryRow};
+use rayw_core::view::{Answer, Query, Resource, Rows, TaskSummary};
 use rayw_core::{Error, ErrorKind};
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
@@ -84,12 +84,12 @@ impl StateClient {
     ///
     /// # Errors
     /// As [`list`](Self::list).
-    pub async fn summary(&self) -> Result<Vec<TaskSummaryRow>, Error> {
+    pub async fn summary(&self) -> Result<TaskSummary, Error> {
         use wire::summary_response::Result as Outcome;
         let mut inner = self.inner.clone();
         let response = self.in_time(inner.summary(wire::SummaryRequest {})).await?;
         match response.result.ok_or(ConvertError::Missing("SummaryResponse.result"))? {
-            Outcome::Tasks(tasks) => Ok(tasks.rows.into_iter().map(Into::into).collect()),
+            Outcome::Tasks(tasks) => Ok(tasks.into()),
             Outcome::Error(error) => Err(error.into()),
         }
     }

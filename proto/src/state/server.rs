@@ -67,8 +67,7 @@ impl Service {
     }
 
     async fn summary_impl(&self) -> Result<wire::TaskSummary, Error> {
-        let rows = self.source.summary().await?;
-        Ok(wire::TaskSummary { rows: rows.into_iter().map(Into::into).collect() })
+        self.source.summary().await.map(Into::into)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rayw_core::control::ClusterStatus;
-use rayw_core::view::{Answer, Filter, NodeRow, Query, Resource, Rows, TaskRow, TaskSummaryRow};
+use rayw_core::view::{Answer, Filter, NodeRow, Query, Resource, Rows, TaskRow, TaskSummary, TaskSummaryRow};
 use rayw_core::{Error, ErrorKind};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
@@ -23,11 +23,11 @@ impl StateSource for Echo {
                 Resource::Tasks => {
                     let name: Vec<_> = query.filters.iter().map(|filter| filter.value.clone()).collect();
                     let row = TaskRow { name: name.join(","), ..TaskRow::default() };
-                    Ok(Answer { rows: Rows::Tasks(vec![row]), total: query.limit, filtered: 1 })
+                    Ok(Answer { rows: Rows::Tasks(vec![row]), total: query.limit, filtered: 1, unheard: 0 })
                 }
                 Resource::Objects => {
                     let row = TaskRow { name: "x".repeat(1 << 20), ..TaskRow::default() };
-                    Ok(Answer { rows: Rows::Tasks(vec![row; 65]), total: 65, filtered: 65 })
+                    Ok(Answer { rows: Rows::Tasks(vec![row; 65]), total: 65, filtered: 65, unheard: 0 })
                 }
                 Resource::Jobs => {
                     tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -49,10 +49,11 @@ impl StateSource for Echo {
         })
     }
 
-    fn summary(&self) -> BoxFuture<Result<Vec<TaskSummaryRow>, Error>> {
+    fn summary(&self) -> BoxFuture<Result<TaskSummary, Error>> {
         Box::pin(async {
             let state_counts = vec![("FINISHED".to_owned(), 4)];
-            Ok(vec![TaskSummaryRow { func_or_class_name: "f".into(), r#type: "NORMAL_TASK".into(), state_counts }])
+            let row = TaskSummaryRow { func_or_class_name: "f".into(), r#type: "NORMAL_TASK".into(), state_counts };
+            Ok(TaskSummary { rows: vec![row], unheard: 2 })
         })
     }
 
@@ -92,11 +93,11 @@ async fn questions_and_answers_arrive() {
     let filter = Filter { key: "name".into(), negated: true, value: "f".into() };
     let answer = client.list(Query { resource: Resource::Tasks, filters: vec![filter], limit: 7 }).await.unwrap();
     let row = TaskRow { name: "f".into(), ..TaskRow::default() };
-    assert_eq!(answer, Answer { rows: Rows::Tasks(vec![row]), total: 7, filtered: 1 });
+    assert_eq!(answer, Answer { rows: Rows::Tasks(vec![row]), total: 7, filtered: 1, unheard: 0 });
 
     assert!(client.get(Resource::Nodes, "known".into()).await.unwrap().is_some());
     assert_eq!(client.get(Resource::Nodes, "unknown".into()).await.unwrap(), None);
-    assert_eq!(client.summary().await.unwrap()[0].state_counts, [("FINISHED".to_owned(), 4)]);
+    assert_eq!(client.summary().await.unwrap().rows[0].state_counts, [("FINISHED".to_owned(), 4)]);
     assert_eq!(client.status().await.unwrap().time_ms, 7);
 }
 

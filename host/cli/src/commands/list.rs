@@ -1,7 +1,7 @@
 //! `rayw list`.
 
 use rayw_core::limits;
-use rayw_core::view::{Answer, Query};
+use rayw_core::view::{Answer, Query, unheard};
 
 use super::ask::ask;
 use crate::columns;
@@ -20,7 +20,16 @@ pub(super) fn list(settings: ListSettings, printer: &PrinterHandle, clock: &Cloc
     if let Some(words) = truncated(&answer, records.len()) {
         printer.err(words);
     }
+    if answer.unheard > 0 {
+        printer.err(missing(answer.unheard));
+    }
     Ok(ExitStatus::Done)
+}
+
+/// The words for rows that nobody told of.
+pub(super) fn missing(nodes: usize) -> String {
+    let know = if nodes == 1 { "it knows" } else { "they know" };
+    format!("{}: what {know} is missing here; `rayw status` shows the nodes", unheard(nodes))
 }
 
 /// The words for rows that matched and are not shown.
@@ -41,8 +50,9 @@ mod tests {
 
     #[test]
     fn what_is_not_shown_is_told() {
-        let answer = Answer { rows: Rows::Tasks(Vec::new()), total: 900, filtered: 250 };
+        let answer = Answer { rows: Rows::Tasks(Vec::new()), total: 900, filtered: 250, unheard: 0 };
         insta::assert_snapshot!(truncated(&answer, 100).unwrap(), @"only 100 of 250 rows are shown: see more with `--limit` (at most 10000), or others with `--filter`");
         assert_eq!(truncated(&answer, 250), None);
+        insta::assert_snapshot!(missing(2), @"2 nodes did not answer within 3s: what they know is missing here; `rayw status` shows the nodes");
     }
 }

@@ -7,6 +7,7 @@ use rayw_core::view::{ActorRow, Answer, ObjectRow, Query, Resource, Rows, TaskSu
 use serde_json::{Map, Value, json};
 
 use super::ask::ask;
+use super::list::missing;
 use crate::args::SummaryArg;
 use crate::columns::Record;
 use crate::exit::ExitStatus;
@@ -24,19 +25,23 @@ pub(super) fn summary(
         let query = Query { resource, filters: Vec::new(), limit: limits::LIST_ROWS_MAX };
         ask(&settings.session, printer, |client| async move { client.list(query).await })
     };
-    let (summary, counted, there) = match settings.resource {
+    let (summary, counted, there, silent) = match settings.resource {
         SummaryArg::Tasks => {
-            let rows = ask(&settings.session, printer, |client| async move { client.summary().await })?;
-            (of_tasks(&rows), 0, 0)
+            let tasks = ask(&settings.session, printer, |client| async move { client.summary().await })?;
+            (of_tasks(&tasks.rows), 0, 0, tasks.unheard)
         }
         SummaryArg::Actors => match all(Resource::Actors)? {
-            Answer { rows: Rows::Actors(rows), filtered, .. } => (of_actors(&rows), rows.len(), filtered),
+            Answer { rows: Rows::Actors(rows), filtered, unheard, .. } => {
+                (of_actors(&rows), rows.len(), filtered, unheard)
+            }
             _ => {
                 return Err(Failure::system("the session answered with rows of another kind"));
             }
         },
         SummaryArg::Objects => match all(Resource::Objects)? {
-            Answer { rows: Rows::Objects(rows), filtered, .. } => (of_objects(&rows), rows.len(), filtered),
+            Answer { rows: Rows::Objects(rows), filtered, unheard, .. } => {
+                (of_objects(&rows), rows.len(), filtered, unheard)
+            }
             _ => {
                 return Err(Failure::system("the session answered with rows of another kind"));
             }
@@ -45,6 +50,9 @@ pub(super) fn summary(
     printer.out(table::summary(&summary, settings.format, clock)?);
     if counted < there {
         printer.err(format!("only {counted} of {there} rows are counted: one answer has no more"));
+    }
+    if silent > 0 {
+        printer.err(missing(silent));
     }
     Ok(ExitStatus::Done)
 }

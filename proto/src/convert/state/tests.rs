@@ -184,7 +184,7 @@ fn sent<M: prost::Message + Default>(message: &M) -> M {
 proptest! {
     #[test]
     fn answers_survive_the_wire(rows in rows(), total in any::<usize>(), filtered in any::<usize>()) {
-        let answer = Answer { rows, total, filtered };
+        let answer = Answer { rows, total, filtered, unheard: total };
         let back = Answer::try_from(sent(&wire::Answer::from(answer.clone())));
         prop_assert_eq!(back, Ok(answer));
     }
