@@ -72,6 +72,15 @@ pub const STORE_SPILL_PERCENT: u64 = 80;
 /// Part of a disk that spilled objects may fill; Ray's `local_fs_capacity_threshold`.
 pub const STORE_DISK_PERCENT_MAX: u64 = 95;
 
+/// Orders that are sent ahead for one slot of another node, behind the task that runs in it. With each of
+/// them a word from there has more time to come before the slot is idle; what waits there is out of the hands
+/// of its owner, which could have a slot elsewhere first.
+pub const AHEAD_MAX: usize = 3;
+
+/// Tasks of a lease that end within so many milliseconds of one another are short enough that what is sent ahead has
+/// its slot soon.
+pub const AHEAD_PAUSE_MAX_MS: u64 = 10;
+
 /// How often a file of a spilled object is written or read before the disk's error counts. With the pauses
 /// in between it has a third of a second to come round, in which only those wait who need this object.
 pub const SPILL_TRIES: u32 = 6;

@@ -11,6 +11,9 @@
 //! ```
 
 mod actor;
+mod ahead;
+#[cfg(test)]
+mod ahead_tests;
 mod audit;
 mod borrow;
 mod cancel;
@@ -98,6 +101,8 @@ pub struct Ownership {
     hosted: IdMap<ObjectId, NodeId>,
     /// Constructors that were asked for and whose arguments are not there.
     constructs: Vec<construct::Construct>,
+    /// Tasks of a lease that end within so long of one another are short.
+    ahead_pause_max: Millis,
 }
 
 /// How many tasks there were.
@@ -146,6 +151,7 @@ impl Ownership {
             draining: IdSet::default(),
             hosted: IdMap::default(),
             constructs: Vec::new(),
+            ahead_pause_max: crate::limits::AHEAD_PAUSE_MAX_MS,
         }
     }
 
@@ -153,6 +159,13 @@ impl Ownership {
     #[must_use]
     pub fn with_lineage(mut self, bytes_max: u64) -> Self {
         self.lineage.bytes_max = bytes_max;
+        self
+    }
+
+    /// The same machine, which takes tasks for short that end within so many milliseconds of one another.
+    #[must_use]
+    pub const fn with_pause(mut self, pause_max: Millis) -> Self {
+        self.ahead_pause_max = pause_max;
         self
     }
 
@@ -196,6 +209,7 @@ impl Ownership {
             Event::FromHead(message) => self.head_said(*message, now, out),
             Event::Tick => {
                 self.return_idle(now, out);
+                self.recall_old(out);
                 self.void_dead(now, out);
             }
         }

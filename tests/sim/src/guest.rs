@@ -46,6 +46,8 @@ pub struct Guest<R> {
     surplus: Vec<R>,
     has_group: bool,
     is_ending: bool,
+    /// Small tasks that it submits before anything else.
+    flood: u32,
 }
 
 impl<R: Reference> Guest<R> {
@@ -73,7 +75,11 @@ impl<R: Reference> Guest<R> {
             surplus: Vec::new(),
             has_group: false,
             is_ending: false,
+            flood: 0,
         };
+        if features.floods && code.depth > 0 && matches!(code.kind, Kind::Driver | Kind::Task) {
+            guest.flood = u32::try_from(guest.random.between(4, 30)).unwrap_or(0);
+        }
         for arg in args {
             guest.acc = mix(guest.acc, arg.num);
             guest.hold(arg.refs);
@@ -124,6 +130,10 @@ impl<R: Reference> Guest<R> {
         if self.objects.len() > 10 {
             let index = self.random.below(self.objects.len());
             return Action::Drop(self.objects.swap_remove(index));
+        }
+        if self.flood > 0 {
+            self.flood -= 1;
+            return self.small();
         }
         if self.steps > 0 {
             self.steps -= 1;
@@ -193,6 +203,23 @@ impl<R: Reference> Guest<R> {
             }
         }
         Action::Compute(self.random.between(0, 3_000))
+    }
+
+    /// A task of which many may wait for a slot, whichever it is.
+    fn small(&mut self) -> Action<R> {
+        let code = Code { kind: Kind::Task, seed: self.random.draw(), depth: 0 };
+        let args = self.args(false);
+        let wish = TaskWish {
+            cpu: 10_000,
+            memory: 0,
+            gpu: false,
+            place: Place::Default,
+            retries: *self.random.pick(&[0, 3, 3, 3, 3, 3, 3, 3]),
+            retry_exceptions: self.random.chance(20),
+            returns: 1,
+        };
+        self.after = After::Take;
+        Action::Submit(code, args, wish)
     }
 
     fn submit(&mut self) -> Action<R> {

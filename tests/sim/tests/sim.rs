@@ -42,6 +42,10 @@ seeds! {
     seeds_7 700
     seeds_8 800
     seeds_9 900
+    // Those with floods of small tasks.
+    seeds_of_floods_0 1_000_000
+    seeds_of_floods_1 1_000_100
+    seeds_of_floods_2 1_000_200
 }
 
 #[test]
@@ -127,6 +131,7 @@ fn what_seeds_found_stays_mended() {
         (636_728, "a placement group that was asked for after the end of its job was created, and stayed"),
         (647_302, "a placement group that was asked for after the end of its job was created, and stayed"),
         (202_323, "the end that an actor was asked for was lost when it broke down, and its calls waited for ever"),
+        (1_025_775, "a task whose argument had gone left its slot to another one, and a third was put into it"),
     ];
     for (seed, words) in found {
         let report = simulate(seed);

@@ -46,6 +46,22 @@ pub enum ToPeer {
         order: Order,
         /// The references in its inputs.
         refs: Vec<RefOwner>,
+        /// It begins when this task of mine ends or blocks, and at once when it has or was never here.
+        behind: Option<TaskId>,
+    },
+    /// Owner to worker: let it go, if it has not begun; it then says `Recalled`, and nothing otherwise.
+    Recall {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+    },
+    /// Worker to owner: it never began, and will not here.
+    Recalled {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
     },
     /// Owner to worker: end it; it then reports `TaskCancelled`.
     Stop {

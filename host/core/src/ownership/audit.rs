@@ -141,6 +141,12 @@ impl Ownership {
             if let Some(why) = lease.audit(busy, blocked, self.shapes[lease.shape].shape.resources.is_cpu_only()) {
                 wrong.push(format!("lease {id} {why}: {lease:?}"));
             }
+            let has_slot = |task: &TaskId| {
+                self.tasks.get(task).is_some_and(|task| task.lease == Some(*id) && task.is_sent() && !task.is_blocked())
+            };
+            if let Some(leader) = lease.ahead.leaders().find(|leader| !has_slot(leader)) {
+                wrong.push(format!("lease {id} has tasks behind {leader}, which has no slot: {lease:?}"));
+            }
         }
         for (index, queue) in &self.shapes {
             let tasks = self.tasks.values().filter(|task| task.shape == Some(index)).count();

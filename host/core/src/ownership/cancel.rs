@@ -80,8 +80,11 @@ impl Ownership {
             TaskKind::Normal if is_sent => {
                 task.cancelled = true;
                 task.cancels_children |= recursive;
-                let lease = task.lease;
-                let node = lease.and_then(|lease| self.leases.get(&lease)).map_or(self.node, |lease| lease.node);
+                let lease = task.lease.and_then(|lease| self.leases.get_mut(&lease));
+                let node = lease.map_or(self.node, |lease| {
+                    lease.ahead.doubt(id);
+                    lease.node
+                });
                 self.stop(id, attempt, node, recursive, out);
             }
             TaskKind::ActorCall { actor } if is_sent => {

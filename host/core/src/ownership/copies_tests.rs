@@ -110,7 +110,7 @@ fn borrower() -> (Ownership, TaskId) {
         lease: None,
         owner: A,
     };
-    peer(&mut machine, A, ToPeer::Run { order, refs: vec![RefOwner::Object { id: object(), owner: A }] });
+    peer(&mut machine, A, ToPeer::Run { order, refs: vec![RefOwner::Object { id: object(), owner: A }], behind: None });
     (machine, spec.id)
 }
 

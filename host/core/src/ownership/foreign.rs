@@ -21,6 +21,24 @@ pub(super) struct Foreign {
     is_blocked: bool,
     /// It could go on when its owner has a slot for it.
     resuming: Option<(WaiterId, WaitResult)>,
+    /// The order that begins when this one gives its slot up.
+    pub(super) next: Option<TaskId>,
+    /// It has no slot yet.
+    pub(super) held: Option<Box<Held>>,
+}
+
+/// An order that begins when another one gives its slot up.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) order: Order,
+    pub(super) behind: TaskId,
+}
+
+impl Foreign {
+    /// Whether somebody may wait for its slot: it is not blocked. One that is held will have one.
+    pub(super) const fn has_slot(&self) -> bool {
+        !self.is_blocked
+    }
 }
 
 impl Ownership {
@@ -36,6 +54,8 @@ impl Ownership {
             cancels_children: false,
             is_blocked: false,
             resuming: None,
+            next: None,
+            held: None,
         };
         if let Some(before) = self.foreign.insert(order.spec.id, foreign) {
             self.release_uses(before.refs, out);
@@ -146,6 +166,7 @@ impl Ownership {
         let refs = self.lend_refs(refs, foreign.owner, out);
         let message = ToPeer::Finished { task: id, attempt: foreign.attempt, outcome, refs };
         out.push(Command::to_peer(foreign.owner, message));
+        self.begin_next(foreign.next, out);
         self.release_uses(foreign.refs, out);
     }
 
@@ -164,6 +185,8 @@ impl Ownership {
         foreign.is_blocked = true;
         let message = ToPeer::Blocked { task: id, attempt: foreign.attempt, in_get };
         out.push(Command::to_peer(foreign.owner, message));
+        let next = foreign.next.take();
+        self.begin_next(next, out);
         true
     }
 
@@ -223,8 +246,10 @@ impl Ownership {
                 if let Some(foreign) = self.foreign.get_mut(&task) {
                     foreign.cancels_children = true;
                 }
-                out.push(Command::Stop { task, attempt });
-                parents.push(task);
+                if !self.cancel_held(task, attempt, out) {
+                    out.push(Command::Stop { task, attempt });
+                    parents.push(task);
+                }
             }
             // An owner that lives is told how it ended, when it has; otherwise its task would run for ever.
             if self.foreign.get(&task).is_some_and(|foreign| self.dead.contains(&foreign.owner)) {

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::object::Place;
 use super::task::Task;
 use super::{Command, Ownership, WaitResult, WaiterId};
@@ -17,8 +18,8 @@ use crate::{Arg, Error, LeaseId, Millis, NodeId, TaskId, TaskSpec, TaskState, li
 #[derive(Debug)]
 pub(super) struct ShapeQueue {
     pub(super) shape: Shape,
-    queue: VecDeque<TaskId>,
-    leases: Vec<LeaseId>,
+    pub(super) queue: VecDeque<TaskId>,
+    pub(super) leases: Vec<LeaseId>,
     /// The backlog that the head knows of.
     told: u32,
     /// Slots granted for it so far; see [`ToHead::LeaseWanted`].
@@ -42,20 +43,23 @@ pub(super) struct Lease {
     pub(super) node: NodeId,
     slots: u32,
     /// Tasks that use a slot.
-    busy: u32,
+    pub(super) busy: u32,
     /// Blocked tasks, those included that wait to go on.
     blocked: u32,
     /// Blocked tasks that the head counts as parked.
     parked: u32,
     /// Slots that the head wants back when their tasks end.
-    reclaim: u32,
-    resuming: VecDeque<(TaskId, Resumer)>,
+    pub(super) reclaim: u32,
+    pub(super) resuming: VecDeque<(TaskId, Resumer)>,
+    /// Tasks that have no slot yet and are at the node already.
+    pub(super) ahead: Ahead,
     idle_since: Millis,
 }
 
 impl Lease {
     /// What does not fit to so many tasks that run and so many that are blocked.
-    pub(super) fn audit(&self, busy: usize, blocked: usize, is_cpu_only: bool) -> Option<&'static str> {
+    pub(super) fn audit(&self, sent: usize, blocked: usize, is_cpu_only: bool) -> Option<&'static str> {
+        let busy = sent.saturating_sub(self.ahead.count());
         if (self.busy as usize, self.blocked as usize) != (busy, blocked) {
             return Some("counts other tasks than there are");
         }
@@ -157,6 +161,12 @@ impl Ownership {
         self.dispatch(shape, now, out);
     }
 
+    /// The same for a task that was in line before all others.
+    pub(super) fn enqueue_first(&mut self, shape: usize, id: TaskId, now: Millis, out: &mut Vec<Command>) {
+        self.shapes[shape].queue.push_front(id);
+        self.dispatch(shape, now, out);
+    }
+
     fn dispatch(&mut self, shape: usize, now: Millis, out: &mut Vec<Command>) {
         for index in 0.. {
             let queue = self.shapes.get(shape).filter(|queue| !queue.queue.is_empty());
@@ -180,12 +190,13 @@ impl Ownership {
     }
 
     /// Fills the free slots of a lease: first with blocked tasks that can go on, then what the head
-    /// wants back goes back, then the queue.
-    fn use_slots(&mut self, id: LeaseId, now: Millis, out: &mut Vec<Command>) {
+    /// wants back goes back, then the queue. Answers with the last of the queue that has a slot now.
+    fn use_slots(&mut self, id: LeaseId, now: Millis, out: &mut Vec<Command>) -> Option<TaskId> {
+        let mut last = None;
         loop {
-            let Some(lease) = self.leases.get_mut(&id) else { return };
+            let lease = self.leases.get_mut(&id)?;
             if lease.busy >= lease.slots {
-                return;
+                return last;
             }
             let shape = lease.shape;
             if self.shapes[shape].shape.resources.is_cpu_only()
@@ -195,49 +206,66 @@ impl Ownership {
             } else if lease.reclaim > 0 {
                 lease.reclaim -= 1;
                 self.return_slots(id, 1, out);
-            } else if !self.run_next(id, shape, out) {
+            } else if let Some(next) = self.next_in_line(shape) {
+                // Where an argument has gone the task waits again, and others may have the slot by then.
+                if self.hand_out(id, next, None, out) {
+                    last = Some(next);
+                }
+            } else {
                 if let Some(lease) = self.leases.get_mut(&id) {
                     lease.idle_since = now;
                 }
-                return;
+                return last;
             }
         }
     }
 
-    /// Runs the next task of the shape in a slot of the lease.
-    fn run_next(&mut self, id: LeaseId, shape: usize, out: &mut Vec<Command>) -> bool {
+    /// The next task of a shape that still waits for a slot, which it is to be given.
+    pub(super) fn next_in_line(&mut self, shape: usize) -> Option<TaskId> {
         while let Some(next) = self.shapes.get_mut(shape).and_then(|queue| queue.queue.pop_front()) {
-            let Some(task) = self.tasks.get_mut(&next) else { continue };
-            if task.state != TaskState::PendingNodeAssignment {
-                continue;
+            if self.tasks.get(&next).is_some_and(|task| task.state == TaskState::PendingNodeAssignment) {
+                return Some(next);
             }
-            task.lease = Some(id);
-            let Some(order) = self.tasks.get(&next).and_then(|task| self.order(task)) else {
-                // A node died and took an argument with it.
-                if let Some(task) = self.tasks.get_mut(&next) {
-                    task.lease = None;
-                }
-                self.await_again(next, 0, out);
-                continue;
-            };
-            if let Some(task) = self.tasks.get_mut(&next) {
-                task.state = TaskState::SubmittedToWorker;
-            }
-            let mut node = self.node;
-            if let Some(lease) = self.leases.get_mut(&id) {
-                lease.busy += 1;
-                node = lease.node;
-            }
-            self.tally.running += 1;
-            if node == self.node {
-                out.push(Command::Run(order));
-            } else {
-                let (order, refs) = self.travelling(order, node, out);
-                out.push(Command::to_peer(node, ToPeer::Run { order, refs }));
-            }
-            return true;
         }
-        false
+        None
+    }
+
+    /// Sends a task to the node of a lease, for a slot that is free or for the one that another task there
+    /// will leave to it. Answers whether its arguments are there.
+    pub(super) fn hand_out(
+        &mut self,
+        id: LeaseId,
+        next: TaskId,
+        behind: Option<TaskId>,
+        out: &mut Vec<Command>,
+    ) -> bool {
+        if let Some(task) = self.tasks.get_mut(&next) {
+            task.lease = Some(id);
+        }
+        let Some(order) = self.tasks.get(&next).and_then(|task| self.order(task)) else {
+            // A node died and took an argument with it.
+            if let Some(task) = self.tasks.get_mut(&next) {
+                task.lease = None;
+            }
+            self.await_again(next, 0, out);
+            return false;
+        };
+        if let Some(task) = self.tasks.get_mut(&next) {
+            task.state = TaskState::SubmittedToWorker;
+        }
+        let mut node = self.node;
+        if let Some(lease) = self.leases.get_mut(&id) {
+            lease.busy += u32::from(behind.is_none());
+            node = lease.node;
+        }
+        self.tally.running += 1;
+        if node == self.node {
+            out.push(Command::Run(order));
+        } else {
+            let (order, refs) = self.travelling(order, node, out);
+            out.push(Command::to_peer(node, ToPeer::Run { order, refs, behind }));
+        }
+        true
     }
 
     fn go_on(&mut self, id: LeaseId, task: TaskId, resumer: Resumer, out: &mut Vec<Command>) {
@@ -279,6 +307,7 @@ impl Ownership {
         lease.busy -= 1;
         lease.blocked += 1;
         let now = lease.idle_since;
+        self.pass_slot(lease_id, id, None, out);
         if !self.is_cpu_only(self.leases[&lease_id].shape) {
             self.return_slots(lease_id, 1, out);
         }
@@ -318,12 +347,16 @@ impl Ownership {
     /// A task that used a slot of this lease, or was blocked, is over.
     pub(super) fn leave_slot(
         &mut self,
+        task: TaskId,
         lease: Option<LeaseId>,
         was_blocked: bool,
         now: Millis,
         out: &mut Vec<Command>,
     ) {
         let Some(id) = lease else { return };
+        if self.was_ahead(id, task) {
+            return;
+        }
         let Some(lease) = self.leases.get_mut(&id) else { return };
         if was_blocked {
             lease.blocked = lease.blocked.saturating_sub(1);
@@ -334,7 +367,10 @@ impl Ownership {
         } else {
             lease.busy = lease.busy.saturating_sub(1);
             let shape = lease.shape;
-            self.use_slots(id, now, out);
+            self.pass_slot(id, task, Some(now), out);
+            if let Some(running) = self.use_slots(id, now, out) {
+                self.send_ahead(id, running, out);
+            }
             self.tell_backlog(shape, out);
         }
         self.forget_lease_if_empty(id);
@@ -433,6 +469,7 @@ impl Ownership {
             parked: 0,
             reclaim: 0,
             resuming: VecDeque::new(),
+            ahead: Ahead::default(),
             idle_since: now,
         });
         lease.slots += slots;
@@ -483,6 +520,7 @@ impl Ownership {
         let idle = (lease.slots - lease.busy).min(slots);
         if busy_too {
             lease.reclaim = (lease.reclaim + slots - idle).min(lease.busy);
+            self.recall(id, false, out);
         }
         if idle > 0 {
             self.return_slots(id, idle, out);

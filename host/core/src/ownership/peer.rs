@@ -17,15 +17,23 @@ impl Ownership {
         }
         self.meet(from, out);
         match message {
-            ToPeer::Run { order, refs } => {
+            ToPeer::Run { order, refs, behind } => {
                 self.foreign_order(&order, &refs, out);
-                out.push(Command::Run(order));
+                self.begin_or_hold(order, behind, from, out);
+            }
+            ToPeer::Recall { task, attempt } => self.hand_back(task, attempt, out),
+            ToPeer::Recalled { task, attempt } => {
+                if self.is_attempt(task, attempt) {
+                    self.recalled(task, now, out);
+                }
             }
             ToPeer::Stop { task, attempt, recursive } => {
                 if recursive {
                     self.cancel_children(vec![task], now, out);
                 }
-                if let Some(foreign) = self.foreign.get_mut(&task) {
+                if !self.cancel_held(task, attempt, out)
+                    && let Some(foreign) = self.foreign.get_mut(&task)
+                {
                     foreign.cancels_children |= recursive;
                     out.push(Command::Stop { task, attempt });
                 }

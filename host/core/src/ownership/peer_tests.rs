@@ -13,24 +13,24 @@ use crate::{
 };
 
 const HERE: NodeId = NodeId([1; 16]);
-const OTHER: NodeId = NodeId([2; 16]);
+pub(super) const OTHER: NodeId = NodeId([2; 16]);
 const THIRD: NodeId = NodeId([3; 16]);
 
 /// A machine, and what it said last.
-struct Node {
-    owner: Ownership,
-    now: u64,
-    said: Vec<(NodeId, ToPeer)>,
-    to_head: Vec<ToHead>,
-    rest: Vec<Command>,
+pub(super) struct Node {
+    pub(super) owner: Ownership,
+    pub(super) now: u64,
+    pub(super) said: Vec<(NodeId, ToPeer)>,
+    pub(super) to_head: Vec<ToHead>,
+    pub(super) rest: Vec<Command>,
 }
 
 impl Node {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { owner: Ownership::new(HERE), now: 0, said: Vec::new(), to_head: Vec::new(), rest: Vec::new() }
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(super) fn tell(&mut self, event: Event) {
         let mut commands = Vec::new();
         self.owner.handle(event, self.now, &mut commands);
         (self.said, self.to_head, self.rest) = Default::default();
@@ -43,11 +43,11 @@ impl Node {
         }
     }
 
-    fn hears(&mut self, from: NodeId, message: ToPeer) {
+    pub(super) fn hears(&mut self, from: NodeId, message: ToPeer) {
         self.tell(Event::FromPeer { from, message: Box::new(message) });
     }
 
-    fn loses(&mut self, node: NodeId) {
+    pub(super) fn loses(&mut self, node: NodeId) {
         self.tell(Event::FromHead(Box::new(FromHead::NodeDied { node, why: "gone".to_owned() })));
     }
 
@@ -65,7 +65,7 @@ impl Node {
         id
     }
 
-    fn finishes(&mut self, from: NodeId, task: TaskId, outputs: Vec<Output>, refs: Vec<RefOwner>) {
+    pub(super) fn finishes(&mut self, from: NodeId, task: TaskId, outputs: Vec<Output>, refs: Vec<RefOwner>) {
         self.hears(from, ToPeer::Finished { task, attempt: 0, outcome: Outcome::Returned(outputs), refs });
     }
 
@@ -74,7 +74,7 @@ impl Node {
     }
 }
 
-fn spec(number: u64, args: Vec<Arg>) -> TaskSpec {
+pub(super) fn spec(number: u64, args: Vec<Arg>) -> TaskSpec {
     let driver = JobId::numbered(1).driver(0);
     TaskSpec {
         id: driver.child(number),
@@ -96,7 +96,7 @@ fn spec(number: u64, args: Vec<Arg>) -> TaskSpec {
     }
 }
 
-fn inline(refs: Vec<RefId>) -> Output {
+pub(super) fn inline(refs: Vec<RefId>) -> Output {
     Output::Inline(Arc::new(Value { codec: Codec::Raw, data: Bytes::from_static(b"x"), refs }))
 }
 
@@ -104,7 +104,7 @@ fn stored(at: NodeId, refs: Vec<RefId>) -> Output {
     Output::Stored { at: vec![at], size: 9, refs }
 }
 
-fn order(spec: TaskSpec, owner: NodeId) -> Order {
+pub(super) fn order(spec: TaskSpec, owner: NodeId) -> Order {
     Order { spec: Arc::new(spec), attempt: 0, inputs: Vec::new(), lease: None, owner }
 }
 
@@ -151,7 +151,7 @@ fn the_end_of_a_job_is_no_end_of_the_word_about_its_tasks() {
     let mut node = Node::new();
     let spec = spec(1, Vec::new());
     let task = spec.id;
-    node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new() });
+    node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new(), behind: None });
     node.tell(Event::JobEnded(JobId::numbered(1)));
     assert!(matches!(node.rest[..], [Command::Stop { .. }]), "{:?}", node.rest);
     let error = crate::Error::new(crate::ErrorKind::TaskCancelled, "it was stopped");
@@ -188,7 +188,7 @@ fn copies_for_a_node_that_died_are_dropped() {
     let mut node = Node::new();
     let spec = spec(1, Vec::new());
     let task = spec.id;
-    node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new() });
+    node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new(), behind: None });
     node.tell(Event::Finished { task, attempt: 0, outcome: Outcome::Returned(vec![stored(HERE, Vec::new())]) });
     node.tell(Event::Copied { object: object(1), owner: OTHER });
     node.loses(OTHER);
@@ -300,7 +300,7 @@ fn a_get_fails_with_a_value_that_is_lost_for_good_while_it_waits_for_others() {
     let mut node = Node::new();
     let value = Value { codec: Codec::Raw, data: Bytes::new(), refs: vec![RefId::Object(object(1))] };
     let order = Order { inputs: vec![Input::Inline(Arc::new(value))], ..order(spec(1, Vec::new()), OTHER) };
-    node.hears(OTHER, ToPeer::Run { order, refs: vec![of_other(object(1))] });
+    node.hears(OTHER, ToPeer::Run { order, refs: vec![of_other(object(1))], behind: None });
     node.tell(Event::Acquired(vec![RefId::Object(object(1))]));
     let late = spec(2, Vec::new());
     let late_id = late.id;
@@ -341,10 +341,10 @@ fn a_node_that_it_was_not_told_of_is_asked_about_once() {
     let at = crate::message::NodeAddress::default();
     node.tell(Event::FromHead(Box::new(FromHead::NodeFound { node: OTHER, at })));
     let of_third = |number| RefOwner::Object { id: object(number), owner: THIRD };
-    node.hears(OTHER, ToPeer::Run { order: order(spec(1, Vec::new()), OTHER), refs: vec![of_third(1)] });
+    node.hears(OTHER, ToPeer::Run { order: order(spec(1, Vec::new()), OTHER), refs: vec![of_third(1)], behind: None });
     let asks = ToHead::PeersKnown { node: HERE, peers: vec![THIRD] };
     assert_eq!(node.to_head, [asks]);
-    node.hears(OTHER, ToPeer::Run { order: order(spec(2, Vec::new()), OTHER), refs: vec![of_third(2)] });
+    node.hears(OTHER, ToPeer::Run { order: order(spec(2, Vec::new()), OTHER), refs: vec![of_third(2)], behind: None });
     assert_eq!(node.to_head, []);
     // It died before this node came, and everything of it fails as if this node had been told then.
     node.loses(THIRD);
@@ -517,7 +517,7 @@ fn what_is_made_for_a_node_that_was_dead_when_it_asked_does_not_stay() {
     node.loses(OTHER);
     let spec = spec(1, Vec::new());
     let task = spec.id;
-    node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new() });
+    node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new(), behind: None });
     node.tell(Event::Finished { task, attempt: 0, outcome: Outcome::Returned(vec![stored(HERE, Vec::new())]) });
     assert!(node.rest.iter().any(|command| matches!(command, Command::Forget(_))), "{:?}", node.rest);
 }
@@ -708,7 +708,7 @@ fn what_an_actor_submits_after_the_end_of_its_job_is_asked_for_anew() {
     node.tell(Event::FromHead(Box::new(FromHead::JobEnded { job: JobId::numbered(1) })));
     let call = spec(3, Vec::new());
     let parent = call.id;
-    node.hears(OTHER, ToPeer::Run { order: order(call, OTHER), refs: Vec::new() });
+    node.hears(OTHER, ToPeer::Run { order: order(call, OTHER), refs: Vec::new(), behind: None });
     node.tell(Event::Submitted(Arc::new(TaskSpec { parent, ..spec(4, Vec::new()) })));
     assert_eq!(wants(&node), 1);
 }

@@ -131,7 +131,7 @@ impl Ownership {
         if let Some(task) = self.tasks.get_mut(&id) {
             task.missing = missing;
         }
-        self.leave_slot(lease, was_blocked, now, out);
+        self.leave_slot(id, lease, was_blocked, now, out);
         if let TaskKind::ActorCall { actor } = spec.kind {
             self.put_in_front(actor, id);
         }
@@ -278,7 +278,7 @@ impl Ownership {
         task.worker = None;
         let shape = task.shape;
         let lease = task.lease.take();
-        self.leave_slot(lease, was_blocked, now, out);
+        self.leave_slot(id, lease, was_blocked, now, out);
         if let Some(shape) = shape {
             self.enqueue(shape, id, now, out);
         }
@@ -333,7 +333,7 @@ impl Ownership {
             self.keep_lineage(&task, out);
         }
         let was_blocked = task.is_blocked();
-        self.leave_slot(task.lease, was_blocked, now, out);
+        self.leave_slot(id, task.lease, was_blocked, now, out);
         task.shape.into_iter().for_each(|shape| self.count_out(shape));
         for used in refs_of(&task.spec) {
             self.count_down(used, Count::Use, out);
@@ -366,7 +366,7 @@ pub(super) fn refs_of(spec: &TaskSpec) -> Vec<RefId> {
     refs
 }
 
-fn cancelled_error(spec: &TaskSpec) -> Error {
+pub(super) fn cancelled_error(spec: &TaskSpec) -> Error {
     Error::new(ErrorKind::TaskCancelled, format!("task `{}` was cancelled", spec.name))
 }
 

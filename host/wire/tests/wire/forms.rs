@@ -67,5 +67,9 @@ fn messages_survive() {
     let stored = Stored { object: ObjectId([5; 20]), size: 1 << 30, owner: id(1), at: vec![id(1), id(2)] };
     let inputs = vec![Input::Inline(Arc::new(value)), Input::Stored(stored)];
     let order = Order { spec: Arc::new(task()), attempt: 2, inputs, lease: Some(LeaseId(3)), owner: id(1) };
-    survives(&ToPeer::Run { order, refs: vec![RefOwner::Object { id: ObjectId([6; 20]), owner: id(1) }] });
+    survives(&ToPeer::Run {
+        order,
+        refs: vec![RefOwner::Object { id: ObjectId([6; 20]), owner: id(1) }],
+        behind: None,
+    });
 }

@@ -103,4 +103,6 @@ pub struct Features {
     pub steps: u32,
     /// Machines.
     pub machines: usize,
+    /// Whether drivers and tasks begin with many small tasks.
+    pub floods: bool,
 }

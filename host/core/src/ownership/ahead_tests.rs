@@ -1,0 +1,195 @@
+//! Cases of orders that are sent before a slot is free for them, from both sides.
+
+use std::sync::Arc;
+
+use super::peer_tests::{Node, OTHER, inline, order, spec};
+use super::{Command, Event, Outcome, WaitFor, WaiterId};
+use crate::message::{FromHead, ToHead, ToPeer};
+use crate::{Error, ErrorKind, LeaseId, RefId, Retries, TaskId, limits};
+
+const LEASE: LeaseId = LeaseId(7);
+
+/// An owner with so many tasks for one slot of another node, of which some have ended already, one after
+/// another without a pause.
+fn owner_of(tasks: u64, ended: usize, retries: Retries) -> (Node, Vec<TaskId>) {
+    let mut node = Node::new();
+    let specs = (1..=tasks).map(|number| crate::TaskSpec { max_retries: retries, ..spec(number, Vec::new()) });
+    let mut ids = Vec::new();
+    let mut shape = None;
+    for spec in specs {
+        ids.push(spec.id);
+        node.tell(Event::Submitted(Arc::new(spec)));
+        for message in &node.to_head {
+            if let ToHead::LeaseWanted { shape: wanted, .. } = message {
+                shape = Some(wanted.clone());
+            }
+        }
+    }
+    let shape = shape.expect("it wants a lease");
+    node.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease: LEASE, shape, node: OTHER, slots: 1 })));
+    for id in ids.iter().take(ended) {
+        node.finishes(OTHER, *id, vec![inline(Vec::new())], Vec::new());
+    }
+    (node, ids)
+}
+
+/// The orders that were sent last: what, and behind what.
+fn sent(node: &Node) -> Vec<(TaskId, Option<TaskId>)> {
+    let orders = node.said.iter().filter_map(|(_, message)| match message {
+        ToPeer::Run { order, behind, .. } => Some((order.spec.id, *behind)),
+        _ => None,
+    });
+    orders.collect()
+}
+
+/// Whether all counts are right, with a handle on each result.
+fn sound(node: &Node, ids: &[TaskId]) {
+    let handles = ids.iter().map(|id| (RefId::Object(id.output(0)), 1)).collect();
+    assert_eq!(node.owner.audit(&handles), Vec::<String>::new());
+}
+
+const OFTEN: Retries = Retries::AtMost(2);
+
+#[test]
+fn short_tasks_are_sent_ahead_and_each_end_sends_one_more() {
+    let (mut node, ids) = owner_of(9, 2, OFTEN);
+    let behind = |index: usize| (ids[index], Some(ids[index - 1]));
+    assert_eq!(sent(&node), [(ids[2], None), behind(3), behind(4), behind(5)]);
+    sound(&node, &ids);
+    node.finishes(OTHER, ids[2], vec![inline(Vec::new())], Vec::new());
+    assert_eq!(sent(&node), [behind(6)]);
+    sound(&node, &ids);
+}
+
+#[test]
+fn nothing_is_sent_ahead_where_tasks_are_long_or_may_run_once_only() {
+    let (mut node, ids) = owner_of(9, 1, OFTEN);
+    assert_eq!(sent(&node), [(ids[1], None)], "one end says nothing of how long tasks take");
+    node.now += limits::AHEAD_PAUSE_MAX_MS + 1;
+    node.finishes(OTHER, ids[1], vec![inline(Vec::new())], Vec::new());
+    assert_eq!(sent(&node), [(ids[2], None)]);
+    let (node, ids) = owner_of(9, 2, Retries::AtMost(0));
+    assert_eq!(sent(&node), [(ids[2], None)]);
+}
+
+#[test]
+fn a_task_that_blocks_leaves_its_slot_to_the_one_behind_it() {
+    let (mut node, ids) = owner_of(9, 2, OFTEN);
+    node.hears(OTHER, ToPeer::Blocked { task: ids[2], attempt: 0, in_get: true });
+    assert_eq!(sent(&node), [(ids[6], Some(ids[5]))]);
+    sound(&node, &ids);
+    // It must have a slot to go on, ahead of all that has none yet, and nothing more is sent before it.
+    node.hears(OTHER, ToPeer::ResumeWanted { task: ids[2], attempt: 0 });
+    for id in &ids[3..7] {
+        node.finishes(OTHER, *id, vec![inline(Vec::new())], Vec::new());
+        sound(&node, &ids);
+    }
+    assert!(node.said.iter().any(|(_, message)| matches!(message, ToPeer::Resumed { .. })), "{:?}", node.said);
+}
+
+#[test]
+fn what_waits_too_long_is_asked_back_and_is_first_in_line() {
+    let (mut node, ids) = owner_of(9, 2, OFTEN);
+    node.tell(Event::Tick);
+    assert_eq!(node.said, []);
+    node.tell(Event::Tick);
+    let asked: Vec<_> = ids[3..6].iter().map(|task| (OTHER, ToPeer::Recall { task: *task, attempt: 0 })).collect();
+    assert_eq!(node.said, asked);
+    node.tell(Event::Tick);
+    assert_eq!(node.said, [], "each is asked for once");
+    for task in ids[3..6].iter().rev() {
+        node.hears(OTHER, ToPeer::Recalled { task: *task, attempt: 0 });
+    }
+    sound(&node, &ids);
+    node.now += limits::AHEAD_PAUSE_MAX_MS + 1;
+    node.finishes(OTHER, ids[2], vec![inline(Vec::new())], Vec::new());
+    assert_eq!(sent(&node), [(ids[3], None)]);
+}
+
+#[test]
+fn what_was_sent_ahead_goes_elsewhere_when_its_node_dies() {
+    let (mut node, ids) = owner_of(9, 2, OFTEN);
+    node.loses(OTHER);
+    sound(&node, &ids);
+    let rows = node.owner.task_snapshot().into_rows();
+    assert_eq!(rows.iter().filter(|row| row.state == "PENDING_NODE_ASSIGNMENT").count(), 7);
+    assert_eq!(rows.iter().filter(|row| row.attempt_number == 1).count(), 4, "who may have begun counts as begun");
+}
+
+/// A node that runs the first of these tasks of another one, and holds the rest behind it.
+fn node_with(tasks: u64) -> (Node, Vec<TaskId>) {
+    let mut node = Node::new();
+    let mut ids: Vec<TaskId> = Vec::new();
+    for number in 1..=tasks {
+        let spec = spec(number, Vec::new());
+        let (id, behind) = (spec.id, ids.last().copied());
+        node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new(), behind });
+        assert_eq!(begun(&node), if behind.is_none() { vec![id] } else { Vec::new() });
+        ids.push(id);
+    }
+    (node, ids)
+}
+
+fn begun(node: &Node) -> Vec<TaskId> {
+    let runs = node.rest.iter().filter_map(|command| match command {
+        Command::Run(order) => Some(order.spec.id),
+        _ => None,
+    });
+    runs.collect()
+}
+
+fn ends(node: &mut Node, task: TaskId) {
+    node.tell(Event::Finished { task, attempt: 0, outcome: Outcome::Returned(vec![inline(Vec::new())]) });
+}
+
+#[test]
+fn what_is_held_begins_when_the_one_before_it_ends_or_blocks() {
+    let (mut node, ids) = node_with(3);
+    ends(&mut node, ids[0]);
+    assert_eq!(begun(&node), [ids[1]]);
+    node.tell(Event::WaitStarted {
+        waiter: WaiterId(1),
+        objects: vec![ids[2].output(0)],
+        wait: WaitFor::Values,
+        caller: Some(ids[1]),
+        poll: false,
+    });
+    assert_eq!(begun(&node), [ids[2]]);
+    // Whoever comes behind one that is over, or blocked, begins at once.
+    for (number, behind) in [(4, ids[0]), (5, ids[1])] {
+        let spec = spec(number, Vec::new());
+        let id = spec.id;
+        node.hears(OTHER, ToPeer::Run { order: order(spec, OTHER), refs: Vec::new(), behind: Some(behind) });
+        assert_eq!(begun(&node), [id]);
+    }
+}
+
+#[test]
+fn what_is_held_can_be_asked_back_or_cancelled_and_the_line_closes() {
+    let (mut node, ids) = node_with(4);
+    node.hears(OTHER, ToPeer::Recall { task: ids[1], attempt: 0 });
+    assert_eq!(node.said, [(OTHER, ToPeer::Recalled { task: ids[1], attempt: 0 })]);
+    node.hears(OTHER, ToPeer::Stop { task: ids[2], attempt: 0, recursive: false });
+    let is_cancelled = |message: &ToPeer| matches!(message, ToPeer::Finished { outcome: Outcome::Failed(error), .. } if error.kind == ErrorKind::TaskCancelled);
+    assert!(matches!(&node.said[..], [(OTHER, message)] if is_cancelled(message)), "{:?}", node.said);
+    assert!(node.rest.is_empty(), "{:?}", node.rest);
+    // One that runs is not given back, and the last one follows it.
+    node.hears(OTHER, ToPeer::Recall { task: ids[0], attempt: 0 });
+    assert_eq!(node.said, []);
+    ends(&mut node, ids[0]);
+    assert_eq!(begun(&node), [ids[3]]);
+}
+
+#[test]
+fn held_orders_end_with_their_job_and_with_their_owner() {
+    let (mut node, ids) = node_with(3);
+    node.tell(Event::JobEnded(crate::JobId::numbered(1)));
+    let told = node.said.iter().filter(|(_, message)| matches!(message, ToPeer::Finished { .. })).count();
+    assert_eq!((told, begun(&node)), (2, Vec::new()));
+    let error = Error::new(ErrorKind::TaskCancelled, "it was stopped");
+    node.tell(Event::Finished { task: ids[0], attempt: 0, outcome: Outcome::Failed(Box::new(error)) });
+    assert_eq!((begun(&node), node.owner.leftovers()), (Vec::new(), Vec::new()));
+    let (mut node, _) = node_with(3);
+    node.loses(OTHER);
+    assert_eq!((begun(&node), node.owner.leftovers()), (Vec::new(), Vec::new()));
+}
