@@ -33,16 +33,22 @@ pub(crate) use passive::{IdleActors, Passive};
 pub(crate) struct Mailbox {
     incarnation: u32,
     job: JobId,
-    letters: Arc<Letters>,
-    /// Tells the life that there are letters.
-    arrived: Arc<Notify>,
-    stopper: Arc<Stopper>,
+    reach: Arc<Reach>,
     /// Why it is stopped, and whether it may live again.
     stop: Option<Box<(Error, bool)>>,
     /// Its constructor has run.
     is_ready: bool,
     /// What only actors have that can be written down.
     durable: Option<passive::Durable>,
+}
+
+/// How a life is reached: one allocation, as there may be many actors that sleep.
+#[derive(Default)]
+struct Reach {
+    letters: Letters,
+    /// Tells the life that there are letters.
+    arrived: Notify,
+    stopper: Stopper,
 }
 
 impl Mailbox {
@@ -61,7 +67,7 @@ impl State {
     pub(crate) fn post(&mut self, actor: ActorId, incarnation: u32, order: Order, after: &mut After) -> Option<TaskId> {
         let mailbox = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
         let Some(mailbox) = mailbox else { return Some(order.spec.id) };
-        mailbox.letters.push(Letter::Call(order));
+        mailbox.reach.letters.push(Letter::Call(order));
         mailbox.wake(after);
         None
     }
@@ -69,7 +75,7 @@ impl State {
     /// Puts the end of an actor behind the calls in its mailbox.
     pub(crate) fn post_end(&mut self, actor: ActorId, incarnation: u32, reason: Error, after: &mut After) {
         if let Some(mailbox) = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation) {
-            mailbox.letters.push(Letter::Stop(reason));
+            mailbox.reach.letters.push(Letter::Stop(reason));
             mailbox.wake(after);
         }
     }
@@ -77,7 +83,7 @@ impl State {
     /// Lets a call know that it is not wanted any more.
     pub(crate) fn flag(&mut self, actor: ActorId, task: TaskId) {
         if let Some(mailbox) = self.mailboxes.get(&actor) {
-            mailbox.letters.flag(task);
+            mailbox.reach.letters.flag(task);
         }
     }
 }
@@ -98,10 +104,8 @@ struct Life {
     /// The node that has the constructor's arguments.
     owner: NodeId,
     /// The arguments themselves, for a detached actor.
-    inputs: Option<Vec<Value>>,
-    letters: Arc<Letters>,
-    arrived: Arc<Notify>,
-    stopper: Arc<Stopper>,
+    inputs: Option<Box<[Value]>>,
+    reach: Arc<Reach>,
     worker: u64,
     /// What its calls did and how they ended, as far as the node has not taken it in.
     backlog: Arc<Backlog>,
@@ -124,15 +128,11 @@ impl Node {
         incarnation: u32,
         inputs: Option<Vec<Value>>,
     ) {
-        let letters = Arc::<Letters>::default();
-        let arrived = Arc::new(Notify::new());
-        let stopper = Arc::new(Stopper::default());
+        let reach = Arc::<Reach>::default();
         let mailbox = Mailbox {
             incarnation,
             job: spec.creation.job,
-            letters: Arc::clone(&letters),
-            arrived: Arc::clone(&arrived),
-            stopper: Arc::clone(&stopper),
+            reach: Arc::clone(&reach),
             stop: None,
             is_ready: false,
             durable: None,
@@ -142,8 +142,8 @@ impl Node {
         drop(former);
         let worker = self.engine.next_worker();
         let node = Arc::clone(self);
-        let backlog = Arc::default();
-        let life = Life { node, spec, incarnation, owner, inputs, letters, arrived, stopper, worker, backlog };
+        let (inputs, backlog) = (inputs.map(Vec::into_boxed_slice), Arc::default());
+        let life = Life { node, spec, incarnation, owner, inputs, reach, worker, backlog };
         self.tracker.spawn_on(life.live(), &self.guests);
     }
 
@@ -193,7 +193,7 @@ impl Mailbox {
     fn wake(&mut self, after: &mut After) {
         match self.durable.as_mut().and_then(|durable| durable.away.take()) {
             Some(passive) => after.revive.push(*passive),
-            None => self.arrived.notify_one(),
+            None => self.reach.arrived.notify_one(),
         }
         after.rouses = true;
     }
@@ -201,7 +201,7 @@ impl Mailbox {
     /// Ends the life at once.
     fn stop(&mut self, reason: Error, restart: bool, after: &mut After) {
         self.stop.get_or_insert_with(|| Box::new((reason, restart)));
-        self.stopper.stop();
+        self.reach.stopper.stop();
         self.wake(after);
     }
 }
@@ -306,7 +306,7 @@ impl Life {
             instance.construct(caller, &self.spec.class, &inputs).await?;
             Ok::<_, Error>((instance, job))
         };
-        let ended = self.node.until_stopped(&self.stopper, creation.timeout, constructing).await;
+        let ended = self.node.until_stopped(&self.reach.stopper, creation.timeout, constructing).await;
         self.take_in();
         self.node.lock().constructors.remove(&(self.spec.id, self.incarnation));
         self.node.handle(Event::ConstructEnded(self.spec.id));
@@ -339,7 +339,7 @@ impl Life {
                         (Ok(()), Body::Awake(instance)) => self.call(instance, order, caller, job).await,
                         (Ok(()), Body::Asleep(_)) => unreachable!("it was brought back just now"),
                         (Err(end), _) => {
-                            self.letters.put_back(order);
+                            self.reach.letters.put_back(order);
                             Err(end)
                         }
                     };
@@ -349,7 +349,7 @@ impl Life {
                     }
                 }
                 Some(Next::Stop(reason)) => return Pause::Ended(ActorEnd::Intended(reason)),
-                None => match self.node.until_stopped(&self.stopper, None, self.arrived.notified()).await {
+                None => match self.node.until_stopped(&self.reach.stopper, None, self.reach.arrived.notified()).await {
                     Ended::Done(()) | Ended::TimedOut(_) => {
                         if let Body::Awake(instance) = &mut body
                             && self.is_to_sleep()
@@ -381,8 +381,8 @@ impl Life {
         caller: Arc<Caller>,
         job: &JobRun,
     ) -> Result<Option<Next>, ActorEnd> {
-        if self.stopper.is_stopped() {
-            self.letters.put_back(order);
+        if self.reach.stopper.is_stopped() {
+            self.reach.letters.put_back(order);
             return Err(self.stopped_end());
         }
         let spec = Arc::clone(&order.spec);
@@ -397,7 +397,7 @@ impl Life {
                 let method = spec.function.rsplit('.').next().unwrap_or(&spec.function);
                 instance.call(caller, method, &inputs, spec.num_returns).await.map_err(Missing::Failed)
             });
-            self.node.until_stopped(&self.stopper, spec.timeout, calling).await
+            self.node.until_stopped(&self.reach.stopper, spec.timeout, calling).await
         };
         let (outcome, handles, end) = match ended {
             Ended::Done(Ok(returned)) => {
@@ -450,7 +450,7 @@ impl Life {
     /// Takes the next letter, if there is one; a call in it counts as begun.
     fn next(&self, job: &JobRun) -> Option<Next> {
         loop {
-            return match self.letters.take(|order| self.caller(&order.spec, order.attempt, job)) {
+            return match self.reach.letters.take(|order| self.caller(&order.spec, order.attempt, job)) {
                 Some(Taken::Call(order, caller)) => {
                     self.node.note(&self.backlog, [Event::Started { task: order.spec.id, worker: self.worker }]);
                     Some(Next::Call(order, caller))
@@ -495,7 +495,7 @@ impl Life {
         state.mailboxes.remove(&self.spec.id);
         state.ending.insert(self.spec.id, self.incarnation);
         // Nobody can put one in any more.
-        self.letters.close()
+        self.reach.letters.close()
     }
 
     fn stopped_end(&self) -> ActorEnd {

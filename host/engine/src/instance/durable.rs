@@ -18,9 +18,9 @@ type Restore = (Arc<str>, types::Value);
 /// The state of an actor that has no instance.
 #[derive(Debug)]
 pub struct Checkpoint {
-    value: Arc<Value>,
-    /// Keeps what the state refers to alive.
-    _handles: Handles,
+    value: Value,
+    /// Keeps what the state refers to alive. Most states refer to nothing, and there may be many of them.
+    _handles: Option<Box<Handles>>,
 }
 
 impl Checkpoint {
@@ -44,7 +44,8 @@ impl Instance {
         let mut handles = Handles::default();
         let taken = self.store.data_mut().take(state.map_err(Error::from)?, &mut handles);
         let value = taken.map_err(|error| trap::explain(&error, self.store.data()))??;
-        Ok(Checkpoint { value: Arc::new(value), _handles: handles })
+        let handles = (!handles.refs().is_empty()).then(|| Box::new(handles));
+        Ok(Checkpoint { value, _handles: handles })
     }
 
     /// Makes the instance an actor of that class with that state.

@@ -16,11 +16,27 @@ pub(super) struct Letters {
 
 #[derive(Default)]
 struct Inbox {
+    /// In a box, because an actor that sleeps has none, and there may be many.
+    waiting: Option<Box<Waiting>>,
+    /// The call that runs.
+    current: Option<Arc<Caller>>,
+}
+
+#[derive(Default)]
+struct Waiting {
     queue: VecDeque<Letter>,
     /// Calls that are not wanted any more.
     unwanted: IdSet<TaskId>,
-    /// The call that runs.
-    current: Option<Arc<Caller>>,
+}
+
+impl Inbox {
+    fn waiting(&mut self) -> &mut Waiting {
+        self.waiting.get_or_insert_default()
+    }
+
+    fn has_letters(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| !waiting.queue.is_empty())
+    }
 }
 
 pub(super) enum Letter {
@@ -41,22 +57,23 @@ pub(super) enum Taken {
 
 impl Letters {
     pub(super) fn push(&self, letter: Letter) {
-        self.lock().queue.push_back(letter);
+        self.lock().waiting().queue.push_back(letter);
     }
 
     /// Puts a call back that was taken out and did not run.
     pub(super) fn put_back(&self, order: Order) {
         let mut inbox = self.lock();
         inbox.current = None;
-        inbox.queue.push_front(Letter::Call(order));
+        inbox.waiting().queue.push_front(Letter::Call(order));
     }
 
     /// Takes the next one, after whatever call ran.
     pub(super) fn take(&self, caller: impl FnOnce(&Order) -> Arc<Caller>) -> Option<Taken> {
         let mut inbox = self.lock();
         inbox.current = None;
-        match inbox.queue.pop_front() {
-            Some(Letter::Call(order)) if inbox.unwanted.remove(&order.spec.id) => Some(Taken::Unwanted(order)),
+        let waiting = inbox.waiting.as_mut()?;
+        match waiting.queue.pop_front() {
+            Some(Letter::Call(order)) if waiting.unwanted.remove(&order.spec.id) => Some(Taken::Unwanted(order)),
             Some(Letter::Call(order)) => {
                 let caller = caller(&order);
                 inbox.current = Some(Arc::clone(&caller));
@@ -65,7 +82,7 @@ impl Letters {
             Some(Letter::Stop(reason)) => Some(Taken::Stop(reason)),
             None => {
                 // Those that came too late for their call.
-                inbox.unwanted.clear();
+                waiting.unwanted.clear();
                 None
             }
         }
@@ -77,27 +94,28 @@ impl Letters {
         match &inbox.current {
             Some(current) if current.task == task => current.cancelled.store(true, Ordering::Relaxed),
             Some(_) | None => {
-                inbox.unwanted.insert(task);
+                inbox.waiting().unwanted.insert(task);
             }
         }
     }
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.lock().queue.is_empty()
+        !self.lock().has_letters()
     }
 
     /// Whether nothing waits and nothing runs.
     pub(super) fn is_idle(&self) -> bool {
         let inbox = self.lock();
-        inbox.queue.is_empty() && inbox.current.is_none()
+        !inbox.has_letters() && inbox.current.is_none()
     }
 
     /// Takes all calls that were not begun.
     pub(super) fn close(&self) -> Vec<TaskId> {
         let mut inbox = self.lock();
         inbox.current = None;
-        let calls = inbox.queue.drain(..).filter_map(|letter| match letter {
+        let letters = inbox.waiting.as_mut().map(|waiting| std::mem::take(&mut waiting.queue)).unwrap_or_default();
+        let calls = letters.into_iter().filter_map(|letter| match letter {
             Letter::Call(order) => Some(order.spec.id),
             Letter::Stop(_) => None,
         });
@@ -107,8 +125,9 @@ impl Letters {
     /// Gives memory back: nobody calls for a while.
     pub(super) fn shrink(&self) {
         let mut inbox = self.lock();
-        inbox.queue.shrink_to_fit();
-        inbox.unwanted.shrink_to_fit();
+        if inbox.waiting.as_ref().is_some_and(|waiting| waiting.queue.is_empty() && waiting.unwanted.is_empty()) {
+            inbox.waiting = None;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inbox> {

@@ -78,7 +78,7 @@ impl Node {
             }
             let Some(actor) = state.idle_actors.0.pop_front() else { break };
             let Some(mailbox) = state.mailboxes.get_mut(&actor) else { continue };
-            let has_work = !mailbox.letters.is_idle();
+            let has_work = !mailbox.reach.letters.is_idle();
             let Some(durable) = &mut mailbox.durable else { continue };
             durable.is_in_line = false;
             match durable.idle_since {
@@ -86,7 +86,7 @@ impl Node {
                 _ if has_work => {}
                 Some(idle_since) if is_due(idle_since) => {
                     durable.shall_sleep = true;
-                    mailbox.arrived.notify_one();
+                    mailbox.reach.arrived.notify_one();
                     told += 1;
                 }
                 Some(_) => {
@@ -107,10 +107,10 @@ impl Node {
             let mut state = node.lock();
             let mailbox = state.mailboxes.get_mut(&passive.life.spec.id);
             let mailbox = mailbox.filter(|mailbox| mailbox.incarnation == passive.life.incarnation);
-            let has_work = |mailbox: &super::Mailbox| !mailbox.letters.is_empty() || mailbox.stop.is_some();
+            let has_work = |mailbox: &super::Mailbox| !mailbox.reach.letters.is_empty() || mailbox.stop.is_some();
             match mailbox {
                 Some(mailbox) if !has_work(mailbox) && mailbox.durable.is_some() => {
-                    mailbox.letters.shrink();
+                    mailbox.reach.letters.shrink();
                     if let Some(durable) = &mut mailbox.durable {
                         durable.away = Some(passive);
                     }
@@ -142,7 +142,7 @@ impl Life {
     pub(super) fn is_to_sleep(&self) -> bool {
         let mut state = self.node.lock();
         let Some(mailbox) = state.mailboxes.get_mut(&self.spec.id) else { return false };
-        let is_idle = mailbox.letters.is_empty();
+        let is_idle = mailbox.reach.letters.is_empty();
         mailbox.durable.as_mut().is_some_and(|durable| std::mem::take(&mut durable.shall_sleep)) && is_idle
     }
 
@@ -154,7 +154,7 @@ impl Life {
     ) -> Result<Option<Checkpoint>, ActorEnd> {
         let caller = self.caller(self.spec.creation.as_ref(), 0, job);
         let timeout = self.spec.creation.timeout;
-        let ended = self.node.until_stopped(&self.stopper, timeout, instance.checkpoint(caller)).await;
+        let ended = self.node.until_stopped(&self.reach.stopper, timeout, instance.checkpoint(caller)).await;
         self.take_in();
         match ended {
             Ended::Done(Ok(state)) => Ok(Some(state)),
@@ -180,7 +180,7 @@ impl Life {
             Ok::<_, Error>(instance)
         };
         let timeout = self.spec.creation.timeout;
-        match self.node.until_stopped(&self.stopper, timeout, restoring).await {
+        match self.node.until_stopped(&self.reach.stopper, timeout, restoring).await {
             Ended::Done(Ok(instance)) => {
                 // The instance has references of its own before those of what was written down go.
                 self.take_in();
@@ -199,5 +199,20 @@ impl Life {
         error.causes.extend(cause.causes.iter().cloned());
         error.backtrace.clone_from(&cause.backtrace);
         error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Mailbox, Reach};
+    use super::*;
+
+    /// There may be a hundred thousand of them.
+    #[test]
+    fn what_is_kept_of_an_actor_that_sleeps_stays_small() {
+        assert!(size_of::<Passive>() <= 160, "{}", size_of::<Passive>());
+        // With the counts of its `Arc` this fills a place of 112 bytes.
+        assert!(size_of::<Reach>() <= 96, "{}", size_of::<Reach>());
+        assert!(size_of::<Mailbox>() <= 64, "{}", size_of::<Mailbox>());
     }
 }
