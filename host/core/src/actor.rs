@@ -1,5 +1,6 @@
 //! Actors: what is asked for, and the states that one goes through.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,7 @@ pub struct ActorSpec {
     /// Attempts of its calls, unless a call says otherwise.
     pub max_task_retries: Retries,
     /// Calls that may wait or run; `None` for no limit.
-    pub max_pending_calls: Option<u32>,
+    pub max_pending_calls: Option<NonZeroU32>,
     /// Calls start when their arguments are there, not in order.
     pub out_of_order: bool,
     /// The task that constructs it, run again at each restart; its placement is the actor's.

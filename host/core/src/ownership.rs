@@ -18,6 +18,7 @@ mod audit;
 mod borrow;
 mod cancel;
 mod command;
+mod compact;
 mod construct;
 mod copies;
 #[cfg(test)]

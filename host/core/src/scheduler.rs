@@ -238,8 +238,8 @@ enum DemandKind {
 struct Actor {
     spec: Arc<ActorSpec>,
     owner: NodeId,
-    /// Nodes that refer to it, beside its owner.
-    watchers: Vec<NodeId>,
+    /// In a box, because there may be many actors that have none of it.
+    few: Option<Box<FewActors>>,
     /// Whether its owner registered it in a report: it may live already.
     is_reported: bool,
     state: ActorState,
@@ -248,8 +248,6 @@ struct Actor {
     incarnation: u32,
     /// Restarts that its node's drain was the reason for: they count for nothing.
     preempted: u32,
-    /// Its constructor's arguments, for a detached one.
-    inputs: Option<Vec<Value>>,
     /// It must not be restarted any more.
     doomed: Option<Box<Doom>>,
     cause: Option<Box<Error>>,
@@ -259,6 +257,32 @@ struct Actor {
     is_unseen: bool,
     /// The journal says who owns it, and that node has yet to say so.
     is_unclaimed: bool,
+}
+
+/// What few actors have.
+#[derive(Debug, Default)]
+struct FewActors {
+    /// Nodes that refer to the actor, beside its owner.
+    watchers: Vec<NodeId>,
+    /// Its constructor's arguments, for a detached one.
+    inputs: Option<Vec<Value>>,
+}
+
+impl Actor {
+    fn watchers(&self) -> &[NodeId] {
+        self.few.as_ref().map_or(&[], |few| &few.watchers)
+    }
+
+    fn inputs(&self) -> Option<&Vec<Value>> {
+        self.few.as_ref()?.inputs.as_ref()
+    }
+}
+
+impl FewActors {
+    /// A box where there is something to keep.
+    fn boxed(watchers: Vec<NodeId>, inputs: Option<Vec<Value>>) -> Option<Box<Self>> {
+        (!watchers.is_empty() || inputs.is_some()).then(|| Box::new(Self { watchers, inputs }))
+    }
 }
 
 /// Why an actor has to end.

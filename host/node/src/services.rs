@@ -1,5 +1,6 @@
 //! What this node does for its guests: checks, derives ids, tells the machine.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -372,7 +373,7 @@ impl Services for NodeServices {
                 lifetime: place.lifetime,
                 max_restarts,
                 max_task_retries,
-                max_pending_calls: u32::try_from(pending).ok().filter(|limit| *limit > 0),
+                max_pending_calls: u32::try_from(pending).ok().and_then(NonZeroU32::new),
                 out_of_order: options.allow_out_of_order_execution.unwrap_or(false),
                 creation: Arc::new(creation),
             });

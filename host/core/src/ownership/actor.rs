@@ -20,20 +20,28 @@ pub(super) struct ActorEntry {
     uses: u32,
     captures: u32,
     lineage: u32,
-    /// Calls that are not sent yet, by submitter, in the order of submission.
-    lines: Vec<(TaskId, VecDeque<Call>)>,
     /// The last life that took calls, as far as this node was told.
     life: Option<u32>,
-    /// Calls that this life has.
-    sent: IdSet<TaskId>,
     unfinished: u32,
     /// The head was asked to end it.
     released: bool,
-    /// Somebody asked for its end: no further call is sent to that life.
-    ending: Option<Ending>,
-    why: String,
+    /// In a box, because most actors are idle most of the time, and there may be many.
+    calls: Option<Box<Calls>>,
     /// What only actors have that more than one node knows.
     pub(super) far: Option<Box<Far>>,
+}
+
+/// What only actors have that somebody calls, ends, or waits for.
+#[derive(Debug, Default)]
+struct Calls {
+    /// Calls that are not sent yet, by submitter, in the order of submission.
+    lines: Vec<(TaskId, VecDeque<Call>)>,
+    /// Calls that the actor's life has.
+    sent: IdSet<TaskId>,
+    /// Somebody asked for its end: no further call is sent to that life.
+    ending: Option<Ending>,
+    /// Why it waits for a node.
+    why: String,
 }
 
 #[derive(Debug)]
@@ -67,13 +75,10 @@ impl ActorEntry {
             uses: 0,
             captures: 0,
             lineage: 0,
-            lines: Vec::new(),
             life: None,
-            sent: IdSet::default(),
             unfinished: 0,
             released: false,
-            ending: None,
-            why: String::new(),
+            calls: None,
             far: None,
         }
     }
@@ -88,8 +93,10 @@ impl ActorEntry {
 
     /// Whether somebody here asked for its end.
     fn is_to_end(&self) -> bool {
-        let mut calls = self.lines.iter().flat_map(|(_, line)| line);
-        self.ending.is_some() || calls.any(|call| matches!(call, Call::Terminate(_)))
+        self.calls.as_ref().is_some_and(|calls| {
+            let mut waiting = calls.lines.iter().flat_map(|(_, line)| line);
+            calls.ending.is_some() || waiting.any(|call| matches!(call, Call::Terminate(_)))
+        })
     }
 
     pub(super) fn count_of(&mut self, which: Count) -> &mut u32 {
@@ -111,12 +118,36 @@ impl ActorEntry {
         [self.handles, self.uses, self.captures, self.lineage]
     }
 
+    fn calls(&mut self) -> &mut Calls {
+        self.calls.get_or_insert_default()
+    }
+
+    /// Calls that its life has, in no order.
+    fn sent(&self) -> Vec<TaskId> {
+        self.calls.iter().flat_map(|calls| calls.sent.iter().copied()).collect()
+    }
+
     fn line(&mut self, submitter: TaskId) -> &mut VecDeque<Call> {
-        let index = self.lines.iter().position(|(of, _)| *of == submitter).unwrap_or_else(|| {
-            self.lines.push((submitter, VecDeque::new()));
-            self.lines.len() - 1
+        let lines = &mut self.calls().lines;
+        let index = lines.iter().position(|(of, _)| *of == submitter).unwrap_or_else(|| {
+            lines.push((submitter, VecDeque::new()));
+            lines.len() - 1
         });
-        &mut self.lines[index].1
+        &mut lines[index].1
+    }
+
+    /// Whether it has no room for calls.
+    #[cfg(test)]
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.calls.is_none()
+    }
+
+    /// Gives memory back when nobody calls it.
+    fn rest(&mut self) {
+        let Some(calls) = self.calls.as_ref().filter(|_| self.unfinished == 0) else { return };
+        if calls.lines.is_empty() && calls.ending.is_none() && calls.why.is_empty() {
+            self.calls = None;
+        }
     }
 }
 
@@ -131,7 +162,7 @@ impl Ownership {
             return Err(Error::new(ErrorKind::ActorNotFound, message));
         };
         match entry.spec.max_pending_calls {
-            Some(limit) if entry.unfinished >= limit => Err(Error::new(
+            Some(limit) if entry.unfinished >= limit.get() => Err(Error::new(
                 ErrorKind::PendingCallsLimitExceeded,
                 format!(
                     "{} calls of actor `{}` wait or run, `max_pending_calls` is {limit}: wait for some of them first",
@@ -223,7 +254,7 @@ impl Ownership {
         let Some(entry) = self.actors.get_mut(&actor) else { return };
         let (node, incarnation) = match &entry.state {
             // What was submitted after its end fails when the end is announced.
-            View::Alive { .. } if entry.ending.is_some() => return,
+            View::Alive { .. } if entry.calls.as_ref().is_some_and(|calls| calls.ending.is_some()) => return,
             View::Alive { node, incarnation } => (*node, *incarnation),
             View::Dead(cause) => {
                 let cause = cause.clone();
@@ -231,7 +262,8 @@ impl Ownership {
             }
             View::Pending | View::Restarting => return,
         };
-        let mut lines = std::mem::take(&mut entry.lines);
+        let Some(calls) = &mut entry.calls else { return };
+        let mut lines = std::mem::take(&mut calls.lines);
         let out_of_order = entry.spec.out_of_order;
         let mut sent = Vec::new();
         let mut ending = None;
@@ -263,15 +295,15 @@ impl Ownership {
             }
         }
         lines.retain(|(_, line)| !line.is_empty());
-        if let Some(entry) = self.actors.get_mut(&actor) {
-            entry.lines = lines;
+        if let Some(calls) = self.actors.get_mut(&actor).and_then(|entry| entry.calls.as_mut()) {
+            calls.lines = lines;
         }
         for id in sent {
             self.send_call(actor, node, incarnation, id, now, out);
         }
         if ending.is_some() {
             let Some(entry) = self.actors.get_mut(&actor) else { return };
-            entry.ending = ending;
+            entry.calls().ending = ending;
             if node == self.node {
                 return self.release_actor(actor, ASKED_TO_END, out);
             }
@@ -298,7 +330,7 @@ impl Ownership {
             task.state = TaskState::SubmittedToWorker;
         }
         if let Some(entry) = self.actors.get_mut(&actor) {
-            entry.sent.insert(id);
+            entry.calls().sent.insert(id);
         }
         self.tally.running += 1;
         if node == self.node {
@@ -311,9 +343,10 @@ impl Ownership {
 
     fn fail_lines(&mut self, actor: ActorId, cause: &Error, now: Millis, out: &mut Vec<Command>) {
         let Some(entry) = self.actors.get_mut(&actor) else { return };
-        let lines = std::mem::take(&mut entry.lines);
-        let calls = lines.into_iter().flat_map(|(_, line)| line);
-        for call in calls {
+        let Some(calls) = &mut entry.calls else { return };
+        let lines = std::mem::take(&mut calls.lines);
+        let waiting = lines.into_iter().flat_map(|(_, line)| line);
+        for call in waiting {
             if let Call::Task(id) = call {
                 self.fail(id, cause.clone(), now, out);
             }
@@ -323,13 +356,11 @@ impl Ownership {
     /// A call is over, whether or not it was sent.
     pub(super) fn call_ended(&mut self, actor: ActorId, id: TaskId) {
         if let Some(entry) = self.actors.get_mut(&actor) {
-            entry.sent.remove(&id);
-            entry.unfinished = entry.unfinished.saturating_sub(1);
-            if entry.unfinished == 0 && entry.lines.is_empty() {
-                // Most actors are idle most of the time.
-                entry.lines = Vec::new();
-                entry.sent = IdSet::default();
+            if let Some(calls) = &mut entry.calls {
+                calls.sent.remove(&id);
             }
+            entry.unfinished = entry.unfinished.saturating_sub(1);
+            entry.rest();
         }
     }
 
@@ -348,8 +379,8 @@ impl Ownership {
         task.state = if task.missing == 0 { TaskState::PendingNodeAssignment } else { TaskState::PendingArgsAvail };
         task.worker = None;
         let (submitter, turn) = (task.spec.submitter, task.turn);
-        if let Some(entry) = self.actors.get_mut(&actor) {
-            entry.sent.remove(&id);
+        if let Some(calls) = self.actors.get_mut(&actor).and_then(|entry| entry.calls.as_mut()) {
+            calls.sent.remove(&id);
         }
         self.put_in_line(actor, submitter, turn, Call::Task(id));
     }
@@ -372,8 +403,8 @@ impl Ownership {
     fn life_ended(&mut self, actor: ActorId, cause: &Error, now: Millis, out: &mut Vec<Command>) {
         let Some(entry) = self.actors.get_mut(&actor) else { return };
         entry.state = View::Restarting;
-        let unreported: Vec<TaskId> = entry.sent.iter().copied().collect();
-        if let Some(ending) = entry.ending.take() {
+        let unreported = entry.sent();
+        if let Some(ending) = entry.calls.as_mut().and_then(|calls| calls.ending.take()) {
             self.put_in_line(actor, ending.submitter, ending.turn, Call::Terminate(ending.turn));
         }
         for id in unreported {
@@ -523,7 +554,11 @@ impl Ownership {
     fn actor_changed(&mut self, actor: ActorId, change: ActorChange, now: Millis, out: &mut Vec<Command>) {
         let Some(entry) = self.actors.get_mut(&actor) else { return };
         match change {
-            ActorChange::Pending { why } => entry.why = why,
+            ActorChange::Pending { why } => {
+                if entry.calls.is_some() || !why.is_empty() {
+                    entry.calls().why = why;
+                }
+            }
             ActorChange::Alive { node, incarnation } => {
                 if entry.life.replace(incarnation).is_some_and(|life| life != incarnation) {
                     // The word that the life before is over may have been lost with a former head. Where it was
@@ -533,7 +568,10 @@ impl Ownership {
                 }
                 let Some(entry) = self.actors.get_mut(&actor) else { return };
                 entry.state = View::Alive { node, incarnation };
-                entry.why.clear();
+                if let Some(calls) = &mut entry.calls {
+                    calls.why = String::new();
+                    entry.rest();
+                }
                 if let Some(creation) = self.tasks.get_mut(&TaskId::from(actor)) {
                     creation.state = TaskState::Finished;
                 }
@@ -548,7 +586,7 @@ impl Ownership {
                 };
                 let Some(entry) = self.actors.get_mut(&actor) else { return };
                 entry.state = View::Dead(Box::new(cause.clone()));
-                let unreported: Vec<TaskId> = entry.sent.iter().copied().collect();
+                let unreported = entry.sent();
                 for id in unreported {
                     self.fail(id, cause.clone(), now, out);
                 }
@@ -562,7 +600,7 @@ impl Ownership {
     }
 
     pub(super) fn actor_why(&self, actor: ActorId) -> Option<&str> {
-        self.actors.get(&actor).map(|entry| entry.why.as_str()).filter(|why| !why.is_empty())
+        self.actors.get(&actor)?.calls.as_ref().map(|calls| calls.why.as_str()).filter(|why| !why.is_empty())
     }
 
     pub(super) fn actor_node(&self, actor: ActorId) -> Option<NodeId> {
@@ -573,7 +611,8 @@ impl Ownership {
     }
 
     pub(super) fn is_sent_to(&self, actor: ActorId, id: TaskId) -> bool {
-        self.actors.get(&actor).is_some_and(|entry| entry.sent.contains(&id))
+        let calls = self.actors.get(&actor).and_then(|entry| entry.calls.as_ref());
+        calls.is_some_and(|calls| calls.sent.contains(&id))
     }
 }
 

@@ -4,34 +4,39 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Ownership;
+use super::compact::Compact;
 use super::task::Task;
 use crate::view::{ObjectRow, TaskRow, TaskSummaryRow};
 use crate::{ActorId, Error, ErrorKind, JobId, Millis, NodeId, Resources, TaskId, TaskKind, TaskState};
 
 /// What is remembered of a task that is over. Its arguments are not: they may be large, and whoever
-/// lists tasks does not see them.
+/// lists tasks does not see them. As small as can be, because there are
+/// [`FINISHED_TASKS_KEPT`](crate::limits::FINISHED_TASKS_KEPT) of them.
 #[derive(Debug, Clone)]
 pub(super) struct Past {
     id: TaskId,
     parent: TaskId,
     job: JobId,
-    actor: Option<ActorId>,
-    kind: &'static str,
+    kind: TaskKind,
     name: Arc<str>,
     function: Arc<str>,
     resources: Arc<Resources>,
     attempt: u32,
-    worker: Option<u64>,
+    worker: Option<Compact>,
     node: Option<NodeId>,
     created: Millis,
-    started: Option<Millis>,
-    ended: Option<Millis>,
+    started: Option<Compact>,
+    ended: Option<Compact>,
     error: Option<Box<(ErrorKind, String)>>,
 }
 
 impl Past {
     fn state(&self) -> TaskState {
         if self.error.is_some() { TaskState::Failed } else { TaskState::Finished }
+    }
+
+    fn actor(&self) -> Option<ActorId> {
+        actor_of(self.id, &self.kind)
     }
 
     fn row(&self, state: TaskState) -> TaskRow {
@@ -41,38 +46,33 @@ impl Past {
             name: self.name.to_string(),
             state: state.name().to_owned(),
             job_id: self.job.to_string(),
-            actor_id: self.actor.map(|actor| actor.to_string()),
-            r#type: self.kind.to_owned(),
+            actor_id: self.actor().map(|actor| actor.to_string()),
+            r#type: self.kind.name().to_owned(),
             func_or_class_name: self.function.to_string(),
             parent_task_id: self.parent.to_string(),
             node_id: self.node.map(|node| node.to_string()),
-            worker_id: self.worker.map(|worker| worker.to_string()),
+            worker_id: self.worker.map(|worker| worker.get().to_string()),
             error_type: self.error.as_ref().map(|error| error.0.name().to_owned()),
             pending_reason: None,
             required_resources: self.resources.to_string(),
             creation_time_ms: self.created,
-            start_time_ms: self.started,
-            end_time_ms: self.ended,
+            start_time_ms: self.started.map(Compact::get),
+            end_time_ms: self.ended.map(Compact::get),
             error_message: self.error.as_ref().map(|error| error.1.clone()),
         }
     }
 }
 
 impl Ownership {
-    pub(super) fn past_of(&self, task: &Task, error: Option<&Error>, ended: Option<Millis>) -> Past {
+    pub(super) fn past_of(&self, task: &Task, error: Option<&Error>, ended: Option<Compact>) -> Past {
         let spec = &task.spec;
-        let actor = match spec.kind {
-            TaskKind::ActorCall { actor } => Some(actor),
-            TaskKind::ActorCreation => Some(ActorId::from(spec.id)),
-            TaskKind::Normal | TaskKind::Driver => None,
-        };
+        let actor = actor_of(spec.id, &spec.kind);
         let node = self.node_of(task).or_else(|| actor.and_then(|actor| self.actor_node(actor)));
         Past {
             id: spec.id,
             parent: spec.parent,
             job: spec.job,
-            actor,
-            kind: spec.kind.name(),
+            kind: spec.kind.clone(),
             name: Arc::clone(&spec.name),
             function: Arc::clone(&spec.function),
             resources: Arc::clone(&spec.resources),
@@ -106,7 +106,7 @@ impl Ownership {
     pub fn task_snapshot(&self) -> TaskSnapshot {
         let live = self.tasks.values().map(|task| {
             let past = self.past_of(task, None, None);
-            let why = self.pending_reason(task, past.actor, task.state);
+            let why = self.pending_reason(task, past.actor(), task.state);
             (past, task.state, why)
         });
         let over = self.finished.iter().map(|past| (past.clone(), past.state(), None));
@@ -161,7 +161,7 @@ impl Ownership {
             count(&task.spec.function, task.spec.kind.name(), task.state.name());
         }
         for past in &self.finished {
-            count(&past.function, past.kind, past.state().name());
+            count(&past.function, past.kind.name(), past.state().name());
         }
         let rows = counts.into_iter().map(|((function, kind), states)| TaskSummaryRow {
             func_or_class_name: function,
@@ -182,6 +182,15 @@ impl TaskSnapshot {
     pub fn into_rows(self) -> Vec<TaskRow> {
         let rows = self.0.into_iter().map(|(past, state, why)| TaskRow { pending_reason: why, ..past.row(state) });
         rows.collect()
+    }
+}
+
+/// The actor that a task makes or calls.
+fn actor_of(id: TaskId, kind: &TaskKind) -> Option<ActorId> {
+    match kind {
+        TaskKind::ActorCall { actor } => Some(*actor),
+        TaskKind::ActorCreation => Some(ActorId::from(id)),
+        TaskKind::Normal | TaskKind::Driver => None,
     }
 }
 

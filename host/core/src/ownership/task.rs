@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::compact::Compact;
 use super::object::{Count, Watcher};
 use super::{Command, Input, Order, Outcome, Output, Ownership};
 use crate::{ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, limits};
@@ -19,9 +20,10 @@ pub(super) struct Task {
     pub(super) shape: Option<usize>,
     /// The lease whose slot it has, or had before it blocked.
     pub(super) lease: Option<LeaseId>,
-    pub(super) worker: Option<u64>,
+    pub(super) worker: Option<Compact>,
     pub(super) created: Millis,
-    pub(super) started: Option<Millis>,
+    /// When its last attempt began.
+    pub(super) started: Option<Compact>,
     /// Somebody cancelled it while it ran.
     pub(super) cancelled: bool,
     /// With all that it submits: what it submitted is heard of late.
@@ -185,8 +187,8 @@ impl Ownership {
         match self.tasks.get_mut(&id) {
             Some(task) => {
                 task.state = TaskState::Running;
-                task.worker = Some(worker);
-                task.started = Some(now);
+                task.worker = Some(Compact::new(worker));
+                task.started = Some(Compact::new(now));
             }
             None => self.foreign_started(id, worker, out),
         }
@@ -349,7 +351,7 @@ impl Ownership {
         if self.finished.len() >= limits::FINISHED_TASKS_KEPT {
             self.finished.pop_front();
         }
-        let past = self.past_of(task, error, Some(now));
+        let past = self.past_of(task, error, Some(Compact::new(now)));
         self.finished.push_back(past);
     }
 }

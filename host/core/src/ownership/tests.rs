@@ -714,7 +714,7 @@ fn a_call_whose_argument_is_made_again_goes_out_then() {
 #[test]
 fn too_many_pending_calls_are_refused() {
     let mut world = World::with_cpus(1);
-    let actor = world.create(|spec| spec.max_pending_calls = Some(2));
+    let actor = world.create(|spec| spec.max_pending_calls = std::num::NonZeroU32::new(2));
     let first = world.call(actor, Vec::new());
     world.call(actor, Vec::new());
     assert_eq!(world.owner.admit_call(actor).unwrap_err().kind, ErrorKind::PendingCallsLimitExceeded);
@@ -922,4 +922,28 @@ fn a_failure_runs_down_a_long_chain() {
 fn an_unknown_actor_is_an_error_and_no_hang() {
     let world = World::with_cpus(1);
     assert_eq!(world.owner.admit_call(ActorId([1; 16])).unwrap_err().kind, ErrorKind::ActorNotFound);
+}
+
+/// There may be a hundred thousand actors that nobody calls, and as many tasks are listed that are over.
+#[test]
+fn what_is_kept_of_an_idle_actor_and_of_a_task_that_is_over_stays_small() {
+    assert!(size_of::<super::actor::ActorEntry>() <= 80, "{}", size_of::<super::actor::ActorEntry>());
+    assert!(size_of::<super::task::Task>() <= 88, "{}", size_of::<super::task::Task>());
+    assert!(size_of::<super::rows::Past>() <= 160, "{}", size_of::<super::rows::Past>());
+    assert!(size_of::<ActorSpec>() <= 112, "{}", size_of::<ActorSpec>());
+}
+
+#[test]
+fn an_actor_that_nobody_calls_any_more_keeps_no_room_for_calls() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|_| {});
+    let is_at_rest = |world: &World| world.owner.actors[&actor].is_at_rest();
+    let early = world.call(actor, Vec::new());
+    assert!(!is_at_rest(&world));
+    world.ready(actor, 0);
+    let late = world.call(actor, Vec::new());
+    world.finish(early);
+    assert!(!is_at_rest(&world));
+    world.finish(late);
+    assert!(is_at_rest(&world));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::line::Who;
 use super::rejoin::HAS_YET_TO_REPORT;
 use super::spot::{Refusal, Wish};
-use super::{Actor, DemandKind, Doom, Outbox, Scheduler};
+use super::{Actor, DemandKind, Doom, FewActors, Outbox, Scheduler};
 use crate::message::{ActorChange, ActorEnd, FromHead, RequestId};
 use crate::{ActorId, ActorSpec, ActorState, Error, ErrorKind, JobId, NodeId, Value, limits};
 
@@ -79,17 +79,17 @@ impl Scheduler {
             }
             self.names.insert(key, spec.id);
         }
+        let watchers = self.early_watchers.remove(&spec.id).map(|(_, nodes)| nodes).unwrap_or_default();
         let actor = Actor {
             spec: Arc::clone(&spec),
             owner,
-            watchers: self.early_watchers.remove(&spec.id).map(|(_, nodes)| nodes).unwrap_or_default(),
+            few: FewActors::boxed(watchers, None),
             // Only a report takes the actor that there is without waiting for an answer.
             is_reported: get_if_exists && request.is_none(),
             state: ActorState::DependenciesUnready,
             spot: None,
             incarnation: 0,
             preempted: 0,
-            inputs: None,
             doomed: None,
             cause: None,
             since: self.next_move(),
@@ -115,7 +115,7 @@ impl Scheduler {
     ) {
         let Some(actor) = self.actors.get_mut(&id) else { return };
         if actor.spec.detached && inputs.is_some() {
-            actor.inputs = inputs;
+            actor.few.get_or_insert_default().inputs = inputs;
         }
         if actor.state != ActorState::DependenciesUnready {
             return;
@@ -141,7 +141,7 @@ impl Scheduler {
         if !matches!(actor.state, ActorState::PendingCreation | ActorState::Restarting) || actor.spot.is_some() {
             return Ok(true);
         }
-        if self.is_dead(actor.owner) && actor.inputs.is_none() {
+        if self.is_dead(actor.owner) && actor.inputs().is_none() {
             let message =
                 format!("actor ({id}) cannot be made: its owner's node died with its constructor's arguments");
             return Err(Refusal::Never(Error::new(ErrorKind::OwnerDied, message)));
@@ -159,7 +159,7 @@ impl Scheduler {
         let to = self.nodes[spot.node].id;
         self.set_actor_spot(id, Some(spot));
         if let Some(actor) = self.actors.get(&id) {
-            let (incarnation, inputs) = (actor.incarnation, actor.inputs.clone());
+            let (incarnation, inputs) = (actor.incarnation, actor.inputs().cloned());
             out.push((to, FromHead::ActorStart { spec, owner, incarnation, inputs }));
         }
         Ok(true)
@@ -186,9 +186,9 @@ impl Scheduler {
         }
         let change = match self.actors.passing(&id) {
             Some(actor) => {
-                let is_told = actor.owner == node || actor.watchers.contains(&node);
+                let is_told = actor.owner == node || actor.watchers().contains(&node);
                 if !is_told && actor.state != ActorState::Dead {
-                    actor.watchers.push(node);
+                    actor.few.get_or_insert_default().watchers.push(node);
                 }
                 self.actors[&id].change(self)
             }
@@ -224,7 +224,7 @@ impl Scheduler {
     pub(super) fn tell_change(&self, id: ActorId, change: &ActorChange, out: &mut Outbox) {
         let Some(actor) = self.actors.get(&id) else { return };
         let owner = Some(actor.owner).filter(|owner| !self.is_dead(*owner));
-        for node in owner.into_iter().chain(actor.watchers.iter().copied()) {
+        for node in owner.into_iter().chain(actor.watchers().iter().copied()) {
             out.push((node, FromHead::ActorChanged { actor: id, change: change.clone() }));
         }
     }
@@ -347,8 +347,7 @@ impl Scheduler {
         self.tell_change(id, &ActorChange::Dead { cause }, out);
         let mut is_detached = false;
         if let Some(actor) = self.actors.get_mut(&id) {
-            actor.watchers.clear();
-            actor.inputs = None;
+            actor.few = None;
             is_detached = actor.spec.detached;
         }
         if is_detached {

@@ -154,7 +154,9 @@ impl Scheduler {
         self.demands.remove_all(|demand| matches!(demand, DemandKind::Slots { owner, .. } if *owner == id));
         self.grants.forget_owner(id);
         for (_, actor) in self.actors.passing_all() {
-            actor.watchers.retain(|watcher| *watcher != id);
+            if let Some(few) = &mut actor.few {
+                few.watchers.retain(|watcher| *watcher != id);
+            }
         }
         for (_, group) in self.groups.passing_all() {
             group.watchers.retain(|watcher| *watcher != id);

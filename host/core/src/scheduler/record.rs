@@ -275,7 +275,7 @@ impl Scheduler {
             place: self.place(actor.spot),
             incarnation: actor.incarnation,
             preempted: actor.preempted,
-            inputs: actor.inputs.clone(),
+            inputs: actor.inputs().cloned(),
             doomed: actor.doomed.as_deref().cloned(),
             cause: actor.cause.as_deref().cloned(),
             since: actor.since,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::record::{ActorRecord, GroupRecord, JobRecord, LifeRecord, NodeRecord, Place, Record};
-use super::{Actor, Bundle, DemandKind, Group, Job, Node, NodeLife, Outbox, Scheduler, Spot};
+use super::{Actor, Bundle, DemandKind, FewActors, Group, Job, Node, NodeLife, Outbox, Scheduler, Spot};
 use crate::{ActorState, GroupState, IdMap, Millis, NodeId};
 
 /// Of the head's epoch only so many bits are in the numbers of leases.
@@ -194,13 +194,12 @@ impl Scheduler {
         let actor = Actor {
             spec,
             owner,
-            watchers: Vec::new(),
+            few: FewActors::boxed(Vec::new(), inputs),
             is_reported: false,
             state,
             spot: None,
             incarnation,
             preempted,
-            inputs,
             doomed: doomed.map(Box::new),
             cause: cause.map(Box::new),
             since,

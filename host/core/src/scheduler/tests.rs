@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Outbox, Scheduler};
+use super::{Actor, Outbox, Scheduler};
 use crate::message::{ActorChange, ActorEnd, FromHead, NodeAddress, RequestId, Shape, ToHead};
 use crate::{
     ActorId, ActorSpec, Amount, ComponentDigest, Error, ErrorKind, JobId, JobSpec, JobState, LeaseId, NodeId,
@@ -274,6 +274,12 @@ fn a_job_takes_its_actors_with_it() {
         [FromHead::ActorStop { graceful: false, restart: false, .. }, FromHead::JobEnded { .. }]
     ));
     assert_eq!(head.job_rows()[0].status, "SUCCEEDED");
+}
+
+/// There may be a hundred thousand actors that nobody calls.
+#[test]
+fn what_is_kept_of_an_actor_stays_small() {
+    assert!(size_of::<Actor>() <= 104, "{}", size_of::<Actor>());
 }
 
 proptest! {
