@@ -77,9 +77,13 @@ pub const STORE_DISK_PERCENT_MAX: u64 = 95;
 /// of its owner, which could have a slot elsewhere first.
 pub const AHEAD_MAX: usize = 3;
 
-/// Tasks of a lease that end within so many milliseconds of one another are short enough that what is sent ahead has
-/// its slot soon.
+/// When as many tasks of a lease as it has slots end within so many milliseconds, they are short enough that what
+/// is sent ahead has its slot soon.
 pub const AHEAD_PAUSE_MAX_MS: u64 = 10;
+
+/// Slots of a lease above which nothing is sent ahead: who looks for one of them looks at all, and with so many
+/// there is always one that becomes free.
+pub const AHEAD_SLOTS_MAX: u32 = 64;
 
 /// How often a file of a spilled object is written or read before the disk's error counts. With the pauses
 /// in between it has a third of a second to come round, in which only those wait who need this object.

@@ -114,8 +114,17 @@ struct Life {
 impl Drop for Life {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let message = format!("actor `{}` ({}) is dead: its host broke down", self.spec.class, self.spec.id);
-            self.end(ActorEnd::Crashed(Error::new(ErrorKind::ActorDied, message)));
+            let (actor, incarnation) = (self.spec.id, self.incarnation);
+            let message = format!("actor `{}` ({actor}) is dead: its host broke down", self.spec.class);
+            let error = Error::new(ErrorKind::ActorDied, message);
+            // What it was at has an owner who waits, and references that were lent for it.
+            if let Some(call) = self.reach.letters.current() {
+                let outcome = Outcome::ActorCrashed(Box::new(error.clone()));
+                self.node.handle(Event::Finished { task: call.task, attempt: call.attempt, outcome });
+            }
+            self.node.lock().constructors.remove(&(actor, incarnation));
+            self.node.handle(Event::ConstructEnded(actor));
+            self.end(ActorEnd::Crashed(error));
         }
     }
 }

@@ -41,6 +41,7 @@ struct Unfinished<'a> {
     node: &'a Arc<Node>,
     spec: &'a TaskSpec,
     attempt: u32,
+    backlog: &'a Arc<Backlog>,
 }
 
 impl Drop for Unfinished<'_> {
@@ -49,6 +50,8 @@ impl Drop for Unfinished<'_> {
             let (task, attempt) = (self.spec.id, self.attempt);
             let error = Error::new(ErrorKind::WorkerCrashed, "the worker that ran the task broke down");
             let outcome = Outcome::Failed(Box::new(error.from_task(&self.spec.name, task)));
+            // What it did before is not to be heard of after its end.
+            self.node.take_in_last(self.backlog);
             self.node.lock().running.remove(&task);
             self.node.handle(Event::Finished { task, attempt, outcome });
         }
@@ -136,7 +139,7 @@ impl Node {
         // their owner, on another node perhaps, hears of both at once.
         backlog.lock().add(Event::Started { task: spec.id, worker });
         let mut left = None;
-        let unfinished = Unfinished { node: self, spec: &spec, attempt };
+        let unfinished = Unfinished { node: self, spec: &spec, attempt, backlog };
         let (outcome, handles) = match self.run_order(order, &stopper, worker, backlog, &mut left).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
             Err(Missing::Failed(error)) => (Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id))), None),

@@ -23,9 +23,9 @@ use crate::{LeaseId, Millis, NodeId, Strategy, TaskId, TaskState, limits};
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     chains: Vec<Chain>,
-    /// When a task of the lease ended last.
-    ended: Option<Millis>,
-    /// Whether the one before that had ended a moment earlier.
+    /// When tasks of the lease ended last: one more than it has slots.
+    ends: VecDeque<Millis>,
+    /// Whether the first of these is but a moment ago.
     is_quick: bool,
 }
 
@@ -59,9 +59,14 @@ impl Ahead {
     }
 
     /// A task that used a slot is over.
-    fn note_end(&mut self, now: Millis, pause_max: Millis) {
-        let pause = self.ended.replace(now).map_or(Millis::MAX, |before| now.saturating_sub(before));
-        self.is_quick = pause <= pause_max;
+    fn note_end(&mut self, now: Millis, slots: u32, pause_max: Millis) {
+        let slots = slots.max(1) as usize;
+        self.ends.push_back(now);
+        while self.ends.len() > slots + 1 {
+            self.ends.pop_front();
+        }
+        let first = self.ends.front().filter(|_| self.ends.len() > slots);
+        self.is_quick = first.is_some_and(|first| now.saturating_sub(*first) <= pause_max);
     }
 
     /// The task gave its slot up: who is next has it.
@@ -119,7 +124,10 @@ impl Ahead {
             waiting.is_in_doubt = true;
             waiting.task
         });
-        asked.collect()
+        let mut asked: Vec<TaskId> = asked.collect();
+        // Each that comes back is put in front of those that came before it.
+        asked.reverse();
+        asked
     }
 }
 
@@ -140,8 +148,11 @@ impl Ownership {
         out: &mut Vec<Command>,
     ) -> Option<TaskId> {
         let lease = self.leases.get_mut(&id)?;
-        if let Some(now) = ended {
-            lease.ahead.note_end(now, self.ahead_pause_max);
+        if let Some(now) = ended
+            && lease.node != self.node
+            && lease.slots <= limits::AHEAD_SLOTS_MAX
+        {
+            lease.ahead.note_end(now, lease.slots, self.ahead_pause_max);
         }
         let next = lease.ahead.promote(left)?;
         lease.busy += 1;
@@ -156,7 +167,8 @@ impl Ownership {
         loop {
             let Some(lease) = self.leases.get(&id) else { return };
             let is_wanted = lease.reclaim == 0 && lease.resuming.is_empty() && lease.ahead.is_quick;
-            if lease.node == self.node || !is_wanted || self.draining.contains(&lease.node) {
+            let is_small = lease.slots <= limits::AHEAD_SLOTS_MAX;
+            if lease.node == self.node || !is_wanted || !is_small || self.draining.contains(&lease.node) {
                 return;
             }
             let Some(behind) = lease.ahead.end_of_line(running) else { return };
@@ -166,13 +178,13 @@ impl Ownership {
             if !is_any_slot || queue.queue.len() <= queue.leases.len() {
                 return;
             }
-            // One that may run once only is not sent to where it may never begin.
-            let first = queue.queue.front().and_then(|first| self.tasks.get(first));
-            if first.is_some_and(|task| !task.spec.max_retries.allows(task.attempt)) {
-                return;
-            }
             let shape = lease.shape;
             let Some(next) = self.next_in_line(shape) else { return };
+            // One that may run once only is not sent to where it may never begin.
+            if self.tasks.get(&next).is_some_and(|task| !task.spec.max_retries.allows(task.attempt)) {
+                self.shapes[shape].queue.push_front(next);
+                return;
+            }
             if self.hand_out(id, next, Some(behind), out)
                 && let Some(lease) = self.leases.get_mut(&id)
             {

@@ -12,6 +12,14 @@ const LEASE: LeaseId = LeaseId(7);
 /// An owner with so many tasks for one slot of another node, of which some have ended already, one after
 /// another without a pause.
 fn owner_of(tasks: u64, ended: usize, retries: Retries) -> (Node, Vec<TaskId>) {
+    let (mut node, ids) = owner_with(tasks, 1, retries);
+    for id in ids.iter().take(ended) {
+        node.finishes(OTHER, *id, vec![inline(Vec::new())], Vec::new());
+    }
+    (node, ids)
+}
+
+fn owner_with(tasks: u64, slots: u32, retries: Retries) -> (Node, Vec<TaskId>) {
     let mut node = Node::new();
     let specs = (1..=tasks).map(|number| crate::TaskSpec { max_retries: retries, ..spec(number, Vec::new()) });
     let mut ids = Vec::new();
@@ -26,10 +34,7 @@ fn owner_of(tasks: u64, ended: usize, retries: Retries) -> (Node, Vec<TaskId>) {
         }
     }
     let shape = shape.expect("it wants a lease");
-    node.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease: LEASE, shape, node: OTHER, slots: 1 })));
-    for id in ids.iter().take(ended) {
-        node.finishes(OTHER, *id, vec![inline(Vec::new())], Vec::new());
-    }
+    node.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease: LEASE, shape, node: OTHER, slots })));
     (node, ids)
 }
 
@@ -73,6 +78,37 @@ fn nothing_is_sent_ahead_where_tasks_are_long_or_may_run_once_only() {
 }
 
 #[test]
+fn tasks_that_began_together_and_end_together_are_not_short_for_that() {
+    let (mut node, ids) = owner_with(12, 2, OFTEN);
+    for round in ids.chunks(2).take(4) {
+        node.now += 100;
+        for id in round {
+            node.finishes(OTHER, *id, vec![inline(Vec::new())], Vec::new());
+            assert!(matches!(sent(&node)[..], [(_, None)]), "{:?}", node.said);
+        }
+    }
+}
+
+#[test]
+fn one_that_may_run_once_only_stays_in_line_behind_one_that_was_cancelled() {
+    let mut node = Node::new();
+    let mut ids = Vec::new();
+    for number in 1..=9 {
+        let max_retries = if number == 5 { Retries::AtMost(0) } else { OFTEN };
+        let spec = crate::TaskSpec { max_retries, ..spec(number, Vec::new()) };
+        ids.push(spec.id);
+        node.tell(Event::Submitted(Arc::new(spec)));
+    }
+    node.tell(Event::Cancelled { object: ids[3].output(0), recursive: false });
+    let shape = node.owner.shapes.iter().next().map(|(_, queue)| queue.shape.clone()).expect("there is one");
+    node.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease: LEASE, shape, node: OTHER, slots: 1 })));
+    for id in &ids[..2] {
+        node.finishes(OTHER, *id, vec![inline(Vec::new())], Vec::new());
+    }
+    assert_eq!(sent(&node), [(ids[2], None)]);
+}
+
+#[test]
 fn a_task_that_blocks_leaves_its_slot_to_the_one_behind_it() {
     let (mut node, ids) = owner_of(9, 2, OFTEN);
     node.hears(OTHER, ToPeer::Blocked { task: ids[2], attempt: 0, in_get: true });
@@ -80,6 +116,7 @@ fn a_task_that_blocks_leaves_its_slot_to_the_one_behind_it() {
     sound(&node, &ids);
     // It must have a slot to go on, ahead of all that has none yet, and nothing more is sent before it.
     node.hears(OTHER, ToPeer::ResumeWanted { task: ids[2], attempt: 0 });
+    assert!(node.said.iter().all(|(_, message)| matches!(message, ToPeer::Recall { .. })) && node.said.len() == 3);
     for id in &ids[3..7] {
         node.finishes(OTHER, *id, vec![inline(Vec::new())], Vec::new());
         sound(&node, &ids);
@@ -93,7 +130,8 @@ fn what_waits_too_long_is_asked_back_and_is_first_in_line() {
     node.tell(Event::Tick);
     assert_eq!(node.said, []);
     node.tell(Event::Tick);
-    let asked: Vec<_> = ids[3..6].iter().map(|task| (OTHER, ToPeer::Recall { task: *task, attempt: 0 })).collect();
+    let asked: Vec<_> =
+        ids[3..6].iter().rev().map(|task| (OTHER, ToPeer::Recall { task: *task, attempt: 0 })).collect();
     assert_eq!(node.said, asked);
     node.tell(Event::Tick);
     assert_eq!(node.said, [], "each is asked for once");

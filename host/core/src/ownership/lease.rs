@@ -41,7 +41,7 @@ impl ShapeQueue {
 pub(super) struct Lease {
     pub(super) shape: usize,
     pub(super) node: NodeId,
-    slots: u32,
+    pub(super) slots: u32,
     /// Tasks that use a slot.
     pub(super) busy: u32,
     /// Blocked tasks, those included that wait to go on.
@@ -303,8 +303,10 @@ impl Ownership {
         };
         task.state = state;
         let Some(lease_id) = task.lease else { return true };
+        // Its node may have begun it before its turn: when the end of the job took away who was before it.
+        let had_slot = !self.was_ahead(lease_id, id);
         let Some(lease) = self.leases.get_mut(&lease_id) else { return true };
-        lease.busy -= 1;
+        lease.busy -= u32::from(had_slot);
         lease.blocked += 1;
         let now = lease.idle_since;
         self.pass_slot(lease_id, id, None, out);
@@ -342,6 +344,8 @@ impl Ownership {
         if !is_cpu_only || lease.slots == 0 {
             out.push(Command::to_head(ToHead::SlotsResumeWanted { lease: lease_id, slots: 1 }));
         }
+        // It goes on before what has not begun.
+        self.recall(lease_id, false, out);
     }
 
     /// A task that used a slot of this lease, or was blocked, is over.
