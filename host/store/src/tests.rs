@@ -1,5 +1,6 @@
 //! Cases of the store, on real files.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -146,30 +147,31 @@ fn a_disk_that_takes_nothing_is_an_error_and_loses_nothing() {
     store.put(id(3), value(3)).unwrap();
 }
 
-/// A disk that fails in a fixed order: each third call of those that write or read.
-#[derive(Debug)]
-struct Flaky {
+/// What happens in the middle of writing a file, whose name it gets, or before one is read.
+type Between = Box<dyn Fn(Option<&str>) -> io::Result<()> + Send + Sync>;
+
+/// A disk on which something else happens in between.
+struct Odd {
     disk: Box<dyn Disk>,
-    calls: AtomicU32,
+    between: Between,
 }
 
-impl Flaky {
-    fn may_fail(&self) -> io::Result<()> {
-        let fails = self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
-        if fails { Err(io::Error::other("the disk hiccups")) } else { Ok(()) }
+impl fmt::Debug for Odd {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.disk.fmt(formatter)
     }
 }
 
-impl Disk for Flaky {
+impl Disk for Odd {
     fn write(&self, name: &str, data: &[u8]) -> io::Result<()> {
         // Half of it is there when the disk fails.
         self.disk.write(name, &data[..data.len() / 2])?;
-        self.may_fail()?;
+        (self.between)(Some(name))?;
         self.disk.write(name, data)
     }
 
     fn read(&self, name: &str, size: usize) -> io::Result<Vec<u8>> {
-        self.may_fail()?;
+        (self.between)(None)?;
         self.disk.read(name, size)
     }
 
@@ -182,11 +184,38 @@ impl Disk for Flaky {
     }
 }
 
+fn odd_store(bytes_max: u64, dir: &tempfile::TempDir, between: Between) -> Store {
+    let settings = StoreSettings { bytes_max, spill_dir: Some(dir.path().join("spill")) };
+    Store::on_disk(&settings, |disk| Box::new(Odd { disk, between }))
+}
+
+/// A disk of which each third call fails.
+fn flaky() -> Between {
+    let calls = AtomicU32::new(0);
+    Box::new(move |_| {
+        let fails = calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
+        if fails { Err(io::Error::other("the disk hiccups")) } else { Ok(()) }
+    })
+}
+
+/// A disk that says which file it begins to write and goes on when it is let.
+fn slow() -> (Between, Receiver<String>, SyncSender<()>) {
+    let ((began, begins), (open, gate)) = (sync_channel(8), sync_channel(8));
+    let gate = Mutex::new(gate);
+    let between = move |name: Option<&str>| {
+        if let Some(name) = name {
+            began.send(name.to_owned()).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+        }
+        Ok(())
+    };
+    (Box::new(between), begins, open)
+}
+
 #[test]
 fn a_disk_that_fails_now_and_then_loses_nothing_and_nobody_is_told() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = StoreSettings { bytes_max: 2_500, spill_dir: Some(dir.path().join("spill")) };
-    let store = Store::on_disk(&settings, |disk| Box::new(Flaky { disk, calls: AtomicU32::new(0) }));
+    let store = odd_store(2_500, &dir, flaky());
     (0..12).for_each(|number| store.put(id(number), value(u8::try_from(number).unwrap())).unwrap());
     for number in (0..12).rev() {
         let found = store.get(id(number)).unwrap();
@@ -196,40 +225,11 @@ fn a_disk_that_fails_now_and_then_loses_nothing_and_nobody_is_told() {
     assert!(files(&dir).is_empty(), "no half of a file is left");
 }
 
-/// A disk that writes nothing before it is let.
-#[derive(Debug)]
-struct Slow {
-    disk: Box<dyn Disk>,
-    began: SyncSender<String>,
-    gate: Mutex<Receiver<()>>,
-}
-
-impl Disk for Slow {
-    fn write(&self, name: &str, data: &[u8]) -> io::Result<()> {
-        self.began.send(name.to_owned()).unwrap();
-        self.gate.lock().unwrap().recv().unwrap();
-        self.disk.write(name, data)
-    }
-
-    fn read(&self, name: &str, size: usize) -> io::Result<Vec<u8>> {
-        self.disk.read(name, size)
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.disk.remove(name)
-    }
-
-    fn room(&self) -> Option<(u64, u64)> {
-        self.disk.room()
-    }
-}
-
 #[test]
 fn a_slow_disk_holds_nobody_up_who_finds_room_in_memory() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = StoreSettings { bytes_max: 4_000, spill_dir: Some(dir.path().join("spill")) };
-    let ((began, begins), (open, gate)) = (sync_channel(8), sync_channel(8));
-    let store = Store::on_disk(&settings, |disk| Box::new(Slow { disk, began, gate: Mutex::new(gate) }));
+    let (between, begins, open) = slow();
+    let store = odd_store(4_000, &dir, between);
     (1..=3).for_each(|number| store.put(id(number), value(1)).unwrap());
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| store.put(id(4), value(4)));
@@ -251,9 +251,8 @@ fn a_slow_disk_holds_nobody_up_who_finds_room_in_memory() {
 #[test]
 fn what_is_dropped_while_a_slow_disk_writes_it_leaves_no_file() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = StoreSettings { bytes_max: 4_000, spill_dir: Some(dir.path().join("spill")) };
-    let ((began, begins), (open, gate)) = (sync_channel(8), sync_channel(8));
-    let store = Store::on_disk(&settings, |disk| Box::new(Slow { disk, began, gate: Mutex::new(gate) }));
+    let (between, begins, open) = slow();
+    let store = odd_store(4_000, &dir, between);
     (1..=3).for_each(|number| store.put(id(number), value(1)).unwrap());
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| store.put(id(4), value(4)));

@@ -196,7 +196,8 @@ impl Ownership {
     /// Asks back what was sent ahead and has waited for a whole tick: the task before it is not as short
     /// as it was thought to be.
     pub(super) fn recall_old(&mut self, out: &mut Vec<Command>) {
-        for id in self.leases.keys().copied().collect::<Vec<_>>() {
+        let with_some = self.leases.iter().filter(|(_, lease)| lease.ahead.count() > 0);
+        for id in with_some.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.recall(id, true, out);
             if let Some(lease) = self.leases.get_mut(&id) {
                 lease.ahead.all().for_each(|waiting| waiting.is_old = true);
@@ -254,7 +255,7 @@ impl Ownership {
         out.extend(held.map(|held| Command::Run(held.order)));
     }
 
-    /// Takes an order out that is held and never began. Answers whether there was such a one.
+    /// Takes an order out that is held and never began. Answers with its owner, if there was such a one.
     fn take_held(&mut self, id: TaskId, out: &mut Vec<Command>) -> Option<NodeId> {
         let behind = self.foreign.get(&id)?.held.as_ref()?.behind;
         let foreign = self.foreign.remove(&id)?;

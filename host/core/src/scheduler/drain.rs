@@ -44,8 +44,7 @@ impl Scheduler {
         }
     }
 
-    /// Fails where a node has something to do. What it holds is counted as in `rayw status`: that nothing
-    /// is free to be lost when it goes.
+    /// Fails where a node has something to do or keeps objects, and says what.
     fn must_be_idle(&self, index: usize) -> Result<(), Error> {
         let node = &self.nodes[index];
         let mut does = Vec::new();
