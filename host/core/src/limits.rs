@@ -110,6 +110,10 @@ pub const ENDED_JOBS_REMEMBERED: usize = 1024;
 /// seldom, few enough that others do not wait long for it meanwhile.
 pub const BACKLOG_EVENTS_MAX: usize = 64;
 
+/// What a guest may have done at most before its node takes it in, while others keep the node's account: to go
+/// on is cheaper than to sleep until they are done, and 512 events are half a millisecond of the account.
+pub const BACKLOG_HELD_MAX: usize = 512;
+
 /// How soon after the last time a node takes in what a guest did next, if nothing else makes it: the first
 /// of many calls goes out at once, and those that follow within this time go together.
 pub const BACKLOG_AGE: Duration = Duration::from_micros(50);

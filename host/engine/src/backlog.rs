@@ -6,7 +6,9 @@
 //! time: when there are [`limits::BACKLOG_EVENTS_MAX`], when the first of them
 //! is [`limits::BACKLOG_AGE`] away from the last time, when the guest asks for
 //! anything that needs an answer, when it ends, and at each tick of the clock
-//! that makes guests give way.
+//! that makes guests give way. While others have the account, a guest that needs
+//! no answer goes on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]; and
+//! where a thread has nothing to do, it takes in what others go on to do.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,30 +27,82 @@ pub struct Backlog {
 #[derive(Debug, Default)]
 pub struct Gathered {
     events: Vec<Event>,
+    /// Whether events that were taken out are being told to the account, so that nothing may overtake them.
+    is_being_told: bool,
+    /// Whether another thread was asked to take them.
+    is_asked_for: bool,
     /// Actors that the guest called lately: what they are does not change, so nobody need be asked again.
     actors: VecDeque<Arc<ActorSpec>>,
     /// When the node last took events.
     taken: Option<Instant>,
 }
 
+/// Whether it is time for the node to take in what a guest did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// There is time: more may come.
+    Later,
+    /// It is, if nobody else has the account now.
+    IfFree,
+    /// It is, and the guest waits for it if need be.
+    Now,
+}
+
+/// Events between two looks at the clock.
+const LOOK_EVERY: usize = 8;
+
 impl Gathered {
-    /// Whether nothing waits.
+    /// Whether the account has been told of all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.events.is_empty() && !self.is_being_told
     }
 
     /// Adds one. Answers whether it is time to take them.
-    pub fn add(&mut self, event: Event) -> bool {
-        self.events.push(event);
-        self.events.len() >= limits::BACKLOG_EVENTS_MAX
-            || self.taken.is_none_or(|taken| taken.elapsed() >= limits::BACKLOG_AGE)
+    pub fn add(&mut self, event: Event) -> Due {
+        self.push(event);
+        match self.events.len() {
+            // Whoever did nothing for a while is heard at once.
+            1 if self.is_old() => Due::Now,
+            limits::BACKLOG_HELD_MAX.. => Due::Now,
+            limits::BACKLOG_EVENTS_MAX.. => Due::IfFree,
+            count if count % LOOK_EVERY == 0 && self.is_old() => Due::IfFree,
+            _ => Due::Later,
+        }
     }
 
-    /// Takes all, in order.
-    pub fn take(&mut self) -> std::vec::Drain<'_, Event> {
+    fn push(&mut self, event: Event) {
+        let begun = match (&event, self.events.last()) {
+            (Event::Finished { task, .. }, Some(Event::Started { task: begun, worker })) if task == begun => *worker,
+            _ => return self.events.push(event),
+        };
+        if let (Event::Finished { task, attempt, outcome }, Some(last)) = (event, self.events.last_mut()) {
+            *last = Event::Ran { task, attempt, worker: begun, outcome };
+        }
+    }
+
+    /// Whether the last time is so long ago that no more are waited for.
+    fn is_old(&self) -> bool {
+        self.taken.is_none_or(|taken| taken.elapsed() >= limits::BACKLOG_AGE)
+    }
+
+    /// Moves all, in order, to where there is nothing. They count until they [are told](Self::told). Only who
+    /// has the account may take them, or another one could tell it of later ones first.
+    pub fn take(&mut self, events: &mut Vec<Event>) {
         self.taken = Some(Instant::now());
-        self.events.drain(..)
+        self.is_being_told = true;
+        self.is_asked_for = false;
+        std::mem::swap(&mut self.events, events);
+    }
+
+    /// Whether nobody was asked yet to take them; from now on somebody is.
+    pub fn ask(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_asked_for, true)
+    }
+
+    /// What was taken last has been told.
+    pub fn told(&mut self) {
+        self.is_being_told = false;
     }
 }
 
@@ -80,20 +134,51 @@ impl Backlog {
 
 #[cfg(test)]
 mod tests {
+    use rayw_core::JobId;
+    use rayw_core::ownership::Outcome;
+
     use super::*;
 
     fn event() -> Event {
         Event::Released(Vec::new())
     }
 
+    fn gathered(taken: Option<Instant>) -> Gathered {
+        Gathered { taken, ..Gathered::default() }
+    }
+
     #[test]
     fn the_first_event_after_a_while_is_taken_at_once_and_many_together() {
-        let backlog = Backlog::default();
-        assert!(backlog.lock().add(event()), "nothing was taken for long");
-        let mut gathered = Gathered { taken: Some(Instant::now() + limits::BACKLOG_AGE), ..Gathered::default() };
-        let due = (0..limits::BACKLOG_EVENTS_MAX).filter(|_| gathered.add(event())).count();
-        assert_eq!(due, 1, "the last of them fills it");
-        assert_eq!(gathered.take().count(), limits::BACKLOG_EVENTS_MAX);
+        assert_eq!(gathered(None).add(event()), Due::Now, "nothing was taken for long");
+        let mut gathered = gathered(Some(Instant::now() + limits::BACKLOG_AGE));
+        let due: Vec<Due> = (0..limits::BACKLOG_EVENTS_MAX).map(|_| gathered.add(event())).collect();
+        let (last, others) = due.split_last().unwrap();
+        assert_eq!(*last, Due::IfFree, "it fills the backlog");
+        assert!(others.iter().all(|due| *due == Due::Later));
+        while gathered.events.len() + 1 < limits::BACKLOG_HELD_MAX {
+            assert_eq!(gathered.add(event()), Due::IfFree, "somebody else has the account");
+        }
+        assert_eq!(gathered.add(event()), Due::Now, "no more may wait");
+    }
+
+    #[test]
+    fn a_begin_and_the_end_behind_it_are_one_event() {
+        let task = JobId::numbered(1).driver(0);
+        let mut gathered = gathered(None);
+        gathered.add(Event::Started { task, worker: 7 });
+        gathered.add(Event::Finished { task, attempt: 1, outcome: Outcome::Returned(Vec::new()) });
+        assert!(matches!(&gathered.events[..], [Event::Ran { attempt: 1, worker: 7, .. }]));
+    }
+
+    #[test]
+    fn events_count_until_they_are_told() {
+        let (mut gathered, mut events) = (gathered(None), Vec::new());
+        gathered.add(event());
+        gathered.take(&mut events);
+        assert_eq!(events.len(), 1);
+        assert!(!gathered.is_empty(), "nobody may overtake it");
+        assert!(gathered.ask() && !gathered.ask(), "one is asked at a time");
+        gathered.told();
         assert!(gathered.is_empty());
     }
 }

@@ -1,56 +1,95 @@
 //! Taking in what guests did: many events under one turn of the lock.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 
 use rayw_core::limits;
 use rayw_core::ownership::Event;
 use rayw_core::{Error, ErrorKind};
-use rayw_engine::{Backlog, Gathered};
+use rayw_engine::{Backlog, Due};
 
 use crate::Node;
 use crate::node::{After, State};
 
+/// Threads of which one may be found idle at a time: to look at all would cost too much where there are many.
+const THREADS_LOOKED_AT: usize = 4;
+
 impl Node {
     /// Notes what a guest did; takes it in when that is due. The guest goes on meanwhile.
-    pub(crate) fn note(self: &Arc<Self>, backlog: &Backlog, events: impl IntoIterator<Item = Event>) {
-        let mut is_due = false;
+    pub(crate) fn note(self: &Arc<Self>, backlog: &Arc<Backlog>, events: impl IntoIterator<Item = Event>) {
+        let mut due = Due::Later;
         let mut gathered = backlog.lock();
         for event in events {
-            is_due |= gathered.add(event);
+            due = due.max(gathered.add(event));
         }
         drop(gathered);
-        if is_due {
-            self.take_in(backlog);
-        }
+        self.take_in_when(due, backlog);
     }
 
     /// The same, for what needs no note while there is nothing that must come before it.
-    pub(crate) fn note_behind(self: &Arc<Self>, backlog: &Backlog, event: Event) {
+    pub(crate) fn note_behind(self: &Arc<Self>, backlog: &Arc<Backlog>, event: Event) {
         let mut gathered = backlog.lock();
         if gathered.is_empty() {
             drop(gathered);
             return self.handle(event);
         }
-        let is_due = gathered.add(event);
+        let due = gathered.add(event);
         drop(gathered);
-        if is_due {
-            self.take_in(backlog);
+        self.take_in_when(due, backlog);
+    }
+
+    fn take_in_when(self: &Arc<Self>, due: Due, backlog: &Arc<Backlog>) {
+        match due {
+            Due::Later => {}
+            Due::IfFree if self.has_idle_thread() => {
+                if backlog.lock().ask() {
+                    self.take_in_aside(Arc::clone(backlog));
+                }
+            }
+            Due::IfFree => {
+                if let Some(state) = self.try_lock() {
+                    self.take_in_under(state, backlog);
+                }
+            }
+            Due::Now => self.take_in_under(self.lock(), backlog),
         }
+    }
+
+    /// Whether a thread that runs guests has nothing to do, among the few that are looked at.
+    fn has_idle_thread(&self) -> bool {
+        let threads = self.threads.num_workers();
+        let first = self.looked_at.fetch_add(1, Ordering::Relaxed);
+        // A thread counts when it parks and when it goes on.
+        (0..threads.min(THREADS_LOOKED_AT))
+            .any(|next| self.threads.worker_park_unpark_count(first.wrapping_add(next) % threads) % 2 == 1)
+    }
+
+    /// Has an idle thread take in what a guest did, which goes on with what it does.
+    fn take_in_aside(self: &Arc<Self>, backlog: Arc<Backlog>) {
+        let node = Arc::clone(self);
+        self.tracker.spawn_on(async move { node.take_in_last(&backlog) }, &self.guests);
+        self.show_work();
+    }
+
+    /// What was woken last waits in a place of its own for this thread, where no other one takes it from; what
+    /// is woken after it has it go to where they all look.
+    fn show_work(&self) {
+        self.guests.spawn(std::future::ready(()));
     }
 
     /// Takes in what a guest did that goes on: whoever is woken by it shall not wait for this thread.
     pub(crate) fn take_in(self: &Arc<Self>, backlog: &Backlog) {
-        if backlog.lock().is_empty() {
-            return;
+        if !backlog.lock().is_empty() {
+            self.take_in_under(self.lock(), backlog);
         }
-        let after = self.take_in_with(backlog, |_, _| {});
+    }
+
+    fn take_in_under(self: &Arc<Self>, state: MutexGuard<'_, State>, backlog: &Backlog) {
+        let after = self.take_in_then(state, backlog, |_, _| {});
         let rouses = after.rouses || !after.orders.is_empty();
         self.finish_up(after);
         if rouses {
-            // What was woken last waits in a place of its own for this thread, where no other one takes it
-            // from; what is woken after it has it go to where they all look.
-            self.guests.spawn(std::future::ready(()));
+            self.show_work();
         }
     }
 
@@ -63,10 +102,19 @@ impl Node {
     /// Takes in what a guest did, then does the rest under the same turn of the lock.
     #[must_use]
     pub(crate) fn take_in_with(&self, backlog: &Backlog, rest: impl FnOnce(&mut State, &mut After)) -> After {
+        self.take_in_then(self.lock(), backlog, rest)
+    }
+
+    /// The same for who has the lock already.
+    #[must_use]
+    pub(crate) fn take_in_then(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        backlog: &Backlog,
+        rest: impl FnOnce(&mut State, &mut After),
+    ) -> After {
         let mut after = After::default();
-        let mut gathered = backlog.lock();
-        let mut state = self.lock();
-        state.take_in(&mut gathered, self, &mut after);
+        state.take_in(backlog, self, &mut after);
         rest(&mut state, &mut after);
         self.unfinished.store(state.ownership.unfinished(), Ordering::Relaxed);
         after
@@ -92,12 +140,21 @@ impl Node {
 }
 
 impl State {
-    fn take_in(&mut self, gathered: &mut Gathered, node: &Node, after: &mut After) {
-        if gathered.is_empty() {
-            return;
+    /// Tells the machine of all that is in a backlog. The guest may add more to it meanwhile.
+    fn take_in(&mut self, backlog: &Backlog, node: &Node, after: &mut After) {
+        let mut events = std::mem::take(&mut self.events);
+        {
+            let mut gathered = backlog.lock();
+            if gathered.is_empty() {
+                self.events = events;
+                return;
+            }
+            gathered.take(&mut events);
         }
-        for event in gathered.take() {
+        for event in events.drain(..) {
             self.apply(event, node, None, after);
         }
+        backlog.lock().told();
+        self.events = events;
     }
 }

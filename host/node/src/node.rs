@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
@@ -10,7 +10,7 @@ use rayw_core::ownership::{Command, Event, Order, Ownership, Stored, Tally, Wait
 use rayw_core::{ActorId, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits};
 use rayw_engine::{Backlog, Caller, Engine};
 use rayw_store::{Remains, Store};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,6 +60,10 @@ pub struct Node {
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Store,
     pub(crate) guests: Handle,
+    /// Says which threads of `guests` have nothing to do.
+    pub(crate) threads: RuntimeMetrics,
+    /// The thread that was looked at first the last time, whether it has.
+    pub(crate) looked_at: AtomicUsize,
     pub(crate) control: Handle,
     pub(crate) output: OutputSink,
     pub(crate) cluster: u64,
@@ -96,6 +100,8 @@ pub(crate) struct State {
     pub(crate) ownership: Ownership,
     /// Scratch space for commands, so that an event costs no allocation.
     commands: Vec<Command>,
+    /// The same for the events of a backlog.
+    pub(crate) events: Vec<Event>,
     waiters: IdMap<WaiterId, oneshot::Sender<WaitResult>>,
     next_waiter: u64,
     /// Tasks that a worker has.
@@ -168,6 +174,8 @@ impl Node {
             total: settings.total,
             engine: settings.engine,
             store: settings.store,
+            threads: settings.guests.metrics(),
+            looked_at: AtomicUsize::new(0),
             guests: settings.guests,
             control: settings.control,
             output: settings.output,
@@ -176,6 +184,7 @@ impl Node {
             state: Mutex::new(State {
                 ownership: Ownership::new(settings.id).with_lineage(settings.lineage_bytes_max),
                 commands: Vec::new(),
+                events: Vec::new(),
                 waiters: IdMap::default(),
                 next_waiter: 0,
                 running: IdMap::default(),
@@ -306,6 +315,15 @@ impl Node {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, unless somebody else has it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, State>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Tells the machine what happened and does what it says.

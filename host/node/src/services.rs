@@ -122,15 +122,16 @@ impl NodeServices {
 
     /// An actor that the caller has a handle of.
     fn actor_spec(&self, caller: &Caller, actor: ActorId) -> Result<Arc<ActorSpec>, Error> {
-        let mut gathered = caller.backlog.lock();
-        if let Some(spec) = gathered.actor(actor) {
+        if let Some(spec) = caller.backlog.lock().actor(actor) {
             return Ok(Arc::clone(spec));
         }
+        // It may have been made a moment ago.
+        self.0.take_in(&caller.backlog);
         let known = self.0.lock().ownership.actor(actor).cloned();
         let spec = known.ok_or_else(|| {
             Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node"))
         })?;
-        gathered.remember(Arc::clone(&spec));
+        caller.backlog.lock().remember(Arc::clone(&spec));
         Ok(spec)
     }
 

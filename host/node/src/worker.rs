@@ -146,11 +146,15 @@ impl Node {
             Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
         };
         let mut next = None;
-        let after = self.take_in_with(backlog, |state, after| {
+        backlog.lock().add(Event::Finished { task: spec.id, attempt, outcome });
+        let after = {
+            let mut state = self.lock();
+            // Before its end is told: it may be tried again here.
             state.running.remove(&spec.id);
-            state.apply(Event::Finished { task: spec.id, attempt, outcome }, self, None, after);
-            next = after.next_order().and_then(|order| self.begin_in(state, order, after));
-        });
+            self.take_in_then(state, backlog, |state, after| {
+                next = after.next_order().and_then(|order| self.begin_in(state, order, after));
+            })
+        };
         drop(unfinished);
         // The outputs are counted now, so the guest's own references can go.
         drop(handles);

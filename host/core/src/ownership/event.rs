@@ -41,6 +41,17 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
+    /// Both at once, of a task whose begin nobody was told of.
+    Ran {
+        /// The task.
+        task: TaskId,
+        /// The attempt.
+        attempt: u32,
+        /// The instance.
+        worker: u64,
+        /// How it ended.
+        outcome: Outcome,
+    },
     /// A guest put an object. One reference is counted.
     Put {
         /// The object.
