@@ -106,9 +106,9 @@ pub const EPOCH_PERIOD: Duration = Duration::from_millis(10);
 /// at most a tick later.
 pub const ENDED_JOBS_REMEMBERED: usize = 1024;
 
-/// Events that a guest may cause before its node takes them in: enough that the node's lock is taken
-/// seldom, few enough that others do not wait long for it meanwhile.
-pub const BACKLOG_EVENTS_MAX: usize = 64;
+/// Events that a guest causes before it tries to have its node take them in: enough that the node's lock is
+/// taken seldom, few enough that who comes meanwhile need not sleep until it is free again.
+pub const BACKLOG_EVENTS_MAX: usize = 16;
 
 /// What a guest may have done at most before its node takes it in, while others keep the node's account: to go
 /// on is cheaper than to sleep until they are done, and 512 events are half a millisecond of the account.

@@ -7,8 +7,7 @@
 //! is [`limits::BACKLOG_AGE`] away from the last time, when the guest asks for
 //! anything that needs an answer, when it ends, and at each tick of the clock
 //! that makes guests give way. While others have the account, a guest that needs
-//! no answer goes on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]; and
-//! where a thread has nothing to do, it takes in what others go on to do.
+//! no answer goes on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`].
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,8 +28,6 @@ pub struct Gathered {
     events: Vec<Event>,
     /// Whether events that were taken out are being told to the account, so that nothing may overtake them.
     is_being_told: bool,
-    /// Whether another thread was asked to take them.
-    is_asked_for: bool,
     /// Actors that the guest called lately: what they are does not change, so nobody need be asked again.
     actors: VecDeque<Arc<ActorSpec>>,
     /// When the node last took events.
@@ -48,7 +45,7 @@ pub enum Due {
     Now,
 }
 
-/// Events between two looks at the clock.
+/// Events between two looks at whether it is time.
 const LOOK_EVERY: usize = 8;
 
 impl Gathered {
@@ -65,8 +62,8 @@ impl Gathered {
             // Whoever did nothing for a while is heard at once.
             1 if self.is_old() => Due::Now,
             limits::BACKLOG_HELD_MAX.. => Due::Now,
-            limits::BACKLOG_EVENTS_MAX.. => Due::IfFree,
-            count if count % LOOK_EVERY == 0 && self.is_old() => Due::IfFree,
+            count if count % LOOK_EVERY > 0 => Due::Later,
+            count if count >= limits::BACKLOG_EVENTS_MAX || self.is_old() => Due::IfFree,
             _ => Due::Later,
         }
     }
@@ -91,13 +88,7 @@ impl Gathered {
     pub fn take(&mut self, events: &mut Vec<Event>) {
         self.taken = Some(Instant::now());
         self.is_being_told = true;
-        self.is_asked_for = false;
         std::mem::swap(&mut self.events, events);
-    }
-
-    /// Whether nobody was asked yet to take them; from now on somebody is.
-    pub fn ask(&mut self) -> bool {
-        !std::mem::replace(&mut self.is_asked_for, true)
     }
 
     /// What was taken last has been told.
@@ -156,7 +147,7 @@ mod tests {
         assert_eq!(*last, Due::IfFree, "it fills the backlog");
         assert!(others.iter().all(|due| *due == Due::Later));
         while gathered.events.len() + 1 < limits::BACKLOG_HELD_MAX {
-            assert_eq!(gathered.add(event()), Due::IfFree, "somebody else has the account");
+            assert!(gathered.add(event()) < Due::Now, "somebody else has the account");
         }
         assert_eq!(gathered.add(event()), Due::Now, "no more may wait");
     }
@@ -177,7 +168,6 @@ mod tests {
         gathered.take(&mut events);
         assert_eq!(events.len(), 1);
         assert!(!gathered.is_empty(), "nobody may overtake it");
-        assert!(gathered.ask() && !gathered.ask(), "one is asked at a time");
         gathered.told();
         assert!(gathered.is_empty());
     }

@@ -11,12 +11,9 @@ use rayw_engine::{Backlog, Due};
 use crate::Node;
 use crate::node::{After, State};
 
-/// Threads of which one may be found idle at a time: to look at all would cost too much where there are many.
-const THREADS_LOOKED_AT: usize = 4;
-
 impl Node {
     /// Notes what a guest did; takes it in when that is due. The guest goes on meanwhile.
-    pub(crate) fn note(self: &Arc<Self>, backlog: &Arc<Backlog>, events: impl IntoIterator<Item = Event>) {
+    pub(crate) fn note(self: &Arc<Self>, backlog: &Backlog, events: impl IntoIterator<Item = Event>) {
         let mut due = Due::Later;
         let mut gathered = backlog.lock();
         for event in events {
@@ -27,7 +24,7 @@ impl Node {
     }
 
     /// The same, for what needs no note while there is nothing that must come before it.
-    pub(crate) fn note_behind(self: &Arc<Self>, backlog: &Arc<Backlog>, event: Event) {
+    pub(crate) fn note_behind(self: &Arc<Self>, backlog: &Backlog, event: Event) {
         let mut gathered = backlog.lock();
         if gathered.is_empty() {
             drop(gathered);
@@ -38,14 +35,9 @@ impl Node {
         self.take_in_when(due, backlog);
     }
 
-    fn take_in_when(self: &Arc<Self>, due: Due, backlog: &Arc<Backlog>) {
+    fn take_in_when(self: &Arc<Self>, due: Due, backlog: &Backlog) {
         match due {
             Due::Later => {}
-            Due::IfFree if self.has_idle_thread() => {
-                if backlog.lock().ask() {
-                    self.take_in_aside(Arc::clone(backlog));
-                }
-            }
             Due::IfFree => {
                 if let Some(state) = self.try_lock() {
                     self.take_in_under(state, backlog);
@@ -53,28 +45,6 @@ impl Node {
             }
             Due::Now => self.take_in_under(self.lock(), backlog),
         }
-    }
-
-    /// Whether a thread that runs guests has nothing to do, among the few that are looked at.
-    fn has_idle_thread(&self) -> bool {
-        let threads = self.threads.num_workers();
-        let first = self.looked_at.fetch_add(1, Ordering::Relaxed);
-        // A thread counts when it parks and when it goes on.
-        (0..threads.min(THREADS_LOOKED_AT))
-            .any(|next| self.threads.worker_park_unpark_count(first.wrapping_add(next) % threads) % 2 == 1)
-    }
-
-    /// Has an idle thread take in what a guest did, which goes on with what it does.
-    fn take_in_aside(self: &Arc<Self>, backlog: Arc<Backlog>) {
-        let node = Arc::clone(self);
-        self.tracker.spawn_on(async move { node.take_in_last(&backlog) }, &self.guests);
-        self.show_work();
-    }
-
-    /// What was woken last waits in a place of its own for this thread, where no other one takes it from; what
-    /// is woken after it has it go to where they all look.
-    fn show_work(&self) {
-        self.guests.spawn(std::future::ready(()));
     }
 
     /// Takes in what a guest did that goes on: whoever is woken by it shall not wait for this thread.
@@ -89,7 +59,9 @@ impl Node {
         let rouses = after.rouses || !after.orders.is_empty();
         self.finish_up(after);
         if rouses {
-            self.show_work();
+            // What was woken last waits in a place of its own for this thread, where no other one takes it
+            // from; what is woken after it has it go to where they all look.
+            self.guests.spawn(std::future::ready(()));
         }
     }
 

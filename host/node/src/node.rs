@@ -10,7 +10,7 @@ use rayw_core::ownership::{Command, Event, Order, Ownership, Stored, Tally, Wait
 use rayw_core::{ActorId, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits};
 use rayw_engine::{Backlog, Caller, Engine};
 use rayw_store::{Remains, Store};
-use tokio::runtime::{Handle, RuntimeMetrics};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,10 +60,6 @@ pub struct Node {
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Store,
     pub(crate) guests: Handle,
-    /// Says which threads of `guests` have nothing to do.
-    pub(crate) threads: RuntimeMetrics,
-    /// The thread that was looked at first the last time, whether it has.
-    pub(crate) looked_at: AtomicUsize,
     pub(crate) control: Handle,
     pub(crate) output: OutputSink,
     pub(crate) cluster: u64,
@@ -174,8 +170,6 @@ impl Node {
             total: settings.total,
             engine: settings.engine,
             store: settings.store,
-            threads: settings.guests.metrics(),
-            looked_at: AtomicUsize::new(0),
             guests: settings.guests,
             control: settings.control,
             output: settings.output,
