@@ -111,7 +111,7 @@ pub const ENDED_JOBS_REMEMBERED: usize = 1024;
 pub const BACKLOG_EVENTS_MAX: usize = 16;
 
 /// What a guest may have done at most before its node takes it in, while others keep the node's account: to go
-/// on is cheaper than to sleep until they are done, and 512 events are half a millisecond of the account.
+/// on is cheaper than to sleep until they are done, and 512 tasks are half a millisecond of the account.
 pub const BACKLOG_HELD_MAX: usize = 512;
 
 /// How soon after the last time a node takes in what a guest did next, if nothing else makes it: the first

@@ -3,10 +3,10 @@
 //! A node keeps one account of all work and guards it by a lock. Most of what
 //! a guest does needs no answer from there: the ids of its children are its own
 //! to derive. So the node gathers such events here and takes them in many at a
-//! time: when there are [`limits::BACKLOG_EVENTS_MAX`], when the first of them
-//! is [`limits::BACKLOG_AGE`] away from the last time, when the guest asks for
-//! anything that needs an answer, when it ends, and at each tick of the clock
-//! that makes guests give way. While others have the account, a guest that needs
+//! time: when there are [`limits::BACKLOG_EVENTS_MAX`], when the last time is
+//! [`limits::BACKLOG_AGE`] ago, when the guest asks for anything that needs an
+//! answer, when it ends, and at each tick of the clock that makes guests give
+//! way. (From the eighth on, every eighth event is looked at.) While others have the account, a guest that needs
 //! no answer goes on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`].
 
 use std::collections::VecDeque;
@@ -45,7 +45,8 @@ pub enum Due {
     Now,
 }
 
-/// Events between two looks at whether it is time.
+/// Events between two looks at whether it is time, once there are that many: until then each is looked at, so
+/// that a guest that does little is heard at once.
 const LOOK_EVERY: usize = 8;
 
 impl Gathered {
@@ -57,18 +58,27 @@ impl Gathered {
 
     /// Adds one. Answers whether it is time to take them.
     pub fn add(&mut self, event: Event) -> Due {
+        let is_heavy = matches!(&event, Event::Released(refs) if refs.len() > limits::BACKLOG_EVENTS_MAX);
         self.push(event);
         match self.events.len() {
-            // Whoever did nothing for a while is heard at once.
-            1 if self.is_old() => Due::Now,
+            // Many of these would make a long turn of the account.
+            _ if is_heavy => Due::Now,
             limits::BACKLOG_HELD_MAX.. => Due::Now,
+            count if count < LOOK_EVERY => {
+                if self.is_old() {
+                    Due::Now
+                } else {
+                    Due::Later
+                }
+            }
             count if count % LOOK_EVERY > 0 => Due::Later,
             count if count >= limits::BACKLOG_EVENTS_MAX || self.is_old() => Due::IfFree,
             _ => Due::Later,
         }
     }
 
-    fn push(&mut self, event: Event) {
+    /// Adds one that can wait for what comes next.
+    pub fn push(&mut self, event: Event) {
         let begun = match (&event, self.events.last()) {
             (Event::Finished { task, .. }, Some(Event::Started { task: begun, worker })) if task == begun => *worker,
             _ => return self.events.push(event),
@@ -125,8 +135,8 @@ impl Backlog {
 
 #[cfg(test)]
 mod tests {
-    use rayw_core::JobId;
     use rayw_core::ownership::Outcome;
+    use rayw_core::{JobId, RefId};
 
     use super::*;
 
@@ -150,6 +160,21 @@ mod tests {
             assert!(gathered.add(event()) < Due::Now, "somebody else has the account");
         }
         assert_eq!(gathered.add(event()), Due::Now, "no more may wait");
+    }
+
+    #[test]
+    fn who_does_little_is_heard_at_once_whatever_waits_before() {
+        let mut gathered = gathered(None);
+        gathered.push(event());
+        assert_eq!(gathered.add(event()), Due::Now);
+    }
+
+    #[test]
+    fn what_makes_a_long_turn_is_not_gathered() {
+        let mut gathered = gathered(Some(Instant::now() + limits::BACKLOG_AGE));
+        let dropped = JobId::numbered(1).driver(0).output(0);
+        let dropped = vec![RefId::Object(dropped); limits::BACKLOG_EVENTS_MAX + 1];
+        assert_eq!(gathered.add(Event::Released(dropped)), Due::Now);
     }
 
     #[test]

@@ -117,6 +117,7 @@ impl Drop for Life {
             let (actor, incarnation) = (self.spec.id, self.incarnation);
             let message = format!("actor `{}` ({actor}) is dead: its host broke down", self.spec.class);
             let error = Error::new(ErrorKind::ActorDied, message);
+            self.take_in();
             // What it was at has an owner who waits, and references that were lent for it.
             if let Some(call) = self.reach.letters.current() {
                 let outcome = Outcome::ActorCrashed(Box::new(error.clone()));
@@ -450,7 +451,7 @@ impl Life {
             return Err(end);
         }
         // Whether it is time to tell is looked at when it is known whether there is more to do.
-        self.backlog.lock().add(finished);
+        self.backlog.lock().push(finished);
         // Behind the outputs, which are counted by then.
         drop(handles);
         Ok(self.next(job))

@@ -127,6 +127,8 @@ impl State {
             self.apply(event, node, None, after);
         }
         backlog.lock().told();
+        // It goes to whoever is taken in next: the room that one flood of events took is not to go round.
+        events.shrink_to(limits::BACKLOG_EVENTS_MAX * 4);
         self.events = events;
     }
 }

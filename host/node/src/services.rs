@@ -125,9 +125,12 @@ impl NodeServices {
         if let Some(spec) = caller.backlog.lock().actor(actor) {
             return Ok(Arc::clone(spec));
         }
-        // It may have been made a moment ago.
-        self.0.take_in(&caller.backlog);
         let known = self.0.lock().ownership.actor(actor).cloned();
+        let known = known.or_else(|| {
+            // It may have been made a moment ago.
+            self.0.take_in(&caller.backlog);
+            self.0.lock().ownership.actor(actor).cloned()
+        });
         let spec = known.ok_or_else(|| {
             Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node"))
         })?;

@@ -96,13 +96,15 @@ impl Node {
         let node = Arc::clone(self);
         self.tracker.spawn_on(
             async move {
-                let backlog = Arc::default();
+                let backlog = Arc::<Backlog>::default();
                 let mut next = node.begin(order);
                 while let Some(begun) = next {
                     next = node.run(begun, &backlog).await;
                     // A long queue of short tasks must not keep the thread from everybody else.
                     tokio::task::coop::consume_budget().await;
                 }
+                // What was given back at the end of the last task may have been noted behind other events.
+                node.take_in(&backlog);
             },
             &self.guests,
         );
@@ -137,7 +139,7 @@ impl Node {
         let (spec, attempt) = (Arc::clone(&order.spec), order.attempt);
         // Told with whatever comes next, at the next tick at the latest: most tasks are over by then, and
         // their owner, on another node perhaps, hears of both at once.
-        backlog.lock().add(Event::Started { task: spec.id, worker });
+        backlog.lock().push(Event::Started { task: spec.id, worker });
         let mut left = None;
         let unfinished = Unfinished { node: self, spec: &spec, attempt, backlog };
         let (outcome, handles) = match self.run_order(order, &stopper, worker, backlog, &mut left).await {
@@ -146,11 +148,11 @@ impl Node {
             Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
         };
         let mut next = None;
-        backlog.lock().add(Event::Finished { task: spec.id, attempt, outcome });
         let after = {
             let mut state = self.lock();
-            // Before its end is told: it may be tried again here.
+            // Before its end is told, by whoever it may be: it may be tried again here.
             state.running.remove(&spec.id);
+            backlog.lock().push(Event::Finished { task: spec.id, attempt, outcome });
             self.take_in_then(state, backlog, |state, after| {
                 next = after.next_order().and_then(|order| self.begin_in(state, order, after));
             })
