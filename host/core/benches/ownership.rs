@@ -9,16 +9,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use rayw_core::message::{FromHead, ToHead};
-use rayw_core::ownership::{Command, Event, Outcome, Output, Ownership, WaitFor, WaiterId};
-use rayw_core::{
-    Amount, Codec, ComponentDigest, JobId, LeaseId, NodeId, ObjectId, RefId, Resources, Retries, RetryExceptions,
-    TaskId, TaskKind, TaskSpec, Value,
-};
+use rayw_core::ownership::{Command, Event, Output, Ownership, WaitFor, WaiterId};
+use rayw_core::{Codec, JobId, NodeId, ObjectId, RefId, TaskId, Value};
 
 const SIZES: [u32; 4] = [1_000, 10_000, 100_000, 1_000_000];
-
-const NODE: NodeId = NodeId([7; 16]);
 
 type Load = fn(u32) -> f64;
 
@@ -26,7 +20,6 @@ type Load = fn(u32) -> f64;
 const LOADS: &[(&str, Load, u32)] = &[
     ("an object put", put, 1_000_000),
     ("an object released", released, 1_000_000),
-    ("a task, from its submission to its release", task_run, 1_000_000),
     ("wait(1 of n) where all are there, n times", waits_again, 1_000),
 ];
 
@@ -56,35 +49,12 @@ fn value() -> Output {
 
 impl World {
     fn new() -> Self {
-        Self { owner: Ownership::new(NODE), out: Vec::new() }
+        Self { owner: Ownership::new(NodeId([7; 16])), out: Vec::new() }
     }
 
     fn tell(&mut self, event: Event) {
         self.out.clear();
         self.owner.handle(event, 0, &mut self.out);
-    }
-
-    /// Grants two slots to whoever asked for the first time.
-    fn grant(&mut self) {
-        let asked = self.out.iter().find_map(|command| match command {
-            Command::ToHead(message) => match message.as_ref() {
-                ToHead::LeaseWanted { shape, granted: 0, .. } => Some(shape.clone()),
-                _ => None,
-            },
-            _ => None,
-        });
-        if let Some(shape) = asked {
-            let granted = FromHead::SlotsGranted { lease: LeaseId(1), shape, node: NODE, slots: 2 };
-            self.owner.handle(Event::FromHead(Box::new(granted)), 0, &mut self.out);
-        }
-    }
-
-    /// The tasks that are to run now, and their attempts.
-    fn orders(&mut self) -> impl Iterator<Item = (TaskId, u32)> {
-        self.out.drain(..).filter_map(|command| match command {
-            Command::Run(order) => Some((order.spec.id, order.attempt)),
-            _ => None,
-        })
     }
 
     fn with_objects(count: u32) -> (Self, Vec<ObjectId>) {
@@ -116,50 +86,6 @@ fn released(count: u32) -> f64 {
     let start = Instant::now();
     world.tell(Event::Released(objects.into_iter().map(RefId::Object).collect()));
     each(start, count)
-}
-
-/// Tasks of one shape that all wait, run by two workers of this node.
-fn task_run(count: u32) -> f64 {
-    let mut world = World::new();
-    let resources = Arc::new(Resources::cpus(Amount(10_000)));
-    let specs: Vec<Arc<TaskSpec>> = (0..count).map(|number| Arc::new(spec(number.into(), &resources))).collect();
-    let results: Vec<ObjectId> = specs.iter().map(|spec| spec.id.output(0)).collect();
-    let start = Instant::now();
-    let mut orders = Vec::new();
-    for spec in specs {
-        world.tell(Event::Submitted(spec));
-        world.grant();
-        orders.extend(world.orders());
-    }
-    while let Some((task, attempt)) = orders.pop() {
-        world.tell(Event::Ran { task, attempt, worker: 0, outcome: Outcome::Returned(vec![value()]) });
-        orders.extend(world.orders());
-    }
-    world.tell(Event::Released(results.into_iter().map(RefId::Object).collect()));
-    let figure = each(start, count);
-    assert_eq!(world.owner.tally().finished, u64::from(count), "all have run");
-    figure
-}
-
-fn spec(number: u64, resources: &Arc<Resources>) -> TaskSpec {
-    TaskSpec {
-        id: driver().child(number),
-        parent: driver(),
-        submitter: driver(),
-        job: JobId::numbered(1),
-        component: ComponentDigest([0; 32]),
-        kind: TaskKind::Normal,
-        function: Arc::from("f"),
-        name: Arc::from("f"),
-        args: Vec::new(),
-        num_returns: 1,
-        resources: Arc::clone(resources),
-        placement: Arc::default(),
-        max_retries: Retries::AtMost(2),
-        retry_exceptions: RetryExceptions::No,
-        max_calls: 1,
-        timeout: None,
-    }
 }
 
 fn waits_again(count: u32) -> f64 {

@@ -6,8 +6,9 @@
 //! time: when there are [`limits::BACKLOG_EVENTS_MAX`], when the last time is
 //! [`limits::BACKLOG_AGE`] ago, when the guest asks for anything that needs an
 //! answer, when it ends, and at each tick of the clock that makes guests give
-//! way. (From the eighth on, every eighth event is looked at.) While others have the account, a guest that needs
-//! no answer goes on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`].
+//! way. (From the eighth on, every eighth event is looked at.) While others have
+//! the account, a guest that needs no answer goes on instead of waiting, up to
+//! [`limits::BACKLOG_HELD_MAX`].
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,13 +65,7 @@ impl Gathered {
             // Many of these would make a long turn of the account.
             _ if is_heavy => Due::Now,
             limits::BACKLOG_HELD_MAX.. => Due::Now,
-            count if count < LOOK_EVERY => {
-                if self.is_old() {
-                    Due::Now
-                } else {
-                    Due::Later
-                }
-            }
+            count if count < LOOK_EVERY && self.is_old() => Due::Now,
             count if count % LOOK_EVERY > 0 => Due::Later,
             count if count >= limits::BACKLOG_EVENTS_MAX || self.is_old() => Due::IfFree,
             _ => Due::Later,

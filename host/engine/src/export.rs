@@ -1,7 +1,5 @@
 //! What of a component can be called, found once and looked up by index from then on.
 
-use std::sync::OnceLock;
-
 use rayw_core::{Error, ErrorKind};
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex};
@@ -20,8 +18,6 @@ pub(crate) struct GuestExports {
     pub(crate) invoke: ComponentExportIndex,
     pub(crate) construct: ComponentExportIndex,
     pub(crate) call: ComponentExportIndex,
-    /// Set once the types of all of them were found to be those of our contract.
-    pub(crate) checked: OnceLock<()>,
 }
 
 /// The functions of `rayw:core/durable`.
@@ -123,7 +119,6 @@ fn guest(component: &Component, name: &str, origin: &str) -> Result<GuestExports
             invoke: find(component, name, "invoke")?,
             construct: find(component, name, "construct")?,
             call: find(component, name, "call")?,
-            checked: OnceLock::new(),
         })
     };
     match exports() {

@@ -102,7 +102,7 @@ impl Instance {
             return Ok(Returned { values: value.into_iter().collect(), handles: Handles::default() });
         };
         let params = (Arc::from(function), self.give(args)?, num_returns);
-        let returned = self.enter_again(guest, &guest.invoke, params).await?;
+        let returned = self.enter_again(&guest.invoke, params).await?;
         self.take(function, returned, num_returns)
     }
 
@@ -134,8 +134,7 @@ impl Instance {
         let program = Arc::clone(&self.program);
         self.begin(caller)?;
         let params = (Arc::from(method), self.give(args)?, num_returns);
-        let guest = actors_of(&program)?;
-        let returned = self.enter_again(guest, &guest.call, params).await?;
+        let returned = self.enter_again(&actors_of(&program)?.call, params).await?;
         self.take(method, returned, num_returns)
     }
 
@@ -172,8 +171,6 @@ impl Instance {
         self.instance.get_typed_func::<Invoke, Values>(&mut self.store, &guest.invoke)?;
         self.instance.get_typed_func::<Construct, types::Answer<()>>(&mut self.store, &guest.construct)?;
         self.instance.get_typed_func::<Invoke, Values>(&mut self.store, &guest.call)?;
-        // It is all the same if somebody else has found that already.
-        let _ = guest.checked.set(());
         Ok(())
     }
 
@@ -210,39 +207,18 @@ impl Instance {
     }
 
     /// Calls `guest.invoke` or `guest.call`; a trap becomes an error.
-    async fn enter_again(
-        &mut self,
-        guest: &GuestExports,
-        index: &ComponentExportIndex,
-        params: Invoke,
-    ) -> Result<Values, Error> {
-        let function = match self.last {
-            Some((last, function)) if last == *index => Ok(function),
-            _ => self.find(guest, index).inspect(|function| self.last = Some((*index, *function))),
-        };
-        let returned = match function {
-            Ok(function) => self.run(function, params).await,
-            Err(error) => Err(error),
+    async fn enter_again(&mut self, index: &ComponentExportIndex, params: Invoke) -> Result<Values, Error> {
+        let returned = match self.last {
+            Some((last, function)) if last == *index => self.run(function, params).await,
+            _ => match self.instance.get_typed_func(&mut self.store, index) {
+                Ok(function) => {
+                    self.last = Some((*index, function));
+                    self.run(function, params).await
+                }
+                Err(error) => Err(error),
+            },
         };
         returned.map_err(|error| trap::explain(&error, self.store.data()))
-    }
-
-    /// `guest.invoke` or `guest.call` of this instance.
-    #[expect(unsafe_code, reason = "to compare the types anew in each sandbox is 3 % of what a task costs")]
-    fn find(
-        &mut self,
-        guest: &GuestExports,
-        index: &ComponentExportIndex,
-    ) -> wasmtime::Result<TypedFunc<Invoke, Values>> {
-        let function = self.instance.get_func(&mut self.store, index);
-        match (function, guest.checked.get()) {
-            // SAFETY: `TypedFunc::new_unchecked` asks that the function has these types. `check_shape` has found
-            // that of both exports, in another instance of the component that this table of exports is of. The
-            // types of a component are the same in all its instances, those of the resources in them too: they
-            // are resources of the host, from the one linker of the engine.
-            (Some(function), Some(())) => Ok(unsafe { TypedFunc::new_unchecked(function) }),
-            _ => self.instance.get_typed_func(&mut self.store, index),
-        }
     }
 
     async fn enter_raw<Params, Return>(
