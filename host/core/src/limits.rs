@@ -81,6 +81,14 @@ pub const AHEAD_MAX: usize = 3;
 /// is sent ahead has its slot soon.
 pub const AHEAD_PAUSE_MAX_MS: u64 = 10;
 
+/// The same for a slot of this node, whose worker goes from one order to the next without the node's lock: twice
+/// as many as it says at once of what it did, so that it need not wait for more.
+pub const AHEAD_HERE_MAX: usize = 2 * BACKLOG_EVENTS_MAX;
+
+/// The same as [`AHEAD_PAUSE_MAX_MS`] for slots of this node, where less is won: all that waits for one slot is
+/// done in less than a tick then.
+pub const AHEAD_HERE_PAUSE_MAX_MS: u64 = 1;
+
 /// Slots of a lease above which nothing is sent ahead: who looks for one of them looks at all, and with so many
 /// there is always one that becomes free.
 pub const AHEAD_SLOTS_MAX: u32 = 64;

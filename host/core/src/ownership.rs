@@ -102,8 +102,8 @@ pub struct Ownership {
     hosted: IdMap<ObjectId, NodeId>,
     /// Constructors that were asked for and whose arguments are not there.
     constructs: Vec<construct::Construct>,
-    /// Tasks of a lease that end within so long of one another are short.
-    ahead_pause_max: Millis,
+    /// Tasks of a lease that end within so long of one another are short: on another node, and here.
+    ahead_pause_max: (Millis, Millis),
 }
 
 /// How many tasks there were.
@@ -152,7 +152,7 @@ impl Ownership {
             draining: IdSet::default(),
             hosted: IdMap::default(),
             constructs: Vec::new(),
-            ahead_pause_max: crate::limits::AHEAD_PAUSE_MAX_MS,
+            ahead_pause_max: (crate::limits::AHEAD_PAUSE_MAX_MS, crate::limits::AHEAD_HERE_PAUSE_MAX_MS),
         }
     }
 
@@ -166,7 +166,7 @@ impl Ownership {
     /// The same machine, which takes tasks for short that end within so many milliseconds of one another.
     #[must_use]
     pub const fn with_pause(mut self, pause_max: Millis) -> Self {
-        self.ahead_pause_max = pause_max;
+        self.ahead_pause_max = (pause_max, pause_max);
         self
     }
 
@@ -193,6 +193,7 @@ impl Ownership {
             Event::Copied { object, owner } => self.copied(object, owner, out),
             Event::Moved(object) => self.moved(object, out),
             Event::CopyDropped(object) => self.copy_dropped(object, out),
+            Event::Recalled(task) => self.recalled(task, now, out),
             Event::CallDropped(task) => self.forget_foreign(task, out),
             Event::ConstructWanted { actor, incarnation, owner, missing } if owner == self.node => {
                 self.construct_wanted(actor, incarnation, owner, missing, now, out);

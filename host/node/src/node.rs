@@ -1,12 +1,12 @@
 //! The node itself: the machine under its lock, and how commands are carried out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
-use rayw_core::ownership::{Command, Event, Order, Ownership, Stored, Tally, WaitResult, WaiterId};
+use rayw_core::ownership::{Command, Event, Order, Outcome, Ownership, Stored, Tally, WaitResult, WaiterId};
 use rayw_core::{ActorId, Error, IdMap, IdSet, JobId, JobSpec, Labels, Millis, NodeId, Resources, TaskId, limits};
 use rayw_engine::{Backlog, Caller, Engine};
 use rayw_store::{Remains, Store};
@@ -23,7 +23,7 @@ use crate::output::OutputSink;
 use crate::question::Questions;
 use crate::ready::ReadyPool;
 use crate::reuse::ReusePool;
-use crate::worker::Stopper;
+use crate::worker::{Orders, Stopper, cancelled};
 
 /// How a node is set up.
 pub struct NodeSettings {
@@ -100,8 +100,8 @@ pub(crate) struct State {
     pub(crate) events: Vec<Event>,
     waiters: IdMap<WaiterId, oneshot::Sender<WaitResult>>,
     next_waiter: u64,
-    /// Tasks that a worker has.
-    pub(crate) running: IdMap<TaskId, Run>,
+    /// Tasks that a worker has, and which.
+    pub(crate) running: IdMap<TaskId, Arc<Orders>>,
     pub(crate) mailboxes: IdMap<ActorId, Mailbox>,
     /// Lives that are over and whose end the head was not told yet.
     pub(crate) ending: IdMap<ActorId, u32>,
@@ -111,27 +111,18 @@ pub(crate) struct State {
     /// Constructors that another node was asked for.
     pub(crate) constructors: HashMap<(ActorId, u32), oneshot::Sender<Result<Order, Error>>>,
     /// What carrying out commands brought about: calls that came too late for a life of an actor, copies
-    /// that are not here any more.
-    further: Vec<Event>,
+    /// that are not here any more, orders that were taken out before they began.
+    further: VecDeque<Event>,
 }
 
 /// A driver that runs here, and what ends it.
 pub(crate) type Driver = (Arc<JobSpec>, Arc<Stopper>);
 
-/// A task that a worker has.
-pub(crate) enum Run {
-    /// Not begun.
-    Queued,
-    /// Not begun, and it shall not.
-    Unwanted,
-    /// Begun; the stopper ends it.
-    Begun(Arc<Stopper>),
-}
-
 /// What carrying out commands left to be done after the lock.
 #[derive(Default)]
 pub(crate) struct After {
-    pub(crate) orders: Vec<Order>,
+    /// What workers are to be found for.
+    pub(crate) orders: Vec<Arc<Orders>>,
     /// Actors that were asleep and have something to do.
     pub(crate) revive: Vec<Passive>,
     pub(crate) forget: Vec<rayw_core::ObjectId>,
@@ -148,8 +139,8 @@ pub(crate) struct After {
 }
 
 impl After {
-    /// Takes an order out for the worker that is about to be free.
-    pub(crate) fn next_order(&mut self) -> Option<Order> {
+    /// Takes orders out for the worker that is about to be free.
+    pub(crate) fn next_orders(&mut self) -> Option<Arc<Orders>> {
         if self.orders.is_empty() { None } else { Some(self.orders.remove(0)) }
     }
 
@@ -187,7 +178,7 @@ impl Node {
                 idle_actors: IdleActors::default(),
                 asked: Questions::default(),
                 constructors: HashMap::new(),
-                further: Vec::new(),
+                further: VecDeque::new(),
             }),
             jobs: RwLock::default(),
             reuse: ReusePool::default(),
@@ -339,8 +330,8 @@ impl Node {
 
     /// Does what must not be done under the lock.
     pub(crate) fn finish_up(self: &Arc<Self>, after: After) {
-        for order in after.orders {
-            self.spawn(order);
+        for orders in after.orders {
+            self.spawn(orders);
         }
         for passive in after.revive {
             self.revive(passive);
@@ -482,13 +473,17 @@ impl State {
     /// Tells the machine what happened and carries out its commands.
     pub(crate) fn apply(&mut self, event: Event, node: &Node, asking: Option<WaiterId>, after: &mut After) {
         self.apply_one(event, node, asking, after);
-        while let Some(event) = self.further.pop() {
+        while let Some(event) = self.further.pop_front() {
             self.apply_one(event, node, None, after);
         }
     }
 
     fn apply_one(&mut self, event: Event, node: &Node, asking: Option<WaiterId>, after: &mut After) {
         let mut commands = std::mem::take(&mut self.commands);
+        if let Event::Finished { task, .. } | Event::Ran { task, .. } = &event {
+            // Before its end is told: it may be tried again here.
+            self.running.remove(task);
+        }
         self.ownership.handle(event, after.now(), &mut commands);
         for command in commands.drain(..) {
             match command {
@@ -496,18 +491,38 @@ impl State {
                     node.head.send(*message);
                     after.has_mail = true;
                 }
-                Command::Run(order) => {
-                    self.running.insert(order.spec.id, Run::Queued);
-                    after.orders.push(order);
-                }
-                Command::Stop { task, .. } => match self.running.get_mut(&task) {
-                    Some(Run::Begun(stopper)) => stopper.stop(),
-                    Some(queued @ (Run::Queued | Run::Unwanted)) => *queued = Run::Unwanted,
-                    None => {}
+                Command::Run(order) => self.give(VecDeque::from([order]), after),
+                Command::RunBehind { order, behind } => match self.running.get(&behind).map(Arc::clone) {
+                    Some(orders) => {
+                        let task = order.spec.id;
+                        orders.push(order);
+                        self.running.insert(task, orders);
+                    }
+                    None => self.give(VecDeque::from([order]), after),
                 },
+                Command::Begin(task) => {
+                    if let Some(orders) = self.running.get(&task) {
+                        let line = orders.take_line();
+                        self.give(line, after);
+                    }
+                }
+                Command::Recall(task) => {
+                    if self.running.get(&task).is_some_and(|orders| orders.take_out(task).is_some()) {
+                        self.running.remove(&task);
+                        self.further.push_back(Event::Recalled(task));
+                    }
+                }
+                Command::Stop { task, .. } => {
+                    if let Some(Order { spec, attempt, .. }) =
+                        self.running.get(&task).and_then(|orders| orders.stop(task))
+                    {
+                        let outcome = Outcome::Failed(Box::new(cancelled(&spec).from_task(&spec.name, task)));
+                        self.further.push_back(Event::Finished { task, attempt, outcome });
+                    }
+                }
                 Command::Call { actor, incarnation, order } => {
                     if let Some(task) = self.post(actor, incarnation, order, after) {
-                        self.further.push(Event::CallDropped(task));
+                        self.further.push_back(Event::CallDropped(task));
                     }
                 }
                 Command::EndActor { actor, incarnation, reason } => self.post_end(actor, incarnation, *reason, after),
@@ -532,13 +547,25 @@ impl State {
                 Command::Forget(object) => after.forget.push(object),
                 Command::Keep(object) => {
                     if !node.store.keep(object) {
-                        self.further.push(Event::CopyDropped(object));
+                        self.further.push_back(Event::CopyDropped(object));
                     }
                 }
                 Command::Bring(stored) => after.bring.push(stored),
             }
         }
         self.commands = commands;
+    }
+
+    /// Has a worker run these orders, one after another.
+    pub(crate) fn give(&mut self, line: VecDeque<Order>, after: &mut After) {
+        if line.is_empty() {
+            return;
+        }
+        let orders = Arc::new(Orders::of(line));
+        orders.each(|task| {
+            self.running.insert(task, Arc::clone(&orders));
+        });
+        after.orders.push(orders);
     }
 }
 

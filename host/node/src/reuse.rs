@@ -37,12 +37,9 @@ impl ReusePool {
         if spec.max_calls == 1 { None } else { self.idle.take(spec.job, kind(spec)) }
     }
 
-    /// Keeps an instance, if it may serve again.
+    /// Keeps an instance that may serve again.
     pub(crate) fn keep(&self, spec: &TaskSpec, reused: Reused) {
-        let may_serve = spec.max_calls == 0 || reused.calls < spec.max_calls;
-        if may_serve && reused.instance.is_usable() {
-            self.idle.keep(spec.job, kind(spec), reused, IDLE_PER_FUNCTION_MAX);
-        }
+        self.idle.keep(spec.job, kind(spec), reused, IDLE_PER_FUNCTION_MAX);
     }
 
     /// Takes out what has waited too long.
@@ -59,6 +56,19 @@ impl ReusePool {
     pub(crate) fn take_all(&self) -> Vec<Reused> {
         self.idle.take_all()
     }
+}
+
+impl Reused {
+    /// Whether it may serve a task like this one again.
+    pub(crate) fn may_serve_again(&self, spec: &TaskSpec) -> bool {
+        (spec.max_calls == 0 || self.calls < spec.max_calls) && self.instance.is_usable()
+    }
+}
+
+/// Whether an instance that served one of them may serve the other one.
+pub(crate) fn are_alike(one: &TaskSpec, other: &TaskSpec) -> bool {
+    let is_same = Arc::ptr_eq(&one.function, &other.function) || one.function == other.function;
+    is_same && one.job == other.job && one.memory_cap() == other.memory_cap()
 }
 
 fn kind(spec: &TaskSpec) -> Kind {

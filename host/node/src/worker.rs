@@ -3,13 +3,15 @@
 //! One tokio task runs orders one after another: what the end of one task
 //! frees, the same worker takes over without a detour.
 
+mod orders;
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rayw_core::ownership::{Event, Order, Outcome, Output};
+use rayw_core::ownership::{Event, Input, Order, Outcome, Output};
 use rayw_core::{Error, ErrorKind, ObjectId, TaskSpec, Value, limits};
 use rayw_engine::{Backlog, Caller, Handles, Instance, Returned, Sandbox};
 use tokio::sync::Notify;
@@ -18,9 +20,11 @@ use crate::Node;
 use crate::caller::Attempt;
 use crate::fetch::Missing;
 use crate::job::JobRun;
-use crate::node::{After, Run, State};
+use crate::node::After;
 use crate::ready::Spent;
-use crate::reuse::Reused;
+use crate::reuse::{Reused, are_alike};
+
+pub(crate) use orders::Orders;
 
 /// Ends what runs, from outside.
 #[derive(Debug, Default)]
@@ -29,31 +33,39 @@ pub(crate) struct Stopper {
     notify: Notify,
 }
 
-/// A task that counts as begun.
-struct Begun {
-    order: Order,
-    stopper: Arc<Stopper>,
-    worker: u64,
+/// Runs the orders that it has, one after another.
+struct Worker {
+    node: Arc<Node>,
+    orders: Arc<Orders>,
+    /// What its tasks did and how they ended, as far as the node has not taken it in.
+    backlog: Arc<Backlog>,
+    /// The instance that served last and may serve again, and what it served. What it did is in the backlog, so
+    /// nobody else may have it before that is taken in.
+    kept: Option<(Arc<TaskSpec>, Reused)>,
 }
 
 /// Answers for a task whose worker breaks down under it: nobody else would ever say how it ended.
-struct Unfinished<'a> {
-    node: &'a Arc<Node>,
-    spec: &'a TaskSpec,
+struct Unfinished {
+    node: Arc<Node>,
+    spec: Arc<TaskSpec>,
     attempt: u32,
-    backlog: &'a Arc<Backlog>,
+    orders: Arc<Orders>,
+    backlog: Arc<Backlog>,
 }
 
-impl Drop for Unfinished<'_> {
+impl Drop for Unfinished {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let (task, attempt) = (self.spec.id, self.attempt);
             let error = Error::new(ErrorKind::WorkerCrashed, "the worker that ran the task broke down");
             let outcome = Outcome::Failed(Box::new(error.from_task(&self.spec.name, task)));
             // What it did before is not to be heard of after its end.
-            self.node.take_in_last(self.backlog);
-            self.node.lock().running.remove(&task);
+            self.node.take_in_last(&self.backlog);
             self.node.handle(Event::Finished { task, attempt, outcome });
+            // Those behind it are nobody's fault.
+            let mut after = After::default();
+            self.node.lock().give(self.orders.take_line(), &mut after);
+            self.node.finish_up(after);
         }
     }
 }
@@ -81,6 +93,11 @@ impl Stopper {
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
     }
+
+    /// What runs now is not what was stopped.
+    fn reset(&self) {
+        self.stopped.store(false, Ordering::Release);
+    }
 }
 
 /// How something that could be stopped ended.
@@ -91,107 +108,140 @@ pub(crate) enum Ended<T> {
 }
 
 impl Node {
-    /// Has a worker run this order and those that follow it.
-    pub(crate) fn spawn(self: &Arc<Self>, order: Order) {
-        let node = Arc::clone(self);
-        self.tracker.spawn_on(
-            async move {
-                let backlog = Arc::<Backlog>::default();
-                let mut next = node.begin(order);
-                while let Some(begun) = next {
-                    next = node.run(begun, &backlog).await;
-                    // A long queue of short tasks must not keep the thread from everybody else.
-                    tokio::task::coop::consume_budget().await;
-                }
-                // What was given back at the end of the last task may have been noted behind other events.
-                node.take_in(&backlog);
-            },
-            &self.guests,
-        );
+    /// Has a worker run these orders and those that follow them.
+    pub(crate) fn spawn(self: &Arc<Self>, orders: Arc<Orders>) {
+        let worker = Worker { node: Arc::clone(self), orders, backlog: Arc::default(), kept: None };
+        self.tracker.spawn_on(worker.work(), &self.guests);
     }
+}
 
-    fn begin(self: &Arc<Self>, order: Order) -> Option<Begun> {
-        let mut after = After::default();
-        let begun = self.begin_in(&mut self.lock(), order, &mut after);
-        self.finish_up(after);
-        begun
-    }
-
-    /// Marks a task as begun, unless somebody has cancelled it meanwhile; then the one that follows it.
-    fn begin_in(&self, state: &mut State, order: Order, after: &mut After) -> Option<Begun> {
-        let mut next = Some(order);
-        while let Some(order) = next {
-            let (task, stopper, worker) = (order.spec.id, Arc::<Stopper>::default(), self.engine.next_worker());
-            if !matches!(state.running.insert(task, Run::Begun(Arc::clone(&stopper))), Some(Run::Unwanted)) {
-                return Some(Begun { order, stopper, worker });
+impl Worker {
+    async fn work(mut self) {
+        while let Some(order) = self.orders.begin() {
+            self.run(order).await;
+            // A long queue of short tasks must not keep the thread from everybody else.
+            if !tokio::task::coop::has_budget_remaining() {
+                self.node.take_in(&self.backlog);
             }
-            state.running.remove(&task);
-            let error = cancelled(&order.spec).from_task(&order.spec.name, task);
-            let outcome = Outcome::Failed(Box::new(error));
-            state.apply(Event::Finished { task, attempt: order.attempt, outcome }, self, None, after);
-            next = after.next_order();
+            tokio::task::coop::consume_budget().await;
         }
-        None
+        // What was given back at the end of the last task may have been noted behind other events.
+        self.node.take_in(&self.backlog);
     }
 
-    async fn run(self: &Arc<Self>, begun: Begun, backlog: &Arc<Backlog>) -> Option<Begun> {
-        let Begun { order, stopper, worker } = begun;
-        let (spec, attempt) = (Arc::clone(&order.spec), order.attempt);
+    async fn run(&mut self, order: Order) {
+        let (spec, attempt, worker) = (Arc::clone(&order.spec), order.attempt, self.node.engine.next_worker());
         // Told with whatever comes next, at the next tick at the latest: most tasks are over by then, and
         // their owner, on another node perhaps, hears of both at once.
-        backlog.lock().push(Event::Started { task: spec.id, worker });
+        self.backlog.lock().push(Event::Started { task: spec.id, worker });
+        let unfinished = Unfinished {
+            node: Arc::clone(&self.node),
+            spec: Arc::clone(&spec),
+            attempt,
+            orders: Arc::clone(&self.orders),
+            backlog: Arc::clone(&self.backlog),
+        };
         let mut left = None;
-        let unfinished = Unfinished { node: self, spec: &spec, attempt, backlog };
-        let (outcome, handles) = match self.run_order(order, &stopper, worker, backlog, &mut left).await {
+        let (outcome, handles) = match self.run_order(order, worker, &mut left).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
             Err(Missing::Failed(error)) => (Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id))), None),
             Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
         };
-        let mut next = None;
-        let after = {
-            let mut state = self.lock();
-            // Before its end is told, by whoever it may be: it may be tried again here.
-            state.running.remove(&spec.id);
-            backlog.lock().push(Event::Finished { task: spec.id, attempt, outcome });
-            self.take_in_then(state, backlog, |state, after| {
-                next = after.next_order().and_then(|order| self.begin_in(state, order, after));
-            })
+        let finished = Event::Finished { task: spec.id, attempt, outcome };
+        let (has_more, after) = if self.orders.has_more() {
+            self.node.note(&self.backlog, [finished]);
+            (true, None)
+        } else {
+            let (has_more, after) = self.finish(finished);
+            (has_more, Some(after))
         };
         drop(unfinished);
-        // The outputs are counted now, so the guest's own references can go.
+        // The outputs are counted now, or will be before all that follows, so the guest's own references can go.
         drop(handles);
-        let woke = after.woke;
-        self.finish_up(after);
-        match (left, &next, &self.ready) {
-            // Only now: what it did in this call is known, whoever it serves next.
-            (Some(Left::Reusable(reused)), ..) => self.reuse.keep(&spec, reused),
-            // Whoever waits for the result need not wait for this, nor the next task for its sandbox.
-            (Some(Left::Spent(spent)), None, Some(ready)) => ready.replace(spent),
-            (Some(Left::Spent(_)), ..) | (None, ..) => {}
-        }
-        if next.is_some() && woke {
+        let (woke, is_told) = (after.as_ref().is_some_and(|after| after.woke), after.is_some());
+        after.into_iter().for_each(|after| self.node.finish_up(after));
+        self.put_away(spec, left, has_more, is_told);
+        if has_more && woke {
             // Whoever was woken may be queued behind this very worker.
             tokio::task::yield_now().await;
         }
-        next
+    }
+
+    /// Tells the node of the end of the last of its orders, and takes new ones. Answers whether there are some.
+    fn finish(&mut self, finished: Event) -> (bool, After) {
+        let node = Arc::clone(&self.node);
+        let state = node.lock();
+        self.backlog.lock().push(finished);
+        let backlog = Arc::clone(&self.backlog);
+        let mut has_more = true;
+        let after = node.take_in_then(state, &backlog, |_, after| {
+            // Whatever is put behind the task that ended has been put there by now.
+            if !self.orders.has_more() {
+                match after.next_orders() {
+                    Some(orders) => self.orders = orders,
+                    None => has_more = false,
+                }
+            }
+        });
+        (has_more, after)
+    }
+
+    /// Keeps the sandbox of a task that is over for the next one, or has it replaced.
+    fn put_away(&mut self, spec: Arc<TaskSpec>, left: Option<Left>, has_more: bool, is_told: bool) {
+        match left {
+            Some(Left::Reusable(reused)) if reused.may_serve_again(&spec) => self.kept = Some((spec, reused)),
+            // Whoever waits for the result need not wait for this, nor the next task for its sandbox.
+            Some(Left::Spent(spent)) if !has_more => {
+                if let Some(ready) = &self.node.ready {
+                    ready.replace(spent);
+                }
+            }
+            Some(Left::Reusable(_) | Left::Spent(_)) | None => {}
+        }
+        if is_told {
+            self.let_others_have();
+        }
+    }
+
+    /// What the instance did that is kept here is known: it may serve whoever needs it next.
+    fn let_others_have(&mut self) {
+        if let Some((spec, reused)) = self.kept.take() {
+            self.node.reuse.keep(&spec, reused);
+        }
+    }
+
+    /// An instance that has served this function before.
+    fn reused(&mut self, spec: &TaskSpec) -> Option<Reused> {
+        if spec.max_calls == 1 {
+            return None;
+        }
+        match self.kept.take() {
+            Some((served, reused)) if are_alike(&served, spec) => return Some(reused),
+            Some(other) => {
+                self.kept = Some(other);
+                self.node.take_in(&self.backlog);
+                self.let_others_have();
+            }
+            None => {}
+        }
+        self.node.reuse.take(spec)
     }
 
     /// Leaves the sandbox that served in `left`.
     async fn run_order(
-        self: &Arc<Self>,
+        &mut self,
         order: Order,
-        stopper: &Stopper,
         worker: u64,
-        backlog: &Arc<Backlog>,
         left: &mut Option<Left>,
     ) -> Result<(Vec<Output>, Handles), Missing> {
         let spec = &order.spec;
+        let (node, orders) = (Arc::clone(&self.node), Arc::clone(&self.orders));
         // Pinned here: a future of this size is not to be moved about with each task.
-        let running = pin!(self.invoke(&order, worker, backlog, left));
-        match self.until_stopped(stopper, spec.timeout, running).await {
+        let running = pin!(self.invoke(&order, worker, left));
+        match node.until_stopped(orders.stopper(), spec.timeout, running).await {
             Ended::Done(result) => {
                 let returned = result?;
-                Ok((self.outputs(spec, returned.values), returned.handles))
+                Ok((node.outputs(spec, returned.values), returned.handles))
             }
             Ended::Stopped => Err(cancelled(spec).into()),
             Ended::TimedOut(timeout) => Err(timed_out(spec, timeout).into()),
@@ -199,25 +249,27 @@ impl Node {
     }
 
     /// Runs the task's function in an instance of its own, or in one that may serve again.
-    async fn invoke(
-        self: &Arc<Self>,
-        order: &Order,
-        worker: u64,
-        backlog: &Arc<Backlog>,
-        left: &mut Option<Left>,
-    ) -> Result<Returned, Missing> {
+    async fn invoke(&mut self, order: &Order, worker: u64, left: &mut Option<Left>) -> Result<Returned, Missing> {
         let spec = &order.spec;
-        let job = match self.job(spec.job) {
-            Ok(job) => job,
-            Err(_) => Box::pin(self.job_here(spec.job)).await?,
+        let node = Arc::clone(&self.node);
+        let known = node.job(spec.job).ok();
+        let is_fetched = order.inputs.iter().any(|input| matches!(input, Input::Stored(_)));
+        if is_fetched || known.is_none() || node.engine.is_crowded() {
+            // This may take its time: who waits for the tasks before is not to wait for that.
+            node.take_in(&self.backlog);
+        }
+        let job = match known {
+            Some(job) => job,
+            None => Box::pin(node.job_here(spec.job)).await?,
         };
-        let inputs = self.inputs(&order.inputs).await?;
-        let reused = self.reuse.take(spec);
+        let inputs = node.inputs(&order.inputs).await?;
+        let reused = self.reused(spec);
+        let backlog = &self.backlog;
         let worker = reused.as_ref().map_or(worker, |reused| reused.worker);
-        let caller = self.caller(spec, &job, Attempt { number: order.attempt, worker, restarts: 0 }, backlog);
+        let caller = node.caller(spec, &job, Attempt { number: order.attempt, worker, restarts: 0 }, backlog);
         let mut reused = match reused {
             Some(reused) => reused,
-            None => Reused { instance: self.fresh(spec, &job, &caller).await?, worker, calls: 0 },
+            None => Reused { instance: node.fresh(spec, &job, &caller).await?, worker, calls: 0 },
         };
         let result = reused.instance.invoke(Arc::clone(&caller), &spec.function, &inputs, spec.num_returns).await;
         if spec.max_calls == 1 {
@@ -229,7 +281,9 @@ impl Node {
         }
         result.map_err(Missing::Failed)
     }
+}
 
+impl Node {
     /// A sandbox in which nothing has run: one that was made ahead, or a new one.
     async fn fresh(&self, spec: &TaskSpec, job: &JobRun, caller: &Arc<Caller>) -> Result<Instance, Error> {
         let memory_bytes_max = spec.memory_cap();

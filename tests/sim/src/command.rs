@@ -1,20 +1,23 @@
 //! What a node tells its owner's machine, and what that one wants done: as in `host/node/src/node.rs`.
 
+use std::collections::VecDeque;
+
 use rayw_core::message::{NodeAddress, ToHead, ToPeer};
-use rayw_core::ownership::{Command, Event};
-use rayw_core::{JobId, NodeId};
+use rayw_core::ownership::{Command, Event, Outcome};
+use rayw_core::{JobId, NodeId, TaskId};
 
 use crate::network::{Addr, Message};
 use crate::node::Run;
 use crate::scenario::MILLI;
+use crate::work::cancelled;
 use crate::world::{Happening, World};
 
 impl World {
     /// Tells the owner's machine of a node, and does what it says.
     pub(crate) fn tell(&mut self, id: NodeId, event: Event) {
         let millis = self.millis();
-        let mut events = vec![event];
-        while let Some(event) = events.pop() {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
             let Some(node) = self.nodes.get_mut(&id) else { return };
             let mut commands = Vec::new();
             self.touched.insert(id);
@@ -32,7 +35,7 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, id: NodeId, command: Command, events: &mut Vec<Event>) {
+    fn carry_out(&mut self, id: NodeId, command: Command, events: &mut VecDeque<Event>) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         match command {
             Command::ToHead(message) => self.say_to_head(id, *message),
@@ -47,6 +50,32 @@ impl World {
                 let work = node.begin(crate::node::Role::Task(order));
                 self.wake(id, work);
             }
+            Command::RunBehind { order, behind } => {
+                if !node.running.contains_key(&behind) {
+                    let task = order.spec.id;
+                    self.fail(|| format!("task {task} is to run behind {behind}, which no worker has"));
+                    return;
+                }
+                if let Some(taken) = node.next_behind(behind) {
+                    let task = order.spec.id;
+                    self.fail(|| format!("tasks {task} and {taken} are both to run behind {behind}"));
+                    return;
+                }
+                node.running.insert(order.spec.id, Run::Behind(behind));
+                node.behind.insert(order.spec.id, order);
+            }
+            Command::Begin(task) => self.begin_behind(id, task),
+            Command::Recall(task) => {
+                if node.take_behind(task).is_some() {
+                    events.push_back(Event::Recalled(task));
+                }
+            }
+            Command::Stop { task, .. } if node.behind.contains_key(&task) => {
+                if let Some(order) = node.take_behind(task) {
+                    let outcome = Outcome::Failed(Box::new(cancelled(&order.spec)));
+                    events.push_back(Event::Finished { task, attempt: order.attempt, outcome });
+                }
+            }
             Command::Stop { task, .. } => match node.running.get_mut(&task) {
                 Some(Run::Begun(work)) => {
                     let work = *work;
@@ -57,7 +86,7 @@ impl World {
             },
             Command::Call { actor, incarnation, order } => {
                 if let Some(dropped) = self.post_call(id, actor, incarnation, order) {
-                    events.push(Event::CallDropped(dropped));
+                    events.push_back(Event::CallDropped(dropped));
                 }
             }
             Command::EndActor { actor, incarnation, reason } => self.post_end(id, actor, incarnation, *reason),
@@ -73,10 +102,20 @@ impl World {
             }
             Command::Keep(object) => {
                 if !node.store.contains_key(&object) {
-                    events.push(Event::CopyDropped(object));
+                    events.push_back(Event::CopyDropped(object));
                 }
             }
             Command::Bring(stored) => self.after(MILLI, Happening::Move(id, stored)),
+        }
+    }
+
+    /// A task begins that followed one which has ended or blocked.
+    pub(crate) fn begin_behind(&mut self, id: NodeId, task: TaskId) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        if let Some(order) = node.behind.remove(&task) {
+            node.running.insert(task, Run::Queued);
+            let work = node.begin(crate::node::Role::Task(order));
+            self.wake(id, work);
         }
     }
 

@@ -42,6 +42,8 @@ pub struct SimNode {
     pub store: BTreeMap<ObjectId, Arc<Value>>,
     /// Tasks that a worker has.
     pub running: BTreeMap<TaskId, Run>,
+    /// The orders of those that follow others.
+    pub behind: BTreeMap<TaskId, Order>,
     /// Actors that live here.
     pub mailboxes: BTreeMap<ActorId, Mailbox>,
     /// All that runs.
@@ -80,6 +82,8 @@ pub enum Run {
     Queued,
     /// Not begun, and it shall not.
     Unwanted,
+    /// Not begun: it follows that task.
+    Behind(TaskId),
     /// Begun.
     Begun(WorkId),
 }
@@ -244,6 +248,7 @@ impl SimNode {
             ownership: Ownership::new(id).with_pause(EAGER_PAUSE),
             store: BTreeMap::new(),
             running: BTreeMap::new(),
+            behind: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
             work: BTreeMap::new(),
             next_work: 0,
@@ -277,6 +282,23 @@ impl SimNode {
         };
         self.work.insert(self.next_work, work);
         self.next_work
+    }
+
+    /// Takes an order out that was to run behind another one; those behind it close up.
+    pub fn take_behind(&mut self, task: TaskId) -> Option<Order> {
+        let order = self.behind.remove(&task)?;
+        if let Some(Run::Behind(before)) = self.running.remove(&task) {
+            let next = self.running.values_mut().filter(|run| **run == Run::Behind(task));
+            next.for_each(|run| *run = Run::Behind(before));
+        }
+        Some(order)
+    }
+
+    /// The task that follows one that has ended or blocked.
+    #[must_use]
+    pub fn next_behind(&self, task: TaskId) -> Option<TaskId> {
+        let next = self.running.iter().find(|(_, run)| **run == Run::Behind(task));
+        next.map(|(next, _)| *next)
     }
 
     /// A guest holds one reference more.

@@ -282,10 +282,14 @@ impl World {
     fn report(&mut self, id: NodeId, work: WorkId, outcome: Outcome) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let Some(Role::Task(order)) = node.work.get(&work).map(|known| known.role.clone()) else { return };
-        node.running.remove(&order.spec.id);
-        self.tell(id, Event::Finished { task: order.spec.id, attempt: order.attempt, outcome });
+        let task = order.spec.id;
+        node.running.remove(&task);
+        self.tell(id, Event::Finished { task, attempt: order.attempt, outcome });
         self.drop_program(id, work);
         self.forget_work(id, work);
+        // Its worker goes on with the next one.
+        let next = self.nodes.get(&id).and_then(|node| node.next_behind(task));
+        next.into_iter().for_each(|next| self.begin_behind(id, next));
     }
 
     /// A program has returned.
@@ -349,7 +353,7 @@ impl World {
     }
 }
 
-fn cancelled(spec: &TaskSpec) -> Error {
+pub(crate) fn cancelled(spec: &TaskSpec) -> Error {
     Error::new(ErrorKind::TaskCancelled, format!("task `{}` was cancelled", spec.name))
 }
 

@@ -125,7 +125,7 @@ impl Owner {
         let mut orders = Vec::new();
         for command in self.commands.drain(..) {
             match command {
-                Command::Run(order) => orders.push((order.spec.id, order.attempt)),
+                Command::Run(order) | Command::RunBehind { order, .. } => orders.push((order.spec.id, order.attempt)),
                 Command::Wake { .. } => self.woken += 1,
                 _ => {}
             }

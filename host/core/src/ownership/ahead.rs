@@ -83,6 +83,9 @@ impl Ahead {
 
     /// Takes out a task that was never begun. Answers whether there was such a one.
     fn take_out(&mut self, task: TaskId) -> bool {
+        if self.chains.iter().any(|chain| chain.running == task) {
+            return false;
+        }
         let before = self.count();
         for chain in &mut self.chains {
             chain.line.retain(|waiting| waiting.task != task);
@@ -93,10 +96,10 @@ impl Ahead {
 
     /// Behind whom the next order of this slot goes; none when it has enough of them, or when the last of
     /// them may be gone.
-    fn end_of_line(&self, running: TaskId) -> Option<TaskId> {
+    fn end_of_line(&self, running: TaskId, most: usize) -> Option<TaskId> {
         let Some(chain) = self.chains.iter().find(|chain| chain.running == running) else { return Some(running) };
         let is_certain = chain.line.iter().all(|waiting| !waiting.is_in_doubt);
-        let last = chain.line.back().filter(|_| is_certain && chain.line.len() < limits::AHEAD_MAX);
+        let last = chain.line.back().filter(|_| is_certain && chain.line.len() < most);
         last.map(|waiting| waiting.task)
     }
 
@@ -149,10 +152,10 @@ impl Ownership {
     ) -> Option<TaskId> {
         let lease = self.leases.get_mut(&id)?;
         if let Some(now) = ended
-            && lease.node != self.node
             && lease.slots <= limits::AHEAD_SLOTS_MAX
         {
-            lease.ahead.note_end(now, lease.slots, self.ahead_pause_max);
+            let (there, here) = self.ahead_pause_max;
+            lease.ahead.note_end(now, lease.slots, if lease.node == self.node { here } else { there });
         }
         let next = lease.ahead.promote(left)?;
         lease.busy += 1;
@@ -168,20 +171,28 @@ impl Ownership {
             let Some(lease) = self.leases.get(&id) else { return };
             let is_wanted = lease.reclaim == 0 && lease.resuming.is_empty() && lease.ahead.is_quick;
             let is_small = lease.slots <= limits::AHEAD_SLOTS_MAX;
-            if lease.node == self.node || !is_wanted || !is_small || self.draining.contains(&lease.node) {
+            if !is_wanted || !is_small || self.draining.contains(&lease.node) {
                 return;
             }
-            let Some(behind) = lease.ahead.end_of_line(running) else { return };
+            let is_here = lease.node == self.node;
             let Some(queue) = self.shapes.get(lease.shape) else { return };
             let is_any_slot =
                 queue.shape.resources.is_cpu_only() && queue.shape.placement.strategy == Strategy::Default;
             if !is_any_slot || queue.queue.len() <= queue.leases.len() {
                 return;
             }
+            let most = if is_here {
+                // So that all slots have something to do until the end of the queue.
+                limits::AHEAD_HERE_MAX.min(queue.queue.len() / (2 * lease.slots.max(1) as usize))
+            } else {
+                limits::AHEAD_MAX
+            };
+            let behind = if most > 0 { lease.ahead.end_of_line(running, most) } else { None };
+            let Some(behind) = behind else { return };
             let shape = lease.shape;
             let Some(next) = self.next_in_line(shape) else { return };
             // One that may run once only is not sent to where it may never begin.
-            if self.tasks.get(&next).is_some_and(|task| !task.spec.max_retries.allows(task.attempt)) {
+            if !is_here && self.tasks.get(&next).is_some_and(|task| !task.spec.max_retries.allows(task.attempt)) {
                 self.shapes[shape].queue.push_front(next);
                 return;
             }
@@ -211,27 +222,37 @@ impl Ownership {
         let node = lease.node;
         for task in lease.ahead.recall(only_old) {
             let Some(attempt) = self.tasks.get(&task).map(|task| task.attempt) else { continue };
-            out.push(Command::to_peer(node, ToPeer::Recall { task, attempt }));
+            out.push(if node == self.node {
+                Command::Recall(task)
+            } else {
+                Command::to_peer(node, ToPeer::Recall { task, attempt })
+            });
         }
     }
 
-    /// The node let a task go that it had not begun: it is first in line again.
+    /// The node, another one or this, let a task go that it had not begun: it is first in line again.
     pub(super) fn recalled(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) {
-        let lease = self.tasks.get(&id).and_then(|task| task.lease);
-        if !lease.is_some_and(|lease| self.was_ahead(lease, id)) {
+        let Some(lease) = self.tasks.get(&id).and_then(|task| task.lease) else { return };
+        // The one before it may have ended in the turn in which it was asked back: then it has a slot here.
+        let is_here = self.leases.get(&lease).is_some_and(|lease| lease.node == self.node);
+        let had_slot = !self.was_ahead(lease, id);
+        if had_slot && !is_here {
             return;
         }
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        task.lease = None;
-        task.state = TaskState::PendingNodeAssignment;
         self.tally.running = self.tally.running.saturating_sub(1);
+        (task.lease, task.state) = (None, TaskState::PendingNodeAssignment);
+        let Some(shape) = task.shape else { return };
         if task.cancelled {
             let error = super::task::cancelled_error(&task.spec);
-            return self.fail(id, error, now, out);
+            self.fail(id, error, now, out);
+        } else {
+            self.shapes[shape].queue.push_front(id);
         }
-        if let Some(shape) = task.shape {
-            self.enqueue_first(shape, id, now, out);
+        if had_slot {
+            self.leave_slot(id, Some(lease), false, now, out);
         }
+        self.dispatch(shape, now, out);
     }
 }
 

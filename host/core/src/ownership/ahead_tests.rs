@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use super::peer_tests::{Node, OTHER, inline, order, spec};
+use super::peer_tests::{HERE, Node, OTHER, inline, order, spec};
 use super::{Command, Event, Outcome, WaitFor, WaiterId};
 use crate::message::{FromHead, ToHead, ToPeer};
-use crate::{Error, ErrorKind, LeaseId, RefId, Retries, TaskId, limits};
+use crate::{Error, ErrorKind, LeaseId, NodeId, RefId, Retries, TaskId, limits};
 
 const LEASE: LeaseId = LeaseId(7);
 
 /// An owner with so many tasks for one slot of another node, of which some have ended already, one after
 /// another without a pause.
 fn owner_of(tasks: u64, ended: usize, retries: Retries) -> (Node, Vec<TaskId>) {
-    let (mut node, ids) = owner_with(tasks, 1, retries);
+    let (mut node, ids) = owner_with(tasks, (OTHER, 1), retries);
     for id in ids.iter().take(ended) {
         node.finishes(OTHER, *id, vec![inline(Vec::new())], Vec::new());
     }
     (node, ids)
 }
 
-fn owner_with(tasks: u64, slots: u32, retries: Retries) -> (Node, Vec<TaskId>) {
+fn owner_with(tasks: u64, (at, slots): (NodeId, u32), retries: Retries) -> (Node, Vec<TaskId>) {
     let mut node = Node::new();
     let specs = (1..=tasks).map(|number| crate::TaskSpec { max_retries: retries, ..spec(number, Vec::new()) });
     let mut ids = Vec::new();
@@ -34,7 +34,7 @@ fn owner_with(tasks: u64, slots: u32, retries: Retries) -> (Node, Vec<TaskId>) {
         }
     }
     let shape = shape.expect("it wants a lease");
-    node.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease: LEASE, shape, node: OTHER, slots })));
+    node.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease: LEASE, shape, node: at, slots })));
     (node, ids)
 }
 
@@ -79,7 +79,7 @@ fn nothing_is_sent_ahead_where_tasks_are_long_or_may_run_once_only() {
 
 #[test]
 fn tasks_that_began_together_and_end_together_are_not_short_for_that() {
-    let (mut node, ids) = owner_with(12, 2, OFTEN);
+    let (mut node, ids) = owner_with(12, (OTHER, 2), OFTEN);
     for round in ids.chunks(2).take(4) {
         node.now += 100;
         for id in round {
@@ -152,6 +152,92 @@ fn what_was_sent_ahead_goes_elsewhere_when_its_node_dies() {
     let rows = node.owner.task_snapshot().into_rows();
     assert_eq!(rows.iter().filter(|row| row.state == "PENDING_NODE_ASSIGNMENT").count(), 7);
     assert_eq!(rows.iter().filter(|row| row.attempt_number == 1).count(), 4, "who may have begun counts as begun");
+}
+
+/// An owner with so many tasks for one slot of its own node, of which two have ended without a pause.
+fn owner_here(tasks: u64) -> (Node, Vec<TaskId>) {
+    let (mut node, ids) = owner_with(tasks, (HERE, 1), Retries::AtMost(0));
+    ids.iter().take(2).for_each(|id| ends(&mut node, *id));
+    (node, ids)
+}
+
+/// The orders that a worker here was given last: what, and behind what.
+fn given(node: &Node) -> Vec<(TaskId, Option<TaskId>)> {
+    let orders = node.rest.iter().filter_map(|command| match command {
+        Command::Run(order) => Some((order.spec.id, None)),
+        Command::RunBehind { order, behind } => Some((order.spec.id, Some(*behind))),
+        _ => None,
+    });
+    orders.collect()
+}
+
+fn waits(node: &mut Node, task: TaskId, object: TaskId) {
+    let (waiter, objects, wait) = (WaiterId(1), vec![object.output(0)], WaitFor::Values);
+    node.tell(Event::WaitStarted { waiter, objects, wait, caller: Some(task), poll: false });
+}
+
+#[test]
+fn a_worker_here_has_short_tasks_ahead_but_no_more_than_half_of_what_waits() {
+    let (mut node, ids) = owner_here(15);
+    let behind = |index: usize| (ids[index], Some(ids[index - 1]));
+    // Twelve waited, then eight when four of them were given.
+    assert_eq!(given(&node), [(ids[2], None), behind(3), behind(4), behind(5), behind(6)]);
+    sound(&node, &ids);
+    ends(&mut node, ids[2]);
+    assert_eq!(given(&node), [behind(7)], "the worker has the next one already");
+    sound(&node, &ids);
+    let (node, _) = owner_here(1_000);
+    assert_eq!(given(&node).len(), 1 + limits::AHEAD_HERE_MAX);
+}
+
+#[test]
+fn the_worker_of_a_task_that_blocks_leaves_all_behind_it_to_another_one() {
+    let (mut node, ids) = owner_here(15);
+    waits(&mut node, ids[2], ids[14]);
+    assert!(node.rest.iter().any(|command| matches!(command, Command::Begin(task) if *task == ids[3])));
+    sound(&node, &ids);
+}
+
+#[test]
+fn what_is_asked_back_from_a_worker_here_is_first_in_line() {
+    let (mut node, ids) = owner_here(15);
+    node.tell(Event::Tick);
+    node.tell(Event::Tick);
+    let asked: Vec<TaskId> = node.rest.iter().filter_map(recalled).collect();
+    assert_eq!(asked, ids[3..7].iter().rev().copied().collect::<Vec<_>>());
+    // The first two have begun meanwhile.
+    ids[5..7].iter().rev().for_each(|task| node.tell(Event::Recalled(*task)));
+    sound(&node, &ids);
+    for id in &ids[2..5] {
+        assert_eq!(given(&node), [], "the third to the fifth have slots or begin without a word");
+        node.now += 100;
+        ends(&mut node, *id);
+    }
+    assert_eq!(given(&node), [(ids[5], None)]);
+    sound(&node, &ids);
+}
+
+/// The end of the task before it is heard of in the turn in which it is asked back (seed 1 000 018).
+#[test]
+fn a_task_that_is_given_back_when_it_has_a_slot_already_leaves_it_to_who_resumes() {
+    let (mut node, ids) = owner_here(15);
+    waits(&mut node, ids[2], ids[3]);
+    ends(&mut node, ids[3]);
+    let asked: Vec<TaskId> = node.rest.iter().filter_map(recalled).collect();
+    assert!(asked.contains(&ids[4]) && !node.rest.iter().any(|command| matches!(command, Command::Wake { .. })));
+    asked.iter().for_each(|task| node.tell(Event::Recalled(*task)));
+    assert!(node.rest.iter().any(|command| matches!(command, Command::Wake { .. })), "{:?}", node.rest);
+    sound(&node, &ids);
+    ends(&mut node, ids[2]);
+    assert_eq!(given(&node)[0], (ids[4], None), "and is first in line");
+    sound(&node, &ids);
+}
+
+fn recalled(command: &Command) -> Option<TaskId> {
+    match command {
+        Command::Recall(task) => Some(*task),
+        _ => None,
+    }
 }
 
 /// A node that runs the first of these tasks of another one, and holds the rest behind it.

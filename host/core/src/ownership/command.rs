@@ -80,6 +80,19 @@ pub enum Command {
     ToHead(Box<ToHead>),
     /// Run a task here.
     Run(Order),
+    /// Have the worker that has the task `behind` run this one after it: when that one ends or, by
+    /// [`Command::Begin`], when it blocks.
+    RunBehind {
+        /// What is to be run.
+        order: Order,
+        /// Behind what.
+        behind: TaskId,
+    },
+    /// The task before this one has blocked: it begins, and those behind it follow it.
+    Begin(TaskId),
+    /// Take an order out that was to run behind another one, unless it has begun; then say so by
+    /// [`Event::Recalled`](super::Event::Recalled).
+    Recall(TaskId),
     /// Drop the sandbox of a task; it then reports `TaskCancelled`.
     Stop {
         /// The task.

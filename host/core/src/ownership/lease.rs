@@ -161,13 +161,8 @@ impl Ownership {
         self.dispatch(shape, now, out);
     }
 
-    /// The same for a task that was in line before all others.
-    pub(super) fn enqueue_first(&mut self, shape: usize, id: TaskId, now: Millis, out: &mut Vec<Command>) {
-        self.shapes[shape].queue.push_front(id);
-        self.dispatch(shape, now, out);
-    }
-
-    fn dispatch(&mut self, shape: usize, now: Millis, out: &mut Vec<Command>) {
+    /// Has free slots of a shape used.
+    pub(super) fn dispatch(&mut self, shape: usize, now: Millis, out: &mut Vec<Command>) {
         for index in 0.. {
             let queue = self.shapes.get(shape).filter(|queue| !queue.queue.is_empty());
             let Some(id) = queue.and_then(|queue| queue.leases.get(index)).copied() else { break };
@@ -259,11 +254,13 @@ impl Ownership {
             node = lease.node;
         }
         self.tally.running += 1;
-        if node == self.node {
-            out.push(Command::Run(order));
-        } else {
+        if node != self.node {
             let (order, refs) = self.travelling(order, node, out);
             out.push(Command::to_peer(node, ToPeer::Run { order, refs, behind }));
+        } else if let Some(behind) = behind {
+            out.push(Command::RunBehind { order, behind });
+        } else {
+            out.push(Command::Run(order));
         }
         true
     }
@@ -309,7 +306,10 @@ impl Ownership {
         lease.busy -= u32::from(had_slot);
         lease.blocked += 1;
         let now = lease.idle_since;
-        self.pass_slot(lease_id, id, None, out);
+        let (next, node) = (self.pass_slot(lease_id, id, None, out), self.leases[&lease_id].node);
+        if node == self.node {
+            out.extend(next.map(Command::Begin));
+        }
         if !self.is_cpu_only(self.leases[&lease_id].shape) {
             self.return_slots(lease_id, 1, out);
         }

@@ -12,7 +12,7 @@ use crate::{
     RetryExceptions, TaskId, TaskKind, TaskSpec, Value, limits,
 };
 
-const HERE: NodeId = NodeId([1; 16]);
+pub(super) const HERE: NodeId = NodeId([1; 16]);
 pub(super) const OTHER: NodeId = NodeId([2; 16]);
 const THIRD: NodeId = NodeId([3; 16]);
 

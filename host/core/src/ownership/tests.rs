@@ -23,6 +23,8 @@ struct World {
     head: Scheduler,
     /// Orders that a worker has, by task.
     running: BTreeMap<TaskId, u32>,
+    /// Orders that follow others: behind what, and what.
+    behind: Vec<(TaskId, TaskId, u32)>,
     stopped: Vec<TaskId>,
     woken: BTreeMap<u64, WaitResult>,
     forgotten: Vec<ObjectId>,
@@ -42,6 +44,7 @@ impl World {
             owner: Ownership::new(NODE),
             head: Scheduler::default(),
             running: BTreeMap::new(),
+            behind: Vec::new(),
             stopped: Vec::new(),
             woken: BTreeMap::new(),
             forgotten: Vec::new(),
@@ -91,14 +94,21 @@ impl World {
         }
         let mut commands = Vec::new();
         self.owner.handle(event, self.now, &mut commands);
-        let mut letters = Vec::new();
+        let (mut letters, mut further) = (Vec::new(), Vec::new());
         for command in commands {
             match command {
                 Command::ToHead(message) => letters.push(*message),
                 Command::Run(order) => {
                     assert!(self.running.insert(order.spec.id, order.attempt).is_none(), "a task runs once at a time");
                 }
-                Command::Stop { task, .. } => self.stopped.push(task),
+                Command::RunBehind { order, behind } => self.behind.push((behind, order.spec.id, order.attempt)),
+                Command::Begin(task) => self.begin(task),
+                Command::Stop { task, .. } => match self.take_behind(task) {
+                    Some(attempt) => {
+                        further.push(Event::Finished { task, attempt, outcome: failed(ErrorKind::TaskCancelled) });
+                    }
+                    None => self.stopped.push(task),
+                },
                 Command::Wake { waiter, result } => {
                     assert!(self.woken.insert(waiter.0, result).is_none(), "a wait ends once");
                 }
@@ -108,6 +118,9 @@ impl World {
                     self.mail.entry(actor).or_default().push(order.spec.id);
                 }
                 Command::FlagCancelled { task, .. } => self.stopped.push(task),
+                Command::Recall(task) => {
+                    further.extend(self.take_behind(task).map(|_| Event::Recalled(task)));
+                }
                 command @ (Command::EndActor { .. }
                 | Command::Construct { .. }
                 | Command::ToPeer { .. }
@@ -117,6 +130,7 @@ impl World {
                 }
             }
         }
+        letters.extend(further.into_iter().flat_map(|event| self.tell_owner(event)));
         letters
     }
 
@@ -167,6 +181,23 @@ impl World {
     fn end(&mut self, id: TaskId, outcome: Outcome) {
         let attempt = self.running.remove(&id).expect("it runs");
         self.tell(Event::Finished { task: id, attempt, outcome });
+        let next = self.behind.iter().find(|(behind, ..)| *behind == id).map(|(_, next, _)| *next);
+        next.into_iter().for_each(|next| self.begin(next));
+    }
+
+    /// Takes an order out that followed another one. Answers with its attempt.
+    fn take_behind(&mut self, task: TaskId) -> Option<u32> {
+        let index = self.behind.iter().position(|(_, next, _)| *next == task)?;
+        let (before, _, attempt) = self.behind.remove(index);
+        self.behind.iter_mut().filter(|(behind, ..)| *behind == task).for_each(|(behind, ..)| *behind = before);
+        Some(attempt)
+    }
+
+    /// A worker begins with one that followed another.
+    fn begin(&mut self, task: TaskId) {
+        let index = self.behind.iter().position(|(_, next, _)| *next == task).expect("it follows another one");
+        let (_, task, attempt) = self.behind.remove(index);
+        assert!(self.running.insert(task, attempt).is_none(), "a task runs once at a time");
     }
 
     fn wait(&mut self, waiter: u64, objects: Vec<ObjectId>, caller: Option<TaskId>) {
