@@ -133,6 +133,27 @@ fn a_thousand_tasks_finish() {
 }
 
 #[test]
+fn short_tasks_do_not_wait_for_a_long_one_among_them() {
+    insta::assert_snapshot!(prints("long_tasks_among_short_ones", 2), @"
+    332833500
+    task-cancelled
+    ");
+}
+
+#[test]
+fn tasks_that_panic_among_many_fail_alone() {
+    insta::assert_snapshot!(prints("failures_among_short_tasks", 2), @"
+    980 20
+    true
+    ");
+}
+
+#[test]
+fn tasks_that_are_cancelled_among_many_leave_the_others_alone() {
+    insta::assert_snapshot!(prints("some_of_many_cancelled", 2), @"true");
+}
+
+#[test]
 fn a_chain_of_five_hundred_tasks_finishes() {
     insta::assert_snapshot!(prints("a_chain", 2), @"501");
 }

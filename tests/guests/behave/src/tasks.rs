@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rayw::ObjectRef;
 
-use crate::stage::{Log, LogHandle, kind, told};
+use crate::stage::{Log, LogHandle, kind, run_on, told};
 use crate::{Scenario, scenarios};
 
 pub const SCENARIOS: &[Scenario] = scenarios![
@@ -24,6 +24,9 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     fresh_instances,
     reused_instances,
     a_thousand_tasks,
+    long_tasks_among_short_ones,
+    failures_among_short_tasks,
+    some_of_many_cancelled,
     a_chain,
     the_context,
     arguments_and_environment,
@@ -242,6 +245,67 @@ fn reused_instances() -> rayw::Result<()> {
 fn a_thousand_tasks() -> rayw::Result<()> {
     let refs: Vec<_> = (0..1000).map(|number| square::remote(number)).collect();
     println!("{}", rayw::get_all(&refs)?.iter().sum::<u64>());
+    Ok(())
+}
+
+/// Runs and holds its cpu until somebody stops it.
+#[rayw::task]
+fn without_end() -> u64 {
+    run_on();
+    0
+}
+
+/// Gives its cpu up for the result of another one, which stands behind it.
+#[rayw::task]
+fn square_by_another(number: u64) -> u64 {
+    square::remote(number).get().unwrap_or_default()
+}
+
+fn long_tasks_among_short_ones() -> rayw::Result<()> {
+    let mut long = None;
+    let refs: Vec<_> = (0..1000)
+        .map(|number| {
+            if number == 300 {
+                long = Some(without_end::remote());
+            }
+            if number % 100 == 99 { square_by_another::remote(number) } else { square::remote(number) }
+        })
+        .collect();
+    // Those that wait behind the long one go elsewhere.
+    println!("{}", rayw::get_all(&refs)?.iter().sum::<u64>());
+    if let Some(long) = long {
+        rayw::cancel(&long)?;
+        println!("{}", kind(long.get()));
+    }
+    Ok(())
+}
+
+#[rayw::task]
+fn square_unless(number: u64, wrong: bool) -> u64 {
+    assert!(!wrong, "{number} is no good");
+    number * number
+}
+
+fn failures_among_short_tasks() -> rayw::Result<()> {
+    let refs: Vec<_> = (0..1000).map(|number| square_unless::remote(number, number % 50 == 7)).collect();
+    let results = refs.iter().map(|object| object.get().map_err(|error| error.kind()));
+    let (squares, failures): (Vec<_>, Vec<_>) = results.partition(Result::is_ok);
+    println!("{} {}", squares.len(), failures.len());
+    println!("{}", failures.iter().all(|failure| *failure == Err(rayw::ErrorKind::TaskPanicked)));
+    Ok(())
+}
+
+fn some_of_many_cancelled() -> rayw::Result<()> {
+    let refs: Vec<_> = (0..2000).map(|number| square::remote(number)).collect();
+    for unwanted in refs.iter().skip(3).step_by(7) {
+        rayw::cancel(unwanted)?;
+    }
+    // What was over by then has its result; all others go on.
+    let is_right = |(number, object): (u64, &ObjectRef<u64>)| match object.get() {
+        Ok(square) => square == number * number,
+        Err(error) => error.kind() == rayw::ErrorKind::TaskCancelled && number % 7 == 3,
+    };
+    println!("{}", (0..).zip(&refs).all(is_right));
     Ok(())
 }
 
