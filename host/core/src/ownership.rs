@@ -66,6 +66,8 @@ pub struct Ownership {
     actors: IdMap<ActorId, actor::ActorEntry>,
     shapes: Slab<lease::ShapeQueue>,
     shape_index: HashMap<Shape, usize>,
+    /// The shape that was looked for last.
+    last_shape: usize,
     leases: IdMap<LeaseId, lease::Lease>,
     waiters: IdMap<WaiterId, wait::Waiter>,
     /// Jobs that ended lately.
@@ -130,6 +132,7 @@ impl Ownership {
             actors: IdMap::default(),
             shapes: Slab::new(),
             shape_index: HashMap::new(),
+            last_shape: 0,
             leases: IdMap::default(),
             waiters: IdMap::default(),
             ended_jobs: IdSet::default(),

@@ -16,43 +16,43 @@ impl GroupServices for NodeServices {
             let creator =
                 GroupCreator { job: caller.job, task: caller.submitter, namespace: Arc::clone(&caller.namespace) };
             let spec: Arc<GroupSpec> = Arc::new(options.settle(id, creator)?);
-            let owner = self.0.id;
-            let status = self.0.ask::<GroupStatus>(|request| ToHead::GroupCreate { owner, request, spec }).await?;
+            let owner = self.node.id;
+            let status = self.node.ask::<GroupStatus>(|request| ToHead::GroupCreate { owner, request, spec }).await?;
             Ok(status.spec.id)
         })
     }
 
     fn group_ready(&self, caller: &Caller, group: GroupId) -> Result<ObjectId, Error> {
-        self.0.take_in(&caller.backlog);
-        self.0.lock().ownership.admit_ready(group)?;
+        self.node.take_in(&caller.backlog);
+        self.node.lock().ownership.admit_ready(group)?;
         let object = Self::next_put(caller);
-        self.0.handle(Event::GroupReady { group, object });
+        self.node.handle(Event::GroupReady { group, object });
         Ok(object)
     }
 
     fn remove_group(&self, group: GroupId) {
-        self.0.head.send(ToHead::GroupRemove { group });
-        self.0.head.flush();
+        self.node.head.send(ToHead::GroupRemove { group });
+        self.node.head.flush();
     }
 
     fn named_group(&self, caller: Arc<Caller>, name: String, namespace: Option<String>) -> Answer<'_, GroupId> {
         Box::pin(async move {
             check_name("a placement group", &name)?;
             check_name("a namespace", namespace.as_deref().unwrap_or_default())?;
-            let owner = self.0.id;
+            let owner = self.node.id;
             let namespace = namespace.unwrap_or_else(|| caller.namespace.to_string());
             let question = |request| ToHead::GroupLookup { owner, request, name, namespace };
-            let found = self.0.ask::<GroupStatus>(question).await?;
+            let found = self.node.ask::<GroupStatus>(question).await?;
             Ok(found.spec.id)
         })
     }
 
     fn group_status(&self, group: GroupId) -> Answer<'_, GroupStatus> {
-        let owner = self.0.id;
-        Box::pin(self.0.ask(move |request| ToHead::GroupDescribe { owner, request, group }))
+        let owner = self.node.id;
+        Box::pin(self.node.ask(move |request| ToHead::GroupDescribe { owner, request, group }))
     }
 
     fn node_labels(&self) -> &Labels {
-        &self.0.labels
+        &self.node.labels
     }
 }

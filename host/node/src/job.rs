@@ -24,7 +24,7 @@ use crate::worker::{Ended, Stopper};
 pub(crate) struct JobRun {
     pub(crate) spec: Arc<JobSpec>,
     pub(crate) program: Arc<Program>,
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: Arc<Catalog>,
     pub(crate) grants: Arc<Grants>,
     /// The head has said that it is over; detached actors of it may live on.
     pub(crate) is_over: AtomicBool,
@@ -265,15 +265,15 @@ impl Node {
         grants: Grants,
         working_dir: Option<Arc<WorkingDir>>,
     ) -> Result<Arc<JobRun>, Error> {
-        let catalog = Catalog::new(program.description())?;
+        let catalog = Arc::new(Catalog::new(program.description())?);
         let id = spec.id;
         let job = Arc::new(JobRun {
             spec,
             program,
-            catalog,
+            catalog: Arc::clone(&catalog),
             grants: Arc::new(grants),
             is_over: AtomicBool::new(false),
-            services: Arc::new(NodeServices(Arc::clone(self))),
+            services: Arc::new(NodeServices { node: Arc::clone(self), job: id, catalog }),
             _working_dir: working_dir,
         });
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&job));

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use rayw_core::{JobId, TaskSpec};
-use rayw_engine::Instance;
+use rayw_engine::{Backlog, Instance};
 
+use crate::Node;
 use crate::idle::IdleInstances;
 
 /// Instances kept for one function; more than the slots of a node are never needed at once.
@@ -33,12 +34,12 @@ pub(crate) struct Reused {
 
 impl ReusePool {
     /// An instance that has served this function before.
-    pub(crate) fn take(&self, spec: &TaskSpec) -> Option<Reused> {
-        if spec.max_calls == 1 { None } else { self.idle.take(spec.job, kind(spec)) }
+    fn take(&self, spec: &TaskSpec) -> Option<Reused> {
+        self.idle.take(spec.job, kind(spec))
     }
 
     /// Keeps an instance that may serve again.
-    pub(crate) fn keep(&self, spec: &TaskSpec, reused: Reused) {
+    fn keep(&self, spec: &TaskSpec, reused: Reused) {
         self.idle.keep(spec.job, kind(spec), reused, IDLE_PER_FUNCTION_MAX);
     }
 
@@ -58,15 +59,43 @@ impl ReusePool {
     }
 }
 
-impl Reused {
-    /// Whether it may serve a task like this one again.
-    pub(crate) fn may_serve_again(&self, spec: &TaskSpec) -> bool {
-        (spec.max_calls == 0 || self.calls < spec.max_calls) && self.instance.is_usable()
+/// The instance that a worker used last, with what it served: the next task in its line may be of the same kind.
+#[derive(Default)]
+pub(crate) struct Kept(Option<(Arc<TaskSpec>, Reused)>);
+
+impl Kept {
+    /// Keeps an instance that has served, if it may do so again.
+    pub(crate) fn keep(&mut self, served: Arc<TaskSpec>, reused: Reused) {
+        let may_serve = served.max_calls == 0 || reused.calls < served.max_calls;
+        if may_serve && reused.instance.is_usable() {
+            self.0 = Some((served, reused));
+        }
+    }
+
+    /// An instance that has served this function before: the one that is kept, or one that waits.
+    pub(crate) fn take(&mut self, spec: &TaskSpec, node: &Arc<Node>, backlog: &Backlog) -> Option<Reused> {
+        match self.0.take() {
+            Some((served, reused)) if are_alike(&served, spec) => return Some(reused),
+            Some(other) => {
+                self.0 = Some(other);
+                node.take_in(backlog);
+                self.let_others_have(node);
+            }
+            None => {}
+        }
+        node.reuse.take(spec)
+    }
+
+    /// All that was done in the instance is known: it may serve whoever needs it next.
+    pub(crate) fn let_others_have(&mut self, node: &Node) {
+        if let Some((served, reused)) = self.0.take() {
+            node.reuse.keep(&served, reused);
+        }
     }
 }
 
 /// Whether an instance that served one of them may serve the other one.
-pub(crate) fn are_alike(one: &TaskSpec, other: &TaskSpec) -> bool {
+fn are_alike(one: &TaskSpec, other: &TaskSpec) -> bool {
     let is_same = Arc::ptr_eq(&one.function, &other.function) || one.function == other.function;
     is_same && one.job == other.job && one.memory_cap() == other.memory_cap()
 }

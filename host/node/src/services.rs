@@ -8,19 +8,24 @@ use std::time::{Duration, Instant};
 use rayw_core::message::ToHead;
 use rayw_core::ownership::{Event, Found, Output as Made, WaitFor, WaitResult, for_head};
 use rayw_core::{
-    ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, NodeId, ObjectId, RefId, Retries,
+    ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, JobId, NodeId, ObjectId, RefId, Retries,
     TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, check_name, limits,
 };
 use rayw_engine::{Answer, Caller, Output, Services};
 
 use crate::Node;
-use crate::catalog::{captured, check_returns};
+use crate::catalog::{Catalog, captured, check_returns};
 use crate::fetch::Missing;
 use crate::held::HeldRefs;
 use crate::output::Line;
 
-/// The services of a node.
-pub(crate) struct NodeServices(pub(crate) Arc<Node>);
+/// The services of a node, for the guests of one job.
+pub(crate) struct NodeServices {
+    pub(crate) node: Arc<Node>,
+    pub(crate) job: JobId,
+    /// What the job's component offers.
+    pub(crate) catalog: Arc<Catalog>,
+}
 
 /// Bits of a child's number that count children; those above hold the attempt, so that the
 /// children of two attempts, which may differ, never share an id.
@@ -47,15 +52,15 @@ impl NodeServices {
             let message = format!("{} arguments are too many, at most {} are allowed", args.len(), limits::ARGS_MAX);
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        self.0.admit_task()?;
+        self.node.admit_task()?;
         let mut puts = Vec::new();
         for argument in args {
             let Arg::Value(value) = argument else { continue };
             if value.data.len() > limits::INLINE_BYTES_MAX {
                 // It may need the room of what was dropped.
-                self.0.take_in(&caller.backlog);
+                self.node.take_in(&caller.backlog);
                 let object = Self::next_put(caller);
-                let output = self.0.output(object, value.clone());
+                let output = self.node.output(object, value.clone());
                 if let Made::Failed(error) = output {
                     self.unstore(puts);
                     return Err(*error);
@@ -71,7 +76,7 @@ impl NodeServices {
     fn unstore(&self, puts: Vec<Event>) {
         for put in puts {
             if let Event::Put { object, .. } = put {
-                self.0.store.forget(object);
+                self.node.store.forget(object);
             }
         }
     }
@@ -79,7 +84,12 @@ impl NodeServices {
     /// Submits behind the objects that carry its large arguments.
     fn submit_spec(&self, caller: &Caller, spec: TaskSpec, puts: Vec<Event>) -> Result<Vec<ObjectId>, Error> {
         let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
-        self.0.note(&caller.backlog, carrying(puts, Event::Submitted(Arc::new(spec))));
+        let submitted = Event::Submitted(Arc::new(spec));
+        if puts.is_empty() {
+            self.node.note(&caller.backlog, [submitted]);
+        } else {
+            self.node.note(&caller.backlog, carrying(puts, submitted));
+        }
         Ok(ids)
     }
 
@@ -93,15 +103,15 @@ impl NodeServices {
     ) -> Result<Vec<ObjectId>, Error> {
         let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
         let mut refused = None;
-        let after = self.0.take_in_with(&caller.backlog, |state, after| match state.ownership.admit_call(actor) {
+        let after = self.node.take_in_with(&caller.backlog, |state, after| match state.ownership.admit_call(actor) {
             Ok(_) => {
                 for event in carrying(puts, Event::Submitted(Arc::new(spec))) {
-                    state.apply(event, &self.0, None, after);
+                    state.apply(event, &self.node, None, after);
                 }
             }
             Err(error) => refused = Some((error, puts)),
         });
-        self.0.finish_up(after);
+        self.node.finish_up(after);
         match refused {
             None => Ok(ids),
             Some((error, puts)) => {
@@ -114,9 +124,9 @@ impl NodeServices {
     /// Takes a reference to an actor that was found by its name.
     async fn know(&self, spec: Arc<ActorSpec>, owner: NodeId) -> Result<ActorId, Error> {
         // Its methods are looked up in its own job's component.
-        self.0.job_here(spec.creation.job).await?;
+        self.node.job_here(spec.creation.job).await?;
         let id = spec.id;
-        self.0.handle(Event::ActorKnown { spec, owner });
+        self.node.handle(Event::ActorKnown { spec, owner });
         Ok(id)
     }
 
@@ -125,11 +135,11 @@ impl NodeServices {
         if let Some(spec) = caller.backlog.lock().actor(actor) {
             return Ok(Arc::clone(spec));
         }
-        let known = self.0.lock().ownership.actor(actor).cloned();
+        let known = self.node.lock().ownership.actor(actor).cloned();
         let known = known.or_else(|| {
             // It may have been made a moment ago.
-            self.0.take_in(&caller.backlog);
-            self.0.lock().ownership.actor(actor).cloned()
+            self.node.take_in(&caller.backlog);
+            self.node.lock().ownership.actor(actor).cloned()
         });
         let spec = known.ok_or_else(|| {
             Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node"))
@@ -140,10 +150,10 @@ impl NodeServices {
 
     /// Brings ready objects to this node. What cannot be brought stays where it is: a `get` says why.
     async fn bring_here(&self, objects: &[ObjectId], ready: &[u32], timeout: Option<Duration>) {
-        let is_far = |object: &ObjectId| !self.0.store.contains(*object);
+        let is_far = |object: &ObjectId| !self.node.store.contains(*object);
         let wanted = ready.iter().filter_map(|index| objects.get(*index as usize)).filter(|object| is_far(object));
         let found: Vec<Found> = {
-            let state = self.0.lock();
+            let state = self.node.lock();
             wanted.filter_map(|object| state.ownership.found(*object)).collect()
         };
         let stored: Vec<&Found> = found.iter().filter(|found| matches!(found, Found::Stored(_))).collect();
@@ -154,14 +164,14 @@ impl NodeServices {
             for found in stored {
                 if let Found::Stored(stored) = found {
                     // Lost or not, the object has been made, which is what was asked.
-                    let _ = self.0.bring(stored).await;
+                    let _ = self.node.bring(stored).await;
                 }
             }
         };
         let limit = timeout.unwrap_or(limits::FETCH_TIMEOUT);
         tokio::select! {
             () = bringing => {}
-            () = self.0.sleep(limit) => {}
+            () = self.node.sleep(limit) => {}
         }
     }
 }
@@ -211,8 +221,7 @@ impl Services for NodeServices {
         mut args: Vec<Arg>,
         options: TaskOptions,
     ) -> Result<Vec<ObjectId>, Error> {
-        let job = self.0.job(caller.job)?;
-        let entry = job.catalog.function(function)?;
+        let entry = self.catalog.function(function)?;
         check_arity(function, &entry.parameters, args.len())?;
         let template = entry.template(options)?;
         let placement = template.placement_below(&caller.placement);
@@ -240,11 +249,11 @@ impl Services for NodeServices {
 
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
         let object = Self::next_put(caller);
-        let output = self.0.output(object, value);
+        let output = self.node.output(object, value);
         if let Made::Failed(error) = output {
             return Err(*error);
         }
-        self.0.note(&caller.backlog, [Event::Put { object, output }]);
+        self.node.note(&caller.backlog, [Event::Put { object, output }]);
         Ok(object)
     }
 
@@ -259,11 +268,11 @@ impl Services for NodeServices {
             // Again whenever a copy was not where it was said to be: its owner says where it is now.
             loop {
                 let left = since.map(|(timeout, since)| timeout.saturating_sub(since.elapsed()));
-                match self.0.wait(objects.clone(), WaitFor::Values, &caller, left).await {
-                    WaitResult::Values(found) => match self.0.found(&found).await {
+                match self.node.wait(objects.clone(), WaitFor::Values, &caller, left).await {
+                    WaitResult::Values(found) => match self.node.found(&found).await {
                         Ok(values) => return Ok(values),
                         Err(Missing::Failed(error)) => return Err(error),
-                        Err(Missing::Lost(copies)) => self.0.handle(Event::CopiesMissing(copies)),
+                        Err(Missing::Lost(copies)) => self.node.handle(Event::CopiesMissing(copies)),
                     },
                     WaitResult::Failed(error) => return Err(*error),
                     WaitResult::TimedOut { ready, of } => {
@@ -299,7 +308,7 @@ impl Services for NodeServices {
                 return Err(Error::new(ErrorKind::InvalidArgument, message));
             }
             let asked = fetch_local.then(|| objects.clone());
-            match self.0.wait(objects, WaitFor::Ready(num_ready), &caller, timeout).await {
+            match self.node.wait(objects, WaitFor::Ready(num_ready), &caller, timeout).await {
                 WaitResult::Ready(ready) => {
                     if let Some(asked) = asked {
                         self.bring_here(&asked, &ready, timeout).await;
@@ -314,12 +323,12 @@ impl Services for NodeServices {
     }
 
     fn cancel(&self, caller: &Caller, object: ObjectId, force: bool, recursive: bool) -> Result<(), Error> {
-        self.0.take_in(&caller.backlog);
-        if force && self.0.lock().ownership.is_actor_call(object) {
+        self.node.take_in(&caller.backlog);
+        if force && self.node.lock().ownership.is_actor_call(object) {
             let message = "an actor's call cannot be cancelled by force: use `kill` on the actor";
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        self.0.handle(Event::Cancelled { object, recursive });
+        self.node.handle(Event::Cancelled { object, recursive });
         Ok(())
     }
 
@@ -331,8 +340,7 @@ impl Services for NodeServices {
         options: ActorOptions,
     ) -> Answer<'_, ActorId> {
         Box::pin(async move {
-            let job = self.0.job(caller.job)?;
-            let entry = job.catalog.class(&class)?;
+            let entry = self.catalog.class(&class)?;
             check_arity(&entry.constructor, &entry.class.parameters, args.len())?;
             let mut options = options.or(&entry.class.options);
             options.strategy = options.strategy.or_else(|| captured(&caller.placement));
@@ -384,18 +392,18 @@ impl Services for NodeServices {
             if spec.name.is_none() {
                 let id = spec.id;
                 caller.backlog.lock().remember(Arc::clone(&spec));
-                self.0.note(&caller.backlog, carrying(puts, Event::ActorCreated(spec)));
+                self.node.note(&caller.backlog, carrying(puts, Event::ActorCreated(spec)));
                 return Ok(id);
             }
-            let (owner, get_if_exists) = (self.0.id, options.get_if_exists);
+            let (owner, get_if_exists) = (self.node.id, options.get_if_exists);
             // Its creator may be stopped while the head is asked.
             let carried = puts.iter().filter_map(put_of).collect();
-            let _carried = HeldRefs::new(&self.0, &caller.backlog, carried);
-            self.0.note(&caller.backlog, puts);
-            self.0.take_in(&caller.backlog);
-            let mut unanswered = Unanswered { node: &self.0, actor: Some(spec.id) };
+            let _carried = HeldRefs::new(&self.node, &caller.backlog, carried);
+            self.node.note(&caller.backlog, puts);
+            self.node.take_in(&caller.backlog);
+            let mut unanswered = Unanswered { node: &self.node, actor: Some(spec.id) };
             let asked = for_head(&spec);
-            let found = self.0.ask(|request| ToHead::ActorRegister {
+            let found = self.node.ask(|request| ToHead::ActorRegister {
                 owner,
                 request: Some(request),
                 spec: asked,
@@ -408,7 +416,7 @@ impl Services for NodeServices {
                 return self.know(found, owner).await;
             }
             let id = spec.id;
-            self.0.handle(Event::ActorCreated(spec));
+            self.node.handle(Event::ActorCreated(spec));
             Ok(id)
         })
     }
@@ -422,8 +430,14 @@ impl Services for NodeServices {
         options: CallOptions,
     ) -> Result<Vec<ObjectId>, Error> {
         let of = self.actor_spec(caller, actor)?;
-        let job = self.0.job(of.creation.job)?;
-        let class = job.catalog.class(&of.class)?;
+        let other;
+        let catalog = if of.creation.job == self.job {
+            &self.catalog
+        } else {
+            other = self.node.job(of.creation.job)?;
+            &other.catalog
+        };
+        let class = catalog.class(&of.class)?;
         let entry = class.method(method)?;
         check_arity(&entry.name, &entry.parameters, args.len())?;
         let options = options.or(&entry.options);
@@ -463,11 +477,11 @@ impl Services for NodeServices {
         Box::pin(async move {
             check_name("an actor", &name)?;
             check_name("a namespace", namespace.as_deref().unwrap_or_default())?;
-            self.0.take_in(&caller.backlog);
-            let owner = self.0.id;
+            self.node.take_in(&caller.backlog);
+            let owner = self.node.id;
             let namespace = namespace.unwrap_or_else(|| caller.namespace.to_string());
             let question = |request| ToHead::ActorLookup { owner, request, name, namespace };
-            let (found, owner) = self.0.ask(question).await?;
+            let (found, owner) = self.node.ask(question).await?;
             self.know(found, owner).await
         })
     }
@@ -477,34 +491,34 @@ impl Services for NodeServices {
     }
 
     fn kill_actor(&self, caller: &Caller, actor: ActorId, no_restart: bool) {
-        self.0.take_in(&caller.backlog);
-        self.0.head.send(ToHead::ActorKill { actor, no_restart });
-        self.0.head.flush();
+        self.node.take_in(&caller.backlog);
+        self.node.head.send(ToHead::ActorKill { actor, no_restart });
+        self.node.head.flush();
     }
 
     fn terminate_actor(&self, caller: &Caller, actor: ActorId) {
-        self.0.note(&caller.backlog, [Event::ActorTerminated { actor, submitter: caller.submitter }]);
-        self.0.take_in(&caller.backlog);
+        self.node.note(&caller.backlog, [Event::ActorTerminated { actor, submitter: caller.submitter }]);
+        self.node.take_in(&caller.backlog);
     }
 
     fn acquire(&self, caller: &Caller, refs: &[RefId]) {
         if !refs.is_empty() {
-            self.0.note_behind(&caller.backlog, Event::Acquired(refs.to_vec()));
+            self.node.note_behind(&caller.backlog, Event::Acquired(refs.to_vec()));
         }
     }
 
     fn release(&self, caller: &Caller, refs: &[RefId]) {
         if !refs.is_empty() {
-            self.0.note_behind(&caller.backlog, Event::Released(refs.to_vec()));
+            self.node.note_behind(&caller.backlog, Event::Released(refs.to_vec()));
         }
     }
 
     fn take_in(&self, caller: &Caller) {
-        self.0.take_in(&caller.backlog);
+        self.node.take_in(&caller.backlog);
     }
 
     fn print(&self, caller: &Caller, output: Output, line: &str, ends: bool) {
-        (self.0.output)(Line {
+        (self.node.output)(Line {
             stderr: output == Output::Stderr,
             driver: caller.is_driver,
             name: Arc::clone(&caller.name),

@@ -22,7 +22,7 @@ use crate::fetch::Missing;
 use crate::job::JobRun;
 use crate::node::After;
 use crate::ready::Spent;
-use crate::reuse::{Reused, are_alike};
+use crate::reuse::{Kept, Reused};
 
 pub(crate) use orders::Orders;
 
@@ -39,34 +39,29 @@ struct Worker {
     orders: Arc<Orders>,
     /// What its tasks did and how they ended, as far as the node has not taken it in.
     backlog: Arc<Backlog>,
-    /// The instance that served last and may serve again, and what it served. What it did is in the backlog, so
-    /// nobody else may have it before that is taken in.
-    kept: Option<(Arc<TaskSpec>, Reused)>,
+    /// The instance that served last and may serve again. What it did is in the backlog, so nobody else may have
+    /// it before that is taken in.
+    kept: Kept,
+    /// The task that runs, and its attempt.
+    current: Option<(Arc<TaskSpec>, u32)>,
 }
 
-/// Answers for a task whose worker breaks down under it: nobody else would ever say how it ended.
-struct Unfinished {
-    node: Arc<Node>,
-    spec: Arc<TaskSpec>,
-    attempt: u32,
-    orders: Arc<Orders>,
-    backlog: Arc<Backlog>,
-}
-
-impl Drop for Unfinished {
+impl Drop for Worker {
+    /// Answers for a worker that breaks down: nobody else would ever say how its task ended, or run the rest.
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let (task, attempt) = (self.spec.id, self.attempt);
-            let error = Error::new(ErrorKind::WorkerCrashed, "the worker that ran the task broke down");
-            let outcome = Outcome::Failed(Box::new(error.from_task(&self.spec.name, task)));
-            // What it did before is not to be heard of after its end.
-            self.node.take_in_last(&self.backlog);
-            self.node.handle(Event::Finished { task, attempt, outcome });
-            // Those behind it are nobody's fault.
-            let mut after = After::default();
-            self.node.lock().give(self.orders.take_line(), &mut after);
-            self.node.finish_up(after);
+        if !std::thread::panicking() {
+            return;
         }
+        // What it did before is not to be heard of after its end.
+        self.node.take_in_last(&self.backlog);
+        if let Some((spec, attempt)) = self.current.take() {
+            let error = Error::new(ErrorKind::WorkerCrashed, "the worker that ran the task broke down");
+            let outcome = Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id)));
+            self.node.handle(Event::Finished { task: spec.id, attempt, outcome });
+        }
+        let mut after = After::default();
+        self.node.lock().give(self.orders.take_line(), &mut after);
+        self.node.finish_up(after);
     }
 }
 
@@ -110,37 +105,53 @@ pub(crate) enum Ended<T> {
 impl Node {
     /// Has a worker run these orders and those that follow them.
     pub(crate) fn spawn(self: &Arc<Self>, orders: Arc<Orders>) {
-        let worker = Worker { node: Arc::clone(self), orders, backlog: Arc::default(), kept: None };
+        let (node, backlog, kept) = (Arc::clone(self), Arc::default(), Kept::default());
+        let worker = Worker { node, orders, backlog, kept, current: None };
         self.tracker.spawn_on(worker.work(), &self.guests);
     }
 }
 
 impl Worker {
     async fn work(mut self) {
-        while let Some(order) = self.orders.begin() {
-            self.run(order).await;
+        loop {
+            let left = match self.orders.begin() {
+                Some(order) => self.run(order).await,
+                None => None,
+            };
+            let mut woke = false;
+            let has_more = self.orders.has_more() || {
+                let (has_more, after) = self.take_more();
+                woke = after.woke;
+                self.node.finish_up(after);
+                self.kept.let_others_have(&self.node);
+                has_more
+            };
+            if let (Some(spent), false, Some(ready)) = (left, has_more, &self.node.ready) {
+                // Whoever waits for the result need not wait for this, nor the next task for its sandbox.
+                ready.replace(spent);
+            }
+            if !has_more {
+                return;
+            }
+            if woke {
+                // Whoever was woken may be queued behind this very worker.
+                tokio::task::yield_now().await;
+            }
             // A long queue of short tasks must not keep the thread from everybody else.
             if !tokio::task::coop::has_budget_remaining() {
                 self.node.take_in(&self.backlog);
             }
             tokio::task::coop::consume_budget().await;
         }
-        // What was given back at the end of the last task may have been noted behind other events.
-        self.node.take_in(&self.backlog);
     }
 
-    async fn run(&mut self, order: Order) {
+    /// Runs a task. Its end is noted; its sandbox is left when it has done its work.
+    async fn run(&mut self, order: Order) -> Option<Spent> {
         let (spec, attempt, worker) = (Arc::clone(&order.spec), order.attempt, self.node.engine.next_worker());
+        self.current = Some((Arc::clone(&spec), attempt));
         // Told with whatever comes next, at the next tick at the latest: most tasks are over by then, and
         // their owner, on another node perhaps, hears of both at once.
         self.backlog.lock().push(Event::Started { task: spec.id, worker });
-        let unfinished = Unfinished {
-            node: Arc::clone(&self.node),
-            spec: Arc::clone(&spec),
-            attempt,
-            orders: Arc::clone(&self.orders),
-            backlog: Arc::clone(&self.backlog),
-        };
         let mut left = None;
         let (outcome, handles) = match self.run_order(order, worker, &mut left).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
@@ -148,83 +159,38 @@ impl Worker {
             Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
         };
         let finished = Event::Finished { task: spec.id, attempt, outcome };
-        let (has_more, after) = if self.orders.has_more() {
+        if self.orders.has_more() {
             self.node.note(&self.backlog, [finished]);
-            (true, None)
         } else {
-            let (has_more, after) = self.finish(finished);
-            (has_more, Some(after))
-        };
-        drop(unfinished);
-        // The outputs are counted now, or will be before all that follows, so the guest's own references can go.
+            // All is taken in next.
+            self.backlog.lock().push(finished);
+        }
+        self.current = None;
+        // Behind the outputs, which are counted by then.
         drop(handles);
-        let (woke, is_told) = (after.as_ref().is_some_and(|after| after.woke), after.is_some());
-        after.into_iter().for_each(|after| self.node.finish_up(after));
-        self.put_away(spec, left, has_more, is_told);
-        if has_more && woke {
-            // Whoever was woken may be queued behind this very worker.
-            tokio::task::yield_now().await;
+        match left? {
+            Left::Reusable(reused) => {
+                self.kept.keep(spec, reused);
+                None
+            }
+            Left::Spent(spent) => Some(spent),
         }
     }
 
-    /// Tells the node of the end of the last of its orders, and takes new ones. Answers whether there are some.
-    fn finish(&mut self, finished: Event) -> (bool, After) {
-        let node = Arc::clone(&self.node);
-        let state = node.lock();
-        self.backlog.lock().push(finished);
-        let backlog = Arc::clone(&self.backlog);
+    /// Tells the node of all that was done, and takes new orders. Answers whether there are some.
+    fn take_more(&mut self) -> (bool, After) {
+        let Self { node, orders, backlog, .. } = self;
         let mut has_more = true;
-        let after = node.take_in_then(state, &backlog, |_, after| {
-            // Whatever is put behind the task that ended has been put there by now.
-            if !self.orders.has_more() {
+        let after = node.take_in_with(backlog, |_, after| {
+            // Whatever is put behind the last task that ended has been put there by now.
+            if !orders.has_more() {
                 match after.next_orders() {
-                    Some(orders) => self.orders = orders,
+                    Some(next) => *orders = next,
                     None => has_more = false,
                 }
             }
         });
         (has_more, after)
-    }
-
-    /// Keeps the sandbox of a task that is over for the next one, or has it replaced.
-    fn put_away(&mut self, spec: Arc<TaskSpec>, left: Option<Left>, has_more: bool, is_told: bool) {
-        match left {
-            Some(Left::Reusable(reused)) if reused.may_serve_again(&spec) => self.kept = Some((spec, reused)),
-            // Whoever waits for the result need not wait for this, nor the next task for its sandbox.
-            Some(Left::Spent(spent)) if !has_more => {
-                if let Some(ready) = &self.node.ready {
-                    ready.replace(spent);
-                }
-            }
-            Some(Left::Reusable(_) | Left::Spent(_)) | None => {}
-        }
-        if is_told {
-            self.let_others_have();
-        }
-    }
-
-    /// What the instance did that is kept here is known: it may serve whoever needs it next.
-    fn let_others_have(&mut self) {
-        if let Some((spec, reused)) = self.kept.take() {
-            self.node.reuse.keep(&spec, reused);
-        }
-    }
-
-    /// An instance that has served this function before.
-    fn reused(&mut self, spec: &TaskSpec) -> Option<Reused> {
-        if spec.max_calls == 1 {
-            return None;
-        }
-        match self.kept.take() {
-            Some((served, reused)) if are_alike(&served, spec) => return Some(reused),
-            Some(other) => {
-                self.kept = Some(other);
-                self.node.take_in(&self.backlog);
-                self.let_others_have();
-            }
-            None => {}
-        }
-        self.node.reuse.take(spec)
     }
 
     /// Leaves the sandbox that served in `left`.
@@ -234,10 +200,10 @@ impl Worker {
         worker: u64,
         left: &mut Option<Left>,
     ) -> Result<(Vec<Output>, Handles), Missing> {
+        let Self { node, orders, backlog, kept, .. } = self;
         let spec = &order.spec;
-        let (node, orders) = (Arc::clone(&self.node), Arc::clone(&self.orders));
         // Pinned here: a future of this size is not to be moved about with each task.
-        let running = pin!(self.invoke(&order, worker, left));
+        let running = pin!(node.invoke(&order, worker, backlog, kept, left));
         match node.until_stopped(orders.stopper(), spec.timeout, running).await {
             Ended::Done(result) => {
                 let returned = result?;
@@ -247,29 +213,36 @@ impl Worker {
             Ended::TimedOut(timeout) => Err(timed_out(spec, timeout).into()),
         }
     }
+}
 
+impl Node {
     /// Runs the task's function in an instance of its own, or in one that may serve again.
-    async fn invoke(&mut self, order: &Order, worker: u64, left: &mut Option<Left>) -> Result<Returned, Missing> {
+    async fn invoke(
+        self: &Arc<Self>,
+        order: &Order,
+        worker: u64,
+        backlog: &Arc<Backlog>,
+        kept: &mut Kept,
+        left: &mut Option<Left>,
+    ) -> Result<Returned, Missing> {
         let spec = &order.spec;
-        let node = Arc::clone(&self.node);
-        let known = node.job(spec.job).ok();
+        let known = self.job(spec.job).ok();
         let is_fetched = order.inputs.iter().any(|input| matches!(input, Input::Stored(_)));
-        if is_fetched || known.is_none() || node.engine.is_crowded() {
+        if is_fetched || known.is_none() || self.engine.is_crowded() {
             // This may take its time: who waits for the tasks before is not to wait for that.
-            node.take_in(&self.backlog);
+            self.take_in(backlog);
         }
         let job = match known {
             Some(job) => job,
-            None => Box::pin(node.job_here(spec.job)).await?,
+            None => Box::pin(self.job_here(spec.job)).await?,
         };
-        let inputs = node.inputs(&order.inputs).await?;
-        let reused = self.reused(spec);
-        let backlog = &self.backlog;
+        let inputs = self.inputs(&order.inputs).await?;
+        let reused = if spec.max_calls == 1 { None } else { kept.take(spec, self, backlog) };
         let worker = reused.as_ref().map_or(worker, |reused| reused.worker);
-        let caller = node.caller(spec, &job, Attempt { number: order.attempt, worker, restarts: 0 }, backlog);
+        let caller = self.caller(spec, &job, Attempt { number: order.attempt, worker, restarts: 0 }, backlog);
         let mut reused = match reused {
             Some(reused) => reused,
-            None => Reused { instance: node.fresh(spec, &job, &caller).await?, worker, calls: 0 },
+            None => Reused { instance: self.fresh(spec, &job, &caller).await?, worker, calls: 0 },
         };
         let result = reused.instance.invoke(Arc::clone(&caller), &spec.function, &inputs, spec.num_returns).await;
         if spec.max_calls == 1 {
@@ -281,9 +254,7 @@ impl Worker {
         }
         result.map_err(Missing::Failed)
     }
-}
 
-impl Node {
     /// A sandbox in which nothing has run: one that was made ahead, or a new one.
     async fn fresh(&self, spec: &TaskSpec, job: &JobRun, caller: &Arc<Caller>) -> Result<Instance, Error> {
         let memory_bytes_max = spec.memory_cap();
@@ -328,18 +299,19 @@ impl Node {
             return Ended::Stopped;
         }
         let Some(timeout) = timeout else {
+            // The work first: most of it is done at once, and then nobody need be asked whether it shall end.
             return tokio::select! {
                 biased;
-                () = stopper.stopped() => Ended::Stopped,
                 done = work => Ended::Done(done),
+                () = stopper.stopped() => Ended::Stopped,
             };
         };
         let expired = self.sleep(timeout);
         tokio::select! {
             biased;
+            done = work => Ended::Done(done),
             () = stopper.stopped() => Ended::Stopped,
             () = expired => Ended::TimedOut(timeout),
-            done = work => Ended::Done(done),
         }
     }
 }

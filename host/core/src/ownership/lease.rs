@@ -84,12 +84,23 @@ pub(super) enum Resumer {
 
 impl Ownership {
     pub(super) fn shape_of(&mut self, spec: &TaskSpec) -> usize {
-        let shape = Shape {
-            job: spec.job,
-            resources: Arc::clone(&spec.resources),
-            placement: Arc::clone(&spec.placement),
-            near: self.near(spec),
+        let near = self.near(spec);
+        // Most tasks are of the shape of the one before, and share what that one asked for.
+        let is_same = |shape: &Shape| {
+            Arc::ptr_eq(&shape.resources, &spec.resources)
+                && Arc::ptr_eq(&shape.placement, &spec.placement)
+                && (shape.job, shape.near) == (spec.job, near)
         };
+        if self.shapes.get(self.last_shape).is_some_and(|queue| is_same(&queue.shape)) {
+            return self.last_shape;
+        }
+        self.last_shape = self.find_shape(spec, near);
+        self.last_shape
+    }
+
+    fn find_shape(&mut self, spec: &TaskSpec, near: Option<NodeId>) -> usize {
+        let (resources, placement) = (Arc::clone(&spec.resources), Arc::clone(&spec.placement));
+        let shape = Shape { job: spec.job, resources, placement, near };
         if let Some(index) = self.shape_index.get(&shape) {
             return *index;
         }
