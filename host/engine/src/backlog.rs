@@ -5,7 +5,7 @@
 //! to derive. So the node gathers such events here and takes them in many at a
 //! time: when there are [`limits::BACKLOG_EVENTS_MAX`], when the last time is
 //! [`limits::BACKLOG_AGE`] ago, when the guest asks for anything that needs an
-//! answer, when it ends, and at each tick of the clock that makes guests give
+//! answer, when it ends and no other one follows it, and at each tick of the clock that makes guests give
 //! way. (From the eighth on, every eighth event is looked at.) While others have
 //! the account, a guest that needs no answer goes on instead of waiting, up to
 //! [`limits::BACKLOG_HELD_MAX`].
@@ -29,6 +29,8 @@ pub struct Gathered {
     events: Vec<Event>,
     /// Whether events that were taken out are being told to the account, so that nothing may overtake them.
     is_being_told: bool,
+    /// Whether what was told has woken somebody.
+    woke: bool,
     /// Actors that the guest called lately: what they are does not change, so nobody need be asked again.
     actors: VecDeque<Arc<ActorSpec>>,
     /// When the node last took events.
@@ -96,9 +98,15 @@ impl Gathered {
         std::mem::swap(&mut self.events, events);
     }
 
-    /// What was taken last has been told.
-    pub fn told(&mut self) {
+    /// What was taken last has been told; by that, somebody may have been woken.
+    pub fn told(&mut self, woke: bool) {
         self.is_being_told = false;
+        self.woke |= woke;
+    }
+
+    /// Whether somebody was woken by what was told since this was last asked.
+    pub fn has_woken(&mut self) -> bool {
+        std::mem::take(&mut self.woke)
     }
 }
 
@@ -188,7 +196,7 @@ mod tests {
         gathered.take(&mut events);
         assert_eq!(events.len(), 1);
         assert!(!gathered.is_empty(), "nobody may overtake it");
-        gathered.told();
-        assert!(gathered.is_empty());
+        gathered.told(true);
+        assert!(gathered.is_empty() && gathered.has_woken() && !gathered.has_woken());
     }
 }

@@ -179,6 +179,11 @@ impl Instance {
         self.store.data()
     }
 
+    /// Takes the sandbox down. Whoever has the backlog of its caller has the node hear of what it did.
+    pub fn take_down(mut self) {
+        self.store.data_mut().is_told = true;
+    }
+
     /// Whether another call may be made: not after a trap, nor after a call that was dropped.
     #[must_use]
     pub fn is_usable(&self) -> bool {

@@ -23,6 +23,8 @@ pub(crate) struct Guest {
     pub(crate) exit_requested: bool,
     grants: Arc<Grants>,
     args: Vec<String>,
+    /// Whether somebody else tells the node what it did.
+    pub(crate) is_told: bool,
     /// Made when the guest first asks for something of WASI: most tasks never do.
     wasi: Option<Box<Wasi>>,
 }
@@ -51,6 +53,7 @@ impl Guest {
             exit_requested: false,
             grants: Arc::clone(&sandbox.grants),
             args: sandbox.args.clone(),
+            is_told: false,
             wasi: None,
         };
         if !sandbox.grants.dirs.is_empty() {
@@ -145,7 +148,11 @@ impl Drop for Guest {
     fn drop(&mut self) {
         self.flush();
         self.references.drop_all();
-        self.tell_node();
+        if self.is_told {
+            self.settle();
+        } else {
+            self.tell_node();
+        }
     }
 }
 

@@ -411,7 +411,7 @@ impl Life {
         };
         let (outcome, handles, end) = match ended {
             Ended::Done(Ok(returned)) => {
-                let outputs = self.node.outputs(&spec, returned.values);
+                let outputs = self.node.outputs(&spec, returned.values, &self.backlog);
                 let end = instance.exit_requested().then(|| self.exited());
                 (Outcome::Returned(outputs), Some(returned.handles), end)
             }

@@ -126,7 +126,7 @@ impl State {
         for event in events.drain(..) {
             self.apply(event, node, None, after);
         }
-        backlog.lock().told();
+        backlog.lock().told(after.woke);
         // It goes to whoever is taken in next: the room that one flood of events took is not to go round.
         events.shrink_to(limits::BACKLOG_EVENTS_MAX * 4);
         self.events = events;

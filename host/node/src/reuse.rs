@@ -78,12 +78,19 @@ impl Kept {
             Some((served, reused)) if are_alike(&served, spec) => return Some(reused),
             Some(other) => {
                 self.0 = Some(other);
-                node.take_in(backlog);
-                self.let_others_have(node);
+                self.give_away(node, backlog);
             }
             None => {}
         }
         node.reuse.take(spec)
+    }
+
+    /// The worker has no use for it.
+    pub(crate) fn give_away(&mut self, node: &Arc<Node>, backlog: &Backlog) {
+        if self.0.is_some() {
+            node.take_in(backlog);
+            self.let_others_have(node);
+        }
     }
 
     /// All that was done in the instance is known: it may serve whoever needs it next.

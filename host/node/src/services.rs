@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use rayw_core::message::ToHead;
 use rayw_core::ownership::{Event, Found, Output as Made, WaitFor, WaitResult, for_head};
 use rayw_core::{
-    ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, JobId, NodeId, ObjectId, RefId, Retries,
-    TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, check_name, limits,
+    ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, JobId, NodeId, ObjectId, RefId,
+    Retries, TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, check_name, limits,
 };
 use rayw_engine::{Answer, Caller, Output, Services};
 
@@ -60,7 +60,7 @@ impl NodeServices {
                 // It may need the room of what was dropped.
                 self.node.take_in(&caller.backlog);
                 let object = Self::next_put(caller);
-                let output = self.node.output(object, value.clone());
+                let output = self.node.output(object, value.clone(), &caller.backlog);
                 if let Made::Failed(error) = output {
                     self.unstore(puts);
                     return Err(*error);
@@ -249,7 +249,7 @@ impl Services for NodeServices {
 
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
         let object = Self::next_put(caller);
-        let output = self.node.output(object, value);
+        let output = self.node.output(object, value, &caller.backlog);
         if let Made::Failed(error) = output {
             return Err(*error);
         }

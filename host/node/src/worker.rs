@@ -114,25 +114,22 @@ impl Node {
 impl Worker {
     async fn work(mut self) {
         loop {
-            let left = match self.orders.begin() {
+            let (left, follows) = match self.orders.begin() {
                 Some(order) => self.run(order).await,
-                None => None,
+                None => (None, false),
             };
-            let mut woke = false;
-            let has_more = self.orders.has_more() || {
-                let (has_more, after) = self.take_more();
-                woke = after.woke;
-                self.node.finish_up(after);
-                self.kept.let_others_have(&self.node);
-                has_more
-            };
-            if let (Some(spent), false, Some(ready)) = (left, has_more, &self.node.ready) {
+            let has_more = follows || self.take_more();
+            match (left, &self.node.ready) {
                 // Whoever waits for the result need not wait for this, nor the next task for its sandbox.
-                ready.replace(spent);
+                (Some(spent), Some(ready)) if !has_more => ready.replace(spent),
+                (Some(spent), _) => spent.instance.take_down(),
+                (None, _) => {}
             }
             if !has_more {
-                return;
+                // What was given back with the sandbox.
+                return self.node.take_in(&self.backlog);
             }
+            let woke = self.backlog.lock().has_woken();
             if woke {
                 // Whoever was woken may be queued behind this very worker.
                 tokio::task::yield_now().await;
@@ -145,8 +142,9 @@ impl Worker {
         }
     }
 
-    /// Runs a task. Its end is noted; its sandbox is left when it has done its work.
-    async fn run(&mut self, order: Order) -> Option<Spent> {
+    /// Runs a task and notes how it ended. Answers with its sandbox, when that has done its work, and whether
+    /// another task follows it.
+    async fn run(&mut self, order: Order) -> (Option<Spent>, bool) {
         let (spec, attempt, worker) = (Arc::clone(&order.spec), order.attempt, self.node.engine.next_worker());
         self.current = Some((Arc::clone(&spec), attempt));
         // Told with whatever comes next, at the next tick at the latest: most tasks are over by then, and
@@ -159,7 +157,8 @@ impl Worker {
             Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
         };
         let finished = Event::Finished { task: spec.id, attempt, outcome };
-        if self.orders.has_more() {
+        let follows = self.orders.has_more();
+        if follows {
             self.node.note(&self.backlog, [finished]);
         } else {
             // All is taken in next.
@@ -168,17 +167,18 @@ impl Worker {
         self.current = None;
         // Behind the outputs, which are counted by then.
         drop(handles);
-        match left? {
-            Left::Reusable(reused) => {
+        match left {
+            Some(Left::Spent(spent)) => (Some(spent), follows),
+            Some(Left::Reusable(reused)) => {
                 self.kept.keep(spec, reused);
-                None
+                (None, follows)
             }
-            Left::Spent(spent) => Some(spent),
+            None => (None, follows),
         }
     }
 
-    /// Tells the node of all that was done, and takes new orders. Answers whether there are some.
-    fn take_more(&mut self) -> (bool, After) {
+    /// Has the node hear of all that was done, and takes new orders. Answers whether there are some.
+    fn take_more(&mut self) -> bool {
         let Self { node, orders, backlog, .. } = self;
         let mut has_more = true;
         let after = node.take_in_with(backlog, |_, after| {
@@ -190,7 +190,9 @@ impl Worker {
                 }
             }
         });
-        (has_more, after)
+        self.node.finish_up(after);
+        self.kept.let_others_have(&self.node);
+        has_more
     }
 
     /// Leaves the sandbox that served in `left`.
@@ -207,7 +209,7 @@ impl Worker {
         match node.until_stopped(orders.stopper(), spec.timeout, running).await {
             Ended::Done(result) => {
                 let returned = result?;
-                Ok((node.outputs(spec, returned.values), returned.handles))
+                Ok((node.outputs(spec, returned.values, backlog), returned.handles))
             }
             Ended::Stopped => Err(cancelled(spec).into()),
             Ended::TimedOut(timeout) => Err(timed_out(spec, timeout).into()),
@@ -227,10 +229,18 @@ impl Node {
     ) -> Result<Returned, Missing> {
         let spec = &order.spec;
         let known = self.job(spec.job).ok();
-        let is_fetched = order.inputs.iter().any(|input| matches!(input, Input::Stored(_)));
-        if is_fetched || known.is_none() || self.engine.is_crowded() {
+        let is_far = |input: &Input| match input {
+            Input::Inline(_) => false,
+            Input::Stored(stored) => self.store.get_from_memory(stored.object).is_none(),
+        };
+        let is_crowded = self.engine.is_crowded();
+        if is_crowded || known.is_none() || order.inputs.iter().any(is_far) {
             // This may take its time: who waits for the tasks before is not to wait for that.
             self.take_in(backlog);
+        }
+        if is_crowded || spec.max_calls == 1 {
+            // It is of no use for this task, which may take long.
+            kept.give_away(self, backlog);
         }
         let job = match known {
             Some(job) => job,
@@ -266,12 +276,12 @@ impl Node {
     }
 
     /// Large values go to the store; small ones travel with the news.
-    pub(crate) fn outputs(&self, spec: &TaskSpec, values: Vec<Value>) -> Vec<Output> {
-        let outputs = values.into_iter().zip(0..).map(|(value, index)| self.output(spec.id.output(index), value));
-        outputs.collect()
+    pub(crate) fn outputs(self: &Arc<Self>, spec: &TaskSpec, values: Vec<Value>, backlog: &Backlog) -> Vec<Output> {
+        let outputs = values.into_iter().zip(0..);
+        outputs.map(|(value, index)| self.output(spec.id.output(index), value, backlog)).collect()
     }
 
-    pub(crate) fn output(&self, object: ObjectId, value: Value) -> Output {
+    pub(crate) fn output(self: &Arc<Self>, object: ObjectId, value: Value, backlog: &Backlog) -> Output {
         if value.data.len() <= limits::INLINE_BYTES_MAX {
             return Output::Inline(Arc::new(value));
         }
@@ -279,7 +289,9 @@ impl Node {
         let stored = if self.store.has_room(size) {
             self.store.put(object, value)
         } else {
-            // Other objects have to go to files first, which takes its time.
+            // Other objects have to go to files first, which takes its time: who waits for what was done before is
+            // not to wait for that.
+            self.take_in(backlog);
             tokio::task::block_in_place(|| self.store.put(object, value))
         };
         match stored {

@@ -263,8 +263,8 @@ impl World {
             for work in node.work.values().filter(|work| !work.is_stopped) {
                 let Role::Task(order) = &work.role else { continue };
                 let is_begun = matches!(node.running.get(&order.spec.id), Some(Run::Begun(_)));
-                let is_blocked = matches!(work.stage, Stage::Waiting(..) | Stage::Woken(..));
-                if let Some(lease) = order.lease.filter(|_| is_begun && !is_blocked) {
+                let is_at_rest = matches!(work.stage, Stage::Waiting(..) | Stage::Woken(..) | Stage::Over);
+                if let Some(lease) = order.lease.filter(|_| is_begun && !is_at_rest) {
                     *busy.entry(lease).or_default() += 1;
                 }
             }

@@ -7,7 +7,7 @@ use rayw_core::ownership::{Command, Event, Outcome};
 use rayw_core::{JobId, NodeId, TaskId};
 
 use crate::network::{Addr, Message};
-use crate::node::Run;
+use crate::node::{Run, WorkId};
 use crate::scenario::MILLI;
 use crate::work::cancelled;
 use crate::world::{Happening, World};
@@ -27,6 +27,9 @@ impl World {
                 let mut line = format!("{:>9}.{:03}   {id} {event:?}", self.now / MILLI, self.now % MILLI);
                 line.truncate(line.char_indices().nth(4000).map_or(line.len(), |(at, _)| at));
                 trace.push(line);
+            }
+            if let Event::Finished { task, .. } = &event {
+                node.running.remove(task);
             }
             node.ownership.handle(event, millis, &mut commands);
             for command in commands {
@@ -64,7 +67,9 @@ impl World {
                 node.running.insert(order.spec.id, Run::Behind(behind));
                 node.behind.insert(order.spec.id, order);
             }
-            Command::Begin(task) => self.begin_behind(id, task),
+            Command::Begin(task) => {
+                self.begin_behind(id, task);
+            }
             Command::Recall(task) => {
                 if node.take_behind(task).is_some() {
                     events.push_back(Event::Recalled(task));
@@ -110,12 +115,27 @@ impl World {
     }
 
     /// A task begins that followed one which has ended or blocked.
-    pub(crate) fn begin_behind(&mut self, id: NodeId, task: TaskId) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        if let Some(order) = node.behind.remove(&task) {
-            node.running.insert(task, Run::Queued);
-            let work = node.begin(crate::node::Role::Task(order));
-            self.wake(id, work);
+    pub(crate) fn begin_behind(&mut self, id: NodeId, task: TaskId) -> Option<WorkId> {
+        let node = self.nodes.get_mut(&id)?;
+        let order = node.behind.remove(&task)?;
+        node.running.insert(task, Run::Queued);
+        let work = node.begin(crate::node::Role::Task(order));
+        self.wake(id, work);
+        Some(work)
+    }
+
+    /// What the worker of a task did before is told.
+    pub(crate) fn tell_untold(&mut self, id: NodeId, work: WorkId) {
+        let untold = self.nodes.get_mut(&id).and_then(|node| node.untold.remove(&work));
+        untold.into_iter().flatten().for_each(|(event, over)| self.tell_of_task(id, event, over));
+    }
+
+    /// Tells of a task, and of its end when its work is over by that.
+    pub(crate) fn tell_of_task(&mut self, id: NodeId, event: Event, over: Option<WorkId>) {
+        self.tell(id, event);
+        if let Some(work) = over {
+            self.drop_program(id, work);
+            self.forget_work(id, work);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rayw_core::message::{RequestId, ToHead};
-use rayw_core::ownership::{Input, LostCopy, Order, Ownership, Stored, WaitResult, WaiterId};
+use rayw_core::ownership::{Event, Input, LostCopy, Order, Ownership, Stored, WaitResult, WaiterId};
 use rayw_core::{
     ActorId, ActorSpec, Codec, Error, IdMap, JobId, JobSpec, Labels, NodeId, ObjectId, RefId, Resources, TaskId,
     TaskKind, Value,
@@ -44,6 +44,9 @@ pub struct SimNode {
     pub running: BTreeMap<TaskId, Run>,
     /// The orders of those that follow others.
     pub behind: BTreeMap<TaskId, Order>,
+    /// What the machine was not told yet of a worker's tasks, by the work that the worker is at: it goes from one
+    /// to the next before it says so. With the work that is over by that.
+    pub untold: BTreeMap<WorkId, Vec<(Event, Option<WorkId>)>>,
     /// Actors that live here.
     pub mailboxes: BTreeMap<ActorId, Mailbox>,
     /// All that runs.
@@ -184,6 +187,8 @@ pub enum Stage {
     Asked,
     /// An actor without a call.
     Idle,
+    /// A task that has ended, of which the machine does not know yet.
+    Over,
 }
 
 /// How a program goes on.
@@ -249,6 +254,7 @@ impl SimNode {
             store: BTreeMap::new(),
             running: BTreeMap::new(),
             behind: BTreeMap::new(),
+            untold: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
             work: BTreeMap::new(),
             next_work: 0,
@@ -322,6 +328,7 @@ impl SimNode {
         let mut left = self.ownership.leftovers();
         left.extend(self.store.keys().map(|object| format!("object {object} in the store")));
         left.extend(self.running.iter().map(|(task, run)| format!("task {task} at a worker: {run:?}")));
+        left.extend(self.untold.values().flatten().map(|(event, _)| format!("the machine was not told of {event:?}")));
         left.extend(self.mailboxes.keys().map(|actor| format!("actor {actor} lives")));
         left.extend(self.work.values().map(|work| format!("work {:?} at {:?}", work.role, work.stage)));
         left.extend(self.asked.values().map(|(question, _)| format!("question {question:?}")));

@@ -29,9 +29,22 @@ impl World {
     /// A piece of work goes on.
     pub(crate) fn poll(&mut self, id: NodeId, work: WorkId) {
         let Some(known) = self.work(id, work) else { return };
+        if matches!(known.stage, Stage::Over) {
+            return;
+        }
         if known.is_stopped {
+            self.tell_untold(id, work);
             return self.stopped(id, work);
         }
+        let is_told = match &known.stage {
+            Stage::Begin => false,
+            Stage::Inputs(left, ..) => left.iter().any(|input| crate::node::stored_of(input).is_some()),
+            _ => true,
+        };
+        if is_told {
+            self.tell_untold(id, work);
+        }
+        let Some(known) = self.work(id, work) else { return };
         match std::mem::replace(&mut known.stage, Stage::Idle) {
             Stage::Begin => self.begin_work(id, work),
             Stage::Inputs(left, values, lost) => self.bring_inputs(id, work, left, values, lost),
@@ -40,7 +53,7 @@ impl World {
             Stage::Found(objects, left, values, lost) => self.bring_found(id, work, objects, left, values, lost),
             Stage::Idle => self.next_letter(id, work),
             // Woken by something that was for an earlier stage.
-            waiting @ (Stage::Job | Stage::Arguments | Stage::Waiting(..) | Stage::Asked) => {
+            waiting @ (Stage::Job | Stage::Arguments | Stage::Waiting(..) | Stage::Asked | Stage::Over) => {
                 self.stage(id, work, waiting);
             }
         }
@@ -59,7 +72,11 @@ impl World {
                 }
                 if node.running.get(&task) == Some(&Run::Queued) {
                     node.running.insert(task, Run::Begun(work));
-                    self.tell(id, Event::Started { task, worker: work });
+                    let started = Event::Started { task, worker: work };
+                    match node.untold.get_mut(&work) {
+                        Some(untold) => untold.push((started, None)),
+                        None => self.tell(id, started),
+                    }
                 }
                 order.spec.job
             }
@@ -283,13 +300,20 @@ impl World {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let Some(Role::Task(order)) = node.work.get(&work).map(|known| known.role.clone()) else { return };
         let task = order.spec.id;
-        node.running.remove(&task);
-        self.tell(id, Event::Finished { task, attempt: order.attempt, outcome });
-        self.drop_program(id, work);
-        self.forget_work(id, work);
-        // Its worker goes on with the next one.
+        let mut events = node.untold.remove(&work).unwrap_or_default();
+        events.push((Event::Finished { task, attempt: order.attempt, outcome }, Some(work)));
+        // Its worker goes on with the next one, and tells of this one before that or after.
+        let next = node.next_behind(task).filter(|_| self.random.chance(70));
+        if let Some(next) = next.and_then(|next| self.begin_behind(id, next)) {
+            self.stage(id, work, Stage::Over);
+            if let Some(node) = self.nodes.get_mut(&id) {
+                node.untold.insert(next, events);
+            }
+            return;
+        }
+        events.into_iter().for_each(|(event, over)| self.tell_of_task(id, event, over));
         let next = self.nodes.get(&id).and_then(|node| node.next_behind(task));
-        next.into_iter().for_each(|next| self.begin_behind(id, next));
+        next.and_then(|next| self.begin_behind(id, next));
     }
 
     /// A program has returned.

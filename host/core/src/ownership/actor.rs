@@ -182,7 +182,7 @@ impl Ownership {
     /// The order that constructs an actor.
     #[must_use]
     pub fn creation_order(&self, actor: ActorId) -> Option<Order> {
-        self.order(self.tasks.get(&TaskId::from(actor))?)
+        self.order(self.tasks.get(&TaskId::from(actor))?, None)
     }
 
     /// Whether the object is made by a call of an actor.
@@ -322,7 +322,7 @@ impl Ownership {
         now: Millis,
         out: &mut Vec<Command>,
     ) {
-        let Some(order) = self.tasks.get(&id).and_then(|task| self.order(task)) else {
+        let Some(order) = self.tasks.get(&id).and_then(|task| self.order(task, None)) else {
             // A node died and took an argument with it.
             return self.await_again(id, now, out);
         };

@@ -82,7 +82,7 @@ impl Ahead {
     }
 
     /// Takes out a task that was never begun. Answers whether there was such a one.
-    fn take_out(&mut self, task: TaskId) -> bool {
+    pub(super) fn take_out(&mut self, task: TaskId) -> bool {
         if self.chains.iter().any(|chain| chain.running == task) {
             return false;
         }
@@ -94,13 +94,13 @@ impl Ahead {
         self.count() < before
     }
 
-    /// Behind whom the next order of this slot goes; none when it has enough of them, or when the last of
-    /// them may be gone.
-    fn end_of_line(&self, running: TaskId, most: usize) -> Option<TaskId> {
-        let Some(chain) = self.chains.iter().find(|chain| chain.running == running) else { return Some(running) };
+    /// Behind whom the next order of this slot goes, and how many are there already; none when one of them may
+    /// be gone.
+    fn end_of_line(&self, running: TaskId) -> Option<(TaskId, usize)> {
+        let Some(chain) = self.chains.iter().find(|chain| chain.running == running) else { return Some((running, 0)) };
         let is_certain = chain.line.iter().all(|waiting| !waiting.is_in_doubt);
-        let last = chain.line.back().filter(|_| is_certain && chain.line.len() < most);
-        last.map(|waiting| waiting.task)
+        let last = chain.line.back().filter(|_| is_certain);
+        last.map(|waiting| (waiting.task, chain.line.len()))
     }
 
     fn add(&mut self, running: TaskId, task: TaskId) {
@@ -167,39 +167,44 @@ impl Ownership {
     /// hangs on which slot it is, where tasks are short, and where more wait than there are nodes that
     /// could begin with one now.
     pub(super) fn send_ahead(&mut self, id: LeaseId, running: TaskId, out: &mut Vec<Command>) {
-        loop {
-            let Some(lease) = self.leases.get(&id) else { return };
-            let is_wanted = lease.reclaim == 0 && lease.resuming.is_empty() && lease.ahead.is_quick;
-            let is_small = lease.slots <= limits::AHEAD_SLOTS_MAX;
-            if !is_wanted || !is_small || self.draining.contains(&lease.node) {
+        let Some(lease) = self.leases.get(&id) else { return };
+        let (shape, is_here) = (lease.shape, lease.node == self.node);
+        let is_wanted = lease.reclaim == 0 && lease.resuming.is_empty() && lease.ahead.is_quick;
+        let is_small = lease.slots <= limits::AHEAD_SLOTS_MAX;
+        if !is_wanted || !is_small || self.draining.contains(&lease.node) {
+            return;
+        }
+        let Some(queue) = self.shapes.get(shape) else { return };
+        if !queue.shape.resources.is_cpu_only() || queue.shape.placement.strategy != Strategy::Default {
+            return;
+        }
+        let (most, least) = if is_here {
+            // Several at a time, but at most half of what there is for each slot; other leases have one at least.
+            let slots = queue.leases.len() + lease.slots.saturating_sub(1) as usize;
+            let share = queue.queue.len() / (2 * slots.max(1));
+            let most = limits::AHEAD_HERE_MAX.min(share);
+            (most, most.div_ceil(2))
+        } else {
+            (limits::AHEAD_MAX, limits::AHEAD_MAX)
+        };
+        let Some((mut behind, held)) = lease.ahead.end_of_line(running) else { return };
+        if held >= least {
+            return;
+        }
+        for _ in held..most {
+            if self.shapes.get(shape).is_none_or(|queue| queue.queue.len() <= queue.leases.len()) {
                 return;
             }
-            let is_here = lease.node == self.node;
-            let Some(queue) = self.shapes.get(lease.shape) else { return };
-            let is_any_slot =
-                queue.shape.resources.is_cpu_only() && queue.shape.placement.strategy == Strategy::Default;
-            if !is_any_slot || queue.queue.len() <= queue.leases.len() {
-                return;
-            }
-            let most = if is_here {
-                // So that all slots have something to do until the end of the queue.
-                limits::AHEAD_HERE_MAX.min(queue.queue.len() / (2 * lease.slots.max(1) as usize))
-            } else {
-                limits::AHEAD_MAX
-            };
-            let behind = if most > 0 { lease.ahead.end_of_line(running, most) } else { None };
-            let Some(behind) = behind else { return };
-            let shape = lease.shape;
             let Some(next) = self.next_in_line(shape) else { return };
             // One that may run once only is not sent to where it may never begin.
             if !is_here && self.tasks.get(&next).is_some_and(|task| !task.spec.max_retries.allows(task.attempt)) {
                 self.shapes[shape].queue.push_front(next);
                 return;
             }
-            if self.hand_out(id, next, Some(behind), out)
-                && let Some(lease) = self.leases.get_mut(&id)
-            {
+            if self.hand_out(id, next, Some(behind), out) {
+                let Some(lease) = self.leases.get_mut(&id) else { return };
                 lease.ahead.add(running, next);
+                behind = next;
             }
         }
     }
@@ -250,7 +255,8 @@ impl Ownership {
             self.shapes[shape].queue.push_front(id);
         }
         if had_slot {
-            self.leave_slot(id, Some(lease), false, now, out);
+            self.give_slot_up(lease, id, None, now, out);
+            self.forget_lease_if_empty(lease);
         }
         self.dispatch(shape, now, out);
     }

@@ -220,6 +220,10 @@ impl Ownership {
             } else {
                 if let Some(lease) = self.leases.get_mut(&id) {
                     lease.idle_since = now;
+                    // What waits behind others here can begin at once.
+                    if lease.node == self.node && lease.ahead.count() > 0 {
+                        self.recall(id, false, out);
+                    }
                 }
                 return last;
             }
@@ -245,19 +249,13 @@ impl Ownership {
         behind: Option<TaskId>,
         out: &mut Vec<Command>,
     ) -> bool {
-        if let Some(task) = self.tasks.get_mut(&next) {
-            task.lease = Some(id);
-        }
-        let Some(order) = self.tasks.get(&next).and_then(|task| self.order(task)) else {
+        let Some(order) = self.tasks.get(&next).and_then(|task| self.order(task, Some(id))) else {
             // A node died and took an argument with it.
-            if let Some(task) = self.tasks.get_mut(&next) {
-                task.lease = None;
-            }
             self.await_again(next, 0, out);
             return false;
         };
         if let Some(task) = self.tasks.get_mut(&next) {
-            task.state = TaskState::SubmittedToWorker;
+            (task.lease, task.state) = (Some(id), TaskState::SubmittedToWorker);
         }
         let mut node = self.node;
         if let Some(lease) = self.leases.get_mut(&id) {
@@ -368,11 +366,10 @@ impl Ownership {
         now: Millis,
         out: &mut Vec<Command>,
     ) {
-        let Some(id) = lease else { return };
-        if self.was_ahead(id, task) {
+        let Some((id, lease)) = lease.and_then(|id| Some((id, self.leases.get_mut(&id)?))) else { return };
+        if lease.ahead.take_out(task) {
             return;
         }
-        let Some(lease) = self.leases.get_mut(&id) else { return };
         if was_blocked {
             lease.blocked = lease.blocked.saturating_sub(1);
             if lease.parked > lease.blocked {
@@ -380,15 +377,29 @@ impl Ownership {
                 out.push(Command::to_head(ToHead::ParkedEnded { lease: id, parked: 1 }));
             }
         } else {
-            lease.busy = lease.busy.saturating_sub(1);
-            let shape = lease.shape;
-            self.pass_slot(id, task, Some(now), out);
-            if let Some(running) = self.use_slots(id, now, out) {
-                self.send_ahead(id, running, out);
-            }
-            self.tell_backlog(shape, out);
+            self.give_slot_up(id, task, Some(now), now, out);
         }
         self.forget_lease_if_empty(id);
+    }
+
+    /// A task does not use its slot any more, because it ended at that time or before it began.
+    pub(super) fn give_slot_up(
+        &mut self,
+        id: LeaseId,
+        task: TaskId,
+        ended: Option<Millis>,
+        now: Millis,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(lease) = self.leases.get_mut(&id) else { return };
+        lease.busy = lease.busy.saturating_sub(1);
+        let shape = lease.shape;
+        if self.pass_slot(id, task, ended, out).is_none()
+            && let Some(running) = self.use_slots(id, now, out)
+        {
+            self.send_ahead(id, running, out);
+        }
+        self.tell_backlog(shape, out);
     }
 
     fn return_slots(&mut self, id: LeaseId, slots: u32, out: &mut Vec<Command>) {
@@ -400,7 +411,7 @@ impl Ownership {
         self.forget_lease_if_empty(id);
     }
 
-    fn forget_lease_if_empty(&mut self, id: LeaseId) {
+    pub(super) fn forget_lease_if_empty(&mut self, id: LeaseId) {
         let is_empty = |lease: &Lease| lease.slots == 0 && lease.blocked == 0 && lease.busy == 0;
         if self.leases.get(&id).is_some_and(is_empty) {
             self.remove_lease(id);

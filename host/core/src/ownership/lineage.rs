@@ -54,6 +54,9 @@ impl Ownership {
     /// Keeps what is needed to run a task again whose outputs went to a store.
     pub(super) fn keep_lineage(&mut self, task: &Task, out: &mut Vec<Command>) {
         let spec = &task.spec;
+        if !spec.max_retries.allows(0) {
+            return;
+        }
         if let Some(kept) = self.lineage.tasks.get_mut(&spec.id) {
             kept.attempt = task.attempt;
             return;
@@ -63,7 +66,7 @@ impl Ownership {
             object.is_some_and(|object| matches!(object.place, Place::Stored(_)))
         });
         let outputs = u32::try_from(stored.count()).unwrap_or(u32::MAX);
-        if outputs == 0 || !spec.max_retries.allows(0) {
+        if outputs == 0 {
             return;
         }
         let inline = spec.args.iter().map(|argument| match argument {

@@ -301,20 +301,21 @@ impl Ownership {
             Output::Failed(_) => Vec::new(),
         };
         object.place = settled_place(output);
-        self.move_if_leaving(id, out);
-        let Some(object) = self.objects.get_mut(&id) else { return };
-        let wanted = object.is_wanted() || object.lineage > 0;
+        let (is_wanted, has_lineage) = (object.is_wanted(), object.lineage > 0);
         let wanted_by = object.far.as_mut().map(|far| std::mem::take(&mut far.wanted_by)).unwrap_or_default();
+        self.move_if_leaving(id, out);
         for inner in refs {
             self.count_up(inner, Count::Capture);
         }
         for node in wanted_by {
             self.tell_settled(id, node, out);
         }
-        if wanted {
+        if is_wanted || has_lineage {
             self.settled.push_back(id);
         }
-        self.let_go(id, out);
+        if !is_wanted {
+            self.let_go(id, out);
+        }
     }
 
     /// Tells those who wait for settled objects, until nothing new settles.

@@ -195,13 +195,13 @@ impl Ownership {
     }
 
     /// The order for a task whose arguments are there. `None` when one has gone, which must not be.
-    pub(super) fn order(&self, task: &Task) -> Option<Order> {
+    pub(super) fn order(&self, task: &Task, lease: Option<LeaseId>) -> Option<Order> {
         let inputs = task.spec.args.iter().map(|argument| match argument {
             Arg::Value(value) => Some(Input::Inline(Arc::new(value.clone()))),
             Arg::Object(object) => self.input(*object),
         });
         let inputs = inputs.collect::<Option<Vec<_>>>()?;
-        Some(Order { spec: Arc::clone(&task.spec), attempt: task.attempt, inputs, lease: task.lease, owner: self.node })
+        Some(Order { spec: Arc::clone(&task.spec), attempt: task.attempt, inputs, lease, owner: self.node })
     }
 
     pub(super) fn finished(&mut self, id: TaskId, attempt: u32, outcome: Outcome, now: Millis, out: &mut Vec<Command>) {

@@ -1,4 +1,5 @@
-//! What one worker has to do: filled under the node's lock, emptied by the worker without it.
+//! What one worker has to do: filled under the node's lock, emptied by the worker without it, and by the node
+//! where others are to have it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,8 +21,15 @@ pub(crate) struct Orders {
 struct Known {
     /// Not begun, in order.
     line: VecDeque<Order>,
-    /// The one that begun last; it may be over.
+    /// The one that began last; it may be over.
     current: Option<TaskId>,
+}
+
+impl Known {
+    fn take_out(&mut self, task: TaskId) -> Option<Order> {
+        let index = self.line.iter().position(|order| order.spec.id == task)?;
+        self.line.remove(index)
+    }
 }
 
 impl Orders {
@@ -57,15 +65,13 @@ impl Orders {
 
     /// Takes out one that has not begun.
     pub(crate) fn take_out(&self, task: TaskId) -> Option<Order> {
-        let mut known = self.lock();
-        let index = known.line.iter().position(|order| order.spec.id == task)?;
-        known.line.remove(index)
+        self.lock().take_out(task)
     }
 
     /// Ends a task: answers with its order where it has not begun, and stops it where it runs.
     pub(crate) fn stop(&self, task: TaskId) -> Option<Order> {
-        let unbegun = self.take_out(task);
-        let known = self.lock();
+        let mut known = self.lock();
+        let unbegun = known.take_out(task);
         if unbegun.is_none() && known.current == Some(task) {
             self.stopper.stop();
         }
