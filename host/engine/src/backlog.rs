@@ -31,6 +31,8 @@ pub struct Gathered {
     is_being_told: bool,
     /// Whether what was told has woken somebody.
     woke: bool,
+    /// Whether it is among those that whoever has the account next may take in.
+    is_offered: bool,
     /// Actors that the guest called lately: what they are does not change, so nobody need be asked again.
     actors: VecDeque<Arc<ActorSpec>>,
     /// When the node last took events.
@@ -102,6 +104,16 @@ impl Gathered {
     pub fn told(&mut self, woke: bool) {
         self.is_being_told = false;
         self.woke |= woke;
+    }
+
+    /// Offers what it holds to whoever has the account next. Answers whether it was not offered before.
+    pub fn offer(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_offered, true)
+    }
+
+    /// Somebody takes up the offer.
+    pub fn accept(&mut self) {
+        self.is_offered = false;
     }
 
     /// Whether somebody was woken by what was told since this was last asked.

@@ -462,13 +462,13 @@ impl Life {
         loop {
             return match self.reach.letters.take(|order| self.caller(&order.spec, order.attempt, job)) {
                 Some(Taken::Call(order, caller)) => {
-                    self.node.note(&self.backlog, [Event::Started { task: order.spec.id, worker: self.worker }]);
+                    self.node.note_of_actor(&self.backlog, Event::Started { task: order.spec.id, worker: self.worker });
                     Some(Next::Call(order, caller))
                 }
                 Some(Taken::Unwanted(order)) => {
                     let outcome = Outcome::Failed(Box::new(cancelled(&order.spec)));
                     let (task, attempt) = (order.spec.id, order.attempt);
-                    self.node.note(&self.backlog, [Event::Finished { task, attempt, outcome }]);
+                    self.node.note_of_actor(&self.backlog, Event::Finished { task, attempt, outcome });
                     continue;
                 }
                 Some(Taken::Stop(reason)) => Some(Next::Stop(reason)),

@@ -1,7 +1,8 @@
 //! Taking in what guests did: many events under one turn of the lock.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayw_core::limits;
 use rayw_core::ownership::Event;
@@ -10,6 +11,37 @@ use rayw_engine::{Backlog, Due};
 
 use crate::Node;
 use crate::node::{After, State};
+
+/// Backlogs of actors that others may take in: who submits has time when the actor that works for it has none.
+#[derive(Default)]
+pub(crate) struct Offered {
+    backlogs: Mutex<VecDeque<Arc<Backlog>>>,
+    /// Looked at first, so that nobody takes the lock for nothing.
+    is_any: AtomicBool,
+}
+
+impl Offered {
+    fn add(&self, backlog: &Arc<Backlog>) {
+        self.lock().push_back(Arc::clone(backlog));
+        self.is_any.store(true, Ordering::Release);
+    }
+
+    /// The one that was offered first.
+    fn take(&self) -> Option<Arc<Backlog>> {
+        if !self.is_any.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut backlogs = self.lock();
+        let backlog = backlogs.pop_front();
+        self.is_any.store(!backlogs.is_empty(), Ordering::Release);
+        drop(backlogs);
+        backlog.inspect(|backlog| backlog.lock().accept())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Backlog>>> {
+        self.backlogs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Node {
     /// Notes what a guest did; takes it in when that is due. The guest goes on meanwhile.
@@ -36,26 +68,51 @@ impl Node {
     }
 
     fn take_in_when(self: &Arc<Self>, due: Due, backlog: &Backlog) {
-        match due {
-            Due::Later => {}
-            Due::IfFree => {
-                if let Some(state) = self.try_lock() {
-                    self.take_in_under(state, backlog);
-                }
-            }
-            Due::Now => self.take_in_under(self.lock(), backlog),
+        let state = match due {
+            Due::Later => return,
+            Due::IfFree => self.try_lock(),
+            Due::Now => Some(self.lock()),
+        };
+        if let Some(state) = state {
+            self.take_in_under(state, backlog, State::take_in_offered);
+        }
+    }
+
+    /// The same for what an actor did. What is due is offered first to whoever submits: there is one thread only
+    /// that can do what an actor does, so it is not to do what others can.
+    pub(crate) fn note_of_actor(self: &Arc<Self>, backlog: &Arc<Backlog>, event: Event) {
+        let mut gathered = backlog.lock();
+        let due = gathered.add(event);
+        let is_offered = due == Due::IfFree && gathered.offer();
+        drop(gathered);
+        if is_offered {
+            self.offered.add(backlog);
+        } else {
+            self.take_in_when(due, backlog);
+        }
+    }
+
+    /// Takes in all that was offered, for when nobody submits.
+    pub(crate) fn take_in_offered(self: &Arc<Self>) {
+        while let Some(backlog) = self.offered.take() {
+            self.take_in(&backlog);
         }
     }
 
     /// Takes in what a guest did that goes on: whoever is woken by it shall not wait for this thread.
     pub(crate) fn take_in(self: &Arc<Self>, backlog: &Backlog) {
         if !backlog.lock().is_empty() {
-            self.take_in_under(self.lock(), backlog);
+            self.take_in_under(self.lock(), backlog, |_, _, _| {});
         }
     }
 
-    fn take_in_under(self: &Arc<Self>, state: MutexGuard<'_, State>, backlog: &Backlog) {
-        let after = self.take_in_then(state, backlog, |_, _| {});
+    fn take_in_under(
+        self: &Arc<Self>,
+        state: MutexGuard<'_, State>,
+        backlog: &Backlog,
+        rest: impl FnOnce(&mut State, &Self, &mut After),
+    ) {
+        let after = self.take_in_then(state, backlog, |state, after| rest(state, self, after));
         let rouses = after.rouses || !after.orders.is_empty();
         self.finish_up(after);
         if rouses {
@@ -112,17 +169,29 @@ impl Node {
 }
 
 impl State {
-    /// Tells the machine of all that is in a backlog. The guest may add more to it meanwhile.
-    fn take_in(&mut self, backlog: &Backlog, node: &Node, after: &mut After) {
+    /// Tells the machine of what actors have offered, as far as that makes no long turn.
+    pub(crate) fn take_in_offered(&mut self, node: &Node, after: &mut After) {
+        let mut told = 0;
+        while told < limits::OFFERED_EVENTS_MAX
+            && let Some(backlog) = node.offered.take()
+        {
+            told += self.take_in(&backlog, node, after);
+        }
+    }
+
+    /// Tells the machine of all that is in a backlog, and answers how much that was. The guest may add more to it
+    /// meanwhile.
+    fn take_in(&mut self, backlog: &Backlog, node: &Node, after: &mut After) -> usize {
         let mut events = std::mem::take(&mut self.events);
         {
             let mut gathered = backlog.lock();
             if gathered.is_empty() {
                 self.events = events;
-                return;
+                return 0;
             }
             gathered.take(&mut events);
         }
+        let told = events.len();
         for event in events.drain(..) {
             self.apply(event, node, None, after);
         }
@@ -130,5 +199,28 @@ impl State {
         // It goes to whoever is taken in next: the room that one flood of events took is not to go round.
         events.shrink_to(limits::BACKLOG_EVENTS_MAX * 4);
         self.events = events;
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(offered: &Offered, backlog: &Arc<Backlog>) {
+        let is_new = backlog.lock().offer();
+        if is_new {
+            offered.add(backlog);
+        }
+    }
+
+    #[test]
+    fn what_is_offered_is_there_once_until_somebody_takes_it() {
+        let (offered, one, other) = (Offered::default(), Arc::<Backlog>::default(), Arc::<Backlog>::default());
+        [&one, &other, &one].into_iter().for_each(|backlog| offer(&offered, backlog));
+        let is_next = |backlog| offered.take().is_some_and(|taken| Arc::ptr_eq(&taken, backlog));
+        assert!(is_next(&one) && is_next(&other) && offered.take().is_none());
+        offer(&offered, &one);
+        assert!(is_next(&one), "it may be offered again");
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::actor::{IdleActors, Mailbox, Passive};
+use crate::backlog::Offered;
 use crate::fetch::Fetches;
 use crate::job::{JobArrivals, JobRun};
 use crate::network::Network;
@@ -70,6 +71,8 @@ pub struct Node {
     /// None where there was no thread for it: then each task makes its sandbox itself.
     pub(crate) ready: Option<ReadyPool>,
     pub(crate) requests: AtomicU64,
+    /// Backlogs of actors for whoever has the account next.
+    pub(crate) offered: Offered,
     /// The backlog of all who do nothing.
     pub(crate) no_backlog: Arc<Backlog>,
     /// Its unfinished tasks when last counted.
@@ -184,6 +187,7 @@ impl Node {
             reuse: ReusePool::default(),
             ready,
             requests: AtomicU64::new(0),
+            offered: Offered::default(),
             no_backlog: Arc::default(),
             unfinished: AtomicUsize::new(0),
             is_new_to_head: AtomicBool::new(false),
@@ -244,6 +248,7 @@ impl Node {
         let mut told = None;
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
+            self.take_in_offered();
             self.tell_usage(&mut told);
             self.take_down(self.reuse.take_idle());
             self.take_down(self.ready.as_ref().map_or_else(Vec::new, ReadyPool::take_idle));
@@ -362,6 +367,7 @@ impl Node {
         let mut after = self.take_in_with(&caller.backlog, |state, after| {
             state.next_waiter += 1;
             waiter = WaiterId(state.next_waiter);
+            state.take_in_offered(self, after);
             let poll = timeout == Some(Duration::ZERO);
             let event = Event::WaitStarted { waiter, objects, wait, caller: Some(caller.task), poll };
             state.apply(event, self, Some(waiter), after);
