@@ -15,6 +15,8 @@ use rayw_core::{
 pub(crate) struct Catalog {
     functions: HashMap<String, FunctionEntry>,
     classes: HashMap<String, ClassEntry>,
+    /// What a call of an actor asks for: nothing, the actor has it.
+    of_calls: Arc<Resources>,
 }
 
 /// A function.
@@ -138,12 +140,17 @@ impl Catalog {
                 },
             );
         }
-        Ok(Self { functions, classes })
+        Ok(Self { functions, classes, of_calls: Arc::default() })
     }
 
     pub(crate) fn function(&self, name: &str) -> Result<&FunctionEntry, Error> {
         let found = self.functions.get(name);
         found.ok_or_else(|| unknown("function", name, self.functions.keys().map(String::as_str)))
+    }
+
+    /// What a call of an actor asks for.
+    pub(crate) fn of_calls(&self) -> &Arc<Resources> {
+        &self.of_calls
     }
 
     pub(crate) fn class(&self, name: &str) -> Result<&ClassEntry, Error> {

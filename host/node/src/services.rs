@@ -459,7 +459,7 @@ impl Services for NodeServices {
             name: options.name.as_deref().map_or_else(|| Arc::clone(&entry.name), Arc::from),
             args,
             num_returns,
-            resources: Arc::default(),
+            resources: Arc::clone(catalog.of_calls()),
             placement: Arc::clone(&of.creation.placement),
             max_retries,
             retry_exceptions: options.retry_exceptions.unwrap_or_default(),

@@ -8,7 +8,7 @@ use super::object::Count;
 use super::{Command, Input, Order, Ownership};
 use crate::message::{ActorChange, FromHead, ToHead, ToPeer};
 use crate::{
-    ActorId, ActorSpec, Error, ErrorKind, IdSet, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskState, Value,
+    ActorId, ActorSpec, Error, ErrorKind, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskState, Value,
     limits,
 };
 
@@ -36,8 +36,8 @@ pub(super) struct ActorEntry {
 struct Calls {
     /// Calls that are not sent yet, by submitter, in the order of submission.
     lines: Vec<(TaskId, VecDeque<Call>)>,
-    /// Calls that the actor's life has.
-    sent: IdSet<TaskId>,
+    /// Calls that the actor's life has, in the order in which they went there, which is that of their ends.
+    sent: VecDeque<TaskId>,
     /// Somebody asked for its end: no further call is sent to that life.
     ending: Option<Ending>,
     /// Why it waits for a node.
@@ -64,6 +64,15 @@ enum Call {
 struct Ending {
     submitter: TaskId,
     turn: u64,
+}
+
+impl Calls {
+    /// The life does not have that call any more. Nearly always it is the first.
+    fn forget_sent(&mut self, id: TaskId) {
+        if let Some(index) = self.sent.iter().position(|sent| *sent == id) {
+            self.sent.remove(index);
+        }
+    }
 }
 
 impl ActorEntry {
@@ -122,7 +131,7 @@ impl ActorEntry {
         self.calls.get_or_insert_default()
     }
 
-    /// Calls that its life has, in no order.
+    /// Calls that its life has.
     fn sent(&self) -> Vec<TaskId> {
         self.calls.iter().flat_map(|calls| calls.sent.iter().copied()).collect()
     }
@@ -241,6 +250,19 @@ impl Ownership {
             .filter(|values| values.iter().map(|value| value.data.len()).sum::<usize>() <= limits::INLINE_BYTES_MAX)
     }
 
+    /// Sends a call whose arguments are there, if nothing is to be sent before it. Answers whether it did.
+    pub(super) fn send_at_once(&mut self, actor: ActorId, id: TaskId, now: Millis, out: &mut Vec<Command>) -> bool {
+        let Some(entry) = self.actors.get_mut(&actor) else { return false };
+        let View::Alive { node, incarnation } = entry.state else { return false };
+        let calls = entry.calls();
+        if !calls.lines.is_empty() || calls.ending.is_some() {
+            return false;
+        }
+        entry.unfinished += 1;
+        self.send_call(actor, node, incarnation, id, now, out);
+        true
+    }
+
     pub(super) fn line_up(&mut self, actor: ActorId, id: TaskId) {
         let Some(submitter) = self.tasks.get(&id).map(|task| task.spec.submitter) else { return };
         if let Some(entry) = self.actors.get_mut(&actor) {
@@ -262,7 +284,7 @@ impl Ownership {
             }
             View::Pending | View::Restarting => return,
         };
-        let Some(calls) = &mut entry.calls else { return };
+        let Some(calls) = entry.calls.as_mut().filter(|calls| !calls.lines.is_empty()) else { return };
         let mut lines = std::mem::take(&mut calls.lines);
         let out_of_order = entry.spec.out_of_order;
         let mut sent = Vec::new();
@@ -330,7 +352,7 @@ impl Ownership {
             task.state = TaskState::SubmittedToWorker;
         }
         if let Some(entry) = self.actors.get_mut(&actor) {
-            entry.calls().sent.insert(id);
+            entry.calls().sent.push_back(id);
         }
         self.tally.running += 1;
         if node == self.node {
@@ -357,7 +379,7 @@ impl Ownership {
     pub(super) fn call_ended(&mut self, actor: ActorId, id: TaskId) {
         if let Some(entry) = self.actors.get_mut(&actor) {
             if let Some(calls) = &mut entry.calls {
-                calls.sent.remove(&id);
+                calls.forget_sent(id);
             }
             entry.unfinished = entry.unfinished.saturating_sub(1);
             entry.rest();
@@ -380,7 +402,7 @@ impl Ownership {
         task.worker = None;
         let (submitter, turn) = (task.spec.submitter, task.turn);
         if let Some(calls) = self.actors.get_mut(&actor).and_then(|entry| entry.calls.as_mut()) {
-            calls.sent.remove(&id);
+            calls.forget_sent(id);
         }
         self.put_in_line(actor, submitter, turn, Call::Task(id));
     }

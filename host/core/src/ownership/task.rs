@@ -92,6 +92,9 @@ impl Ownership {
         let kind = task.spec.kind.clone();
         self.tasks.insert(id, task);
         if let TaskKind::ActorCall { actor } = kind {
+            if missing == 0 && failure.is_none() && self.send_at_once(actor, id, now, out) {
+                return;
+            }
             self.line_up(actor, id);
         }
         match failure {
