@@ -109,7 +109,11 @@ async fn get(
         Err(error) => return Ok((Err(error.into()),)),
     };
     let guest = store.data_mut();
-    Ok((Ok(values.iter().map(|value| guest.give(value)).collect::<Result<_, _>>()?),))
+    let mut given = Vec::with_capacity(values.len());
+    for value in &values {
+        given.push(guest.give(value)?);
+    }
+    Ok((Ok(given),))
 }
 
 async fn wait(
@@ -128,5 +132,10 @@ async fn wait(
 }
 
 fn ids(guest: &Guest, refs: &[Resource<ObjectRef>]) -> wasmtime::Result<Vec<ObjectId>> {
-    refs.iter().map(|object| guest.references.object(object.rep())).collect()
+    // Room for all at once: there may be thousands.
+    let mut ids = Vec::with_capacity(refs.len());
+    for object in refs {
+        ids.push(guest.references.object(object.rep())?);
+    }
+    Ok(ids)
 }
