@@ -8,8 +8,7 @@ use super::object::Count;
 use super::{Command, Input, Order, Ownership};
 use crate::message::{ActorChange, FromHead, ToHead, ToPeer};
 use crate::{
-    ActorId, ActorSpec, Error, ErrorKind, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskState, Value,
-    limits,
+    ActorId, ActorSpec, Error, ErrorKind, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskState, Value, limits,
 };
 
 #[derive(Debug)]
