@@ -122,8 +122,8 @@ pub const BACKLOG_EVENTS_MAX: usize = 16;
 /// on is cheaper than to sleep until they are done, and 512 tasks are half a millisecond of the account.
 pub const BACKLOG_HELD_MAX: usize = 512;
 
-/// Events of others that a guest takes in at most when it has the account, before it goes on itself: as many as
-/// actors offer in the time in which it has a turn's events of its own.
+/// Events of others after which a guest that has the account takes in no further backlog before it goes on itself:
+/// as many as actors offer in the time in which it has a turn's events of its own.
 pub const OFFERED_EVENTS_MAX: usize = 4 * BACKLOG_EVENTS_MAX;
 
 /// How soon after the last time a node takes in what a guest did next, if nothing else makes it: the first

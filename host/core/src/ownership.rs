@@ -196,7 +196,7 @@ impl Ownership {
             Event::Copied { object, owner } => self.copied(object, owner, out),
             Event::Moved(object) => self.moved(object, out),
             Event::CopyDropped(object) => self.copy_dropped(object, out),
-            Event::Recalled(task) => self.recalled(task, now, out),
+            Event::Recalled(tasks) => self.recalled(tasks, now, out),
             Event::CallDropped(task) => self.forget_foreign(task, out),
             Event::ConstructWanted { actor, incarnation, owner, missing } if owner == self.node => {
                 self.construct_wanted(actor, incarnation, owner, missing, now, out);

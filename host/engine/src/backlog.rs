@@ -5,10 +5,11 @@
 //! to derive. So the node gathers such events here and takes them in many at a
 //! time: when there are [`limits::BACKLOG_EVENTS_MAX`], when the last time is
 //! [`limits::BACKLOG_AGE`] ago, when the guest asks for anything that needs an
-//! answer, when it ends and no other one follows it, and at each tick of the clock that makes guests give
-//! way. (From the eighth on, every eighth event is looked at.) While others have
-//! the account, a guest that needs no answer goes on instead of waiting, up to
-//! [`limits::BACKLOG_HELD_MAX`].
+//! answer, when it ends and no other one follows it, and at each tick of the
+//! clock that makes guests give way. (From the eighth on, it is looked at after
+//! eight more.) While others have the account, a guest that needs no answer goes
+//! on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]. What an actor did
+//! may be told by others, who have the account, wholly and in its order.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,6 +38,8 @@ pub struct Gathered {
     actors: VecDeque<Arc<ActorSpec>>,
     /// When the node last took events.
     taken: Option<Instant>,
+    /// How many there were when it was last looked at whether it is time.
+    looked: usize,
 }
 
 /// Whether it is time for the node to take in what a guest did.
@@ -70,9 +73,12 @@ impl Gathered {
             _ if is_heavy => Due::Now,
             limits::BACKLOG_HELD_MAX.. => Due::Now,
             count if count < LOOK_EVERY && self.is_old() => Due::Now,
-            count if count % LOOK_EVERY > 0 => Due::Later,
-            count if count >= limits::BACKLOG_EVENTS_MAX || self.is_old() => Due::IfFree,
-            _ => Due::Later,
+            // Not at multiples, because of what is pushed in between.
+            count if count < self.looked + LOOK_EVERY => Due::Later,
+            count => {
+                self.looked = count;
+                if count >= limits::BACKLOG_EVENTS_MAX || self.is_old() { Due::IfFree } else { Due::Later }
+            }
         }
     }
 
@@ -95,7 +101,7 @@ impl Gathered {
     /// Moves all, in order, to where there is nothing. They count until they [are told](Self::told). Only who
     /// has the account may take them, or another one could tell it of later ones first.
     pub fn take(&mut self, events: &mut Vec<Event>) {
-        self.taken = Some(Instant::now());
+        (self.taken, self.looked) = (Some(Instant::now()), 0);
         self.is_being_told = true;
         std::mem::swap(&mut self.events, events);
     }

@@ -360,6 +360,7 @@ impl Life {
                 }
                 Some(Next::Stop(reason)) => return Pause::Ended(ActorEnd::Intended(reason)),
                 None => match self.node.until_stopped(&self.reach.stopper, None, self.reach.arrived.notified()).await {
+                    _ if self.reach.stopper.is_stopped() => return Pause::Ended(self.stopped_end()),
                     Ended::Done(()) | Ended::TimedOut(_) => {
                         if let Body::Awake(instance) = &mut body
                             && self.is_to_sleep()

@@ -94,7 +94,9 @@ impl Node {
 
     /// Takes in all that was offered, for when nobody submits.
     pub(crate) fn take_in_offered(self: &Arc<Self>) {
-        while let Some(backlog) = self.offered.take() {
+        // No more than are there now: busy actors offer theirs again at once.
+        for _ in 0..self.offered.lock().len() {
+            let Some(backlog) = self.offered.take() else { break };
             self.take_in(&backlog);
         }
     }
@@ -113,13 +115,7 @@ impl Node {
         rest: impl FnOnce(&mut State, &Self, &mut After),
     ) {
         let after = self.take_in_then(state, backlog, |state, after| rest(state, self, after));
-        let rouses = after.rouses || !after.orders.is_empty();
-        self.finish_up(after);
-        if rouses {
-            // What was woken last waits in a place of its own for this thread, where no other one takes it
-            // from; what is woken after it has it go to where they all look.
-            self.guests.spawn(std::future::ready(()));
-        }
+        self.finish_up_and_go_on(after);
     }
 
     /// Takes in what a guest did that is over, or about to rest: whoever is woken by it can have this thread.
@@ -153,11 +149,12 @@ impl Node {
     ///
     /// # Errors
     /// `LimitExceeded` when too many are unfinished.
-    pub(crate) fn admit_task(&self) -> Result<(), Error> {
+    pub(crate) fn admit_task(self: &Arc<Self>) -> Result<(), Error> {
         if self.unfinished.load(Ordering::Relaxed) < limits::TASKS_MAX {
             return Ok(());
         }
         // Some may have ended since it was last noted how many there are.
+        self.take_in_offered();
         let unfinished = self.lock().ownership.unfinished();
         self.unfinished.store(unfinished, Ordering::Relaxed);
         if unfinished < limits::TASKS_MAX {
@@ -169,7 +166,7 @@ impl Node {
 }
 
 impl State {
-    /// Tells the machine of what actors have offered, as far as that makes no long turn.
+    /// Tells the machine of what actors have offered, until that makes a long turn.
     pub(crate) fn take_in_offered(&mut self, node: &Node, after: &mut After) {
         let mut told = 0;
         while told < limits::OFFERED_EVENTS_MAX

@@ -353,6 +353,17 @@ impl Node {
         }
     }
 
+    /// The same on a thread that goes on with something else: whoever was woken shall not wait for it.
+    pub(crate) fn finish_up_and_go_on(self: &Arc<Self>, after: After) {
+        let rouses = after.rouses || !after.orders.is_empty();
+        self.finish_up(after);
+        if rouses {
+            // What was woken last waits in a place of its own for this thread, where no other one takes it
+            // from; what is woken after it has it go to where they all look.
+            self.guests.spawn(std::future::ready(()));
+        }
+    }
+
     /// Waits until `wait` is over, for a guest whose deeds so far are taken in before. Dropping the future
     /// takes the wait back.
     pub(crate) async fn wait(
@@ -378,10 +389,11 @@ impl Node {
             });
         });
         let result = after.result.take();
-        self.finish_up(after);
         if let Some(result) = result {
+            self.finish_up_and_go_on(after);
             return result;
         }
+        self.finish_up(after);
         let Some(mut receiver) = receiver else { return WaitResult::TimedOut { ready: 0, of } };
         let guard = WaitGuard { node: self, waiter: Some(waiter) };
         let result = match timeout {
@@ -512,11 +524,13 @@ impl State {
                         self.give(line, after);
                     }
                 }
-                Command::Recall(task) => {
-                    if self.running.get(&task).is_some_and(|orders| orders.take_out(task).is_some()) {
-                        self.running.remove(&task);
-                        self.further.push_back(Event::Recalled(task));
-                    }
+                Command::Recall(mut tasks) => {
+                    tasks.retain(|task| {
+                        let orders = self.running.get(task);
+                        let is_out = orders.is_some_and(|orders| orders.take_out(*task).is_some());
+                        is_out && self.running.remove(task).is_some()
+                    });
+                    self.further.push_back(Event::Recalled(tasks));
                 }
                 Command::Stop { task, .. } => {
                     if let Some(Order { spec, attempt, .. }) =

@@ -46,6 +46,12 @@ impl NodeServices {
         caller.task.child((u64::from(caller.attempt) << CHILD_BITS) | PUT_CHILD).put(number)
     }
 
+    /// What the component of a job offers. An actor that outlives its job may be called in another one, to which
+    /// all belongs that it submits then.
+    fn catalog(&self, job: JobId) -> Result<Arc<Catalog>, Error> {
+        if job == self.job { Ok(Arc::clone(&self.catalog)) } else { Ok(Arc::clone(&self.node.job(job)?.catalog)) }
+    }
+
     /// Arguments that are too large to travel become objects of their own.
     fn store_large(&self, caller: &Caller, args: &mut [Arg]) -> Result<Vec<Event>, Error> {
         if args.len() > limits::ARGS_MAX {
@@ -103,13 +109,19 @@ impl NodeServices {
     ) -> Result<Vec<ObjectId>, Error> {
         let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
         let mut refused = None;
-        let after = self.node.take_in_with(&caller.backlog, |state, after| match state.ownership.admit_call(actor) {
-            Ok(_) => {
-                for event in carrying(puts, Event::Submitted(Arc::new(spec))) {
-                    state.apply(event, &self.node, None, after);
-                }
+        let after = self.node.take_in_with(&caller.backlog, |state, after| {
+            if state.ownership.admit_call(actor).is_err() {
+                // Some may have ended, and nobody has said so yet.
+                state.take_in_offered(&self.node, after);
             }
-            Err(error) => refused = Some((error, puts)),
+            match state.ownership.admit_call(actor) {
+                Ok(_) => {
+                    for event in carrying(puts, Event::Submitted(Arc::new(spec))) {
+                        state.apply(event, &self.node, None, after);
+                    }
+                }
+                Err(error) => refused = Some((error, puts)),
+            }
         });
         self.node.finish_up(after);
         match refused {
@@ -221,7 +233,8 @@ impl Services for NodeServices {
         mut args: Vec<Arg>,
         options: TaskOptions,
     ) -> Result<Vec<ObjectId>, Error> {
-        let entry = self.catalog.function(function)?;
+        let catalog = self.catalog(caller.job)?;
+        let entry = catalog.function(function)?;
         check_arity(function, &entry.parameters, args.len())?;
         let template = entry.template(options)?;
         let placement = template.placement_below(&caller.placement);
@@ -340,7 +353,8 @@ impl Services for NodeServices {
         options: ActorOptions,
     ) -> Answer<'_, ActorId> {
         Box::pin(async move {
-            let entry = self.catalog.class(&class)?;
+            let catalog = self.catalog(caller.job)?;
+            let entry = catalog.class(&class)?;
             check_arity(&entry.constructor, &entry.class.parameters, args.len())?;
             let mut options = options.or(&entry.class.options);
             options.strategy = options.strategy.or_else(|| captured(&caller.placement));
@@ -430,13 +444,7 @@ impl Services for NodeServices {
         options: CallOptions,
     ) -> Result<Vec<ObjectId>, Error> {
         let of = self.actor_spec(caller, actor)?;
-        let other;
-        let catalog = if of.creation.job == self.job {
-            &self.catalog
-        } else {
-            other = self.node.job(of.creation.job)?;
-            &other.catalog
-        };
+        let catalog = self.catalog(of.creation.job)?;
         let class = catalog.class(&of.class)?;
         let entry = class.method(method)?;
         check_arity(&entry.name, &entry.parameters, args.len())?;

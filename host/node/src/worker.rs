@@ -131,7 +131,8 @@ impl Worker {
             }
             let woke = self.backlog.lock().has_woken();
             if woke {
-                // Whoever was woken may be queued behind this very worker.
+                // Whoever was woken may be queued behind this very worker, as may those who wait for what it did last.
+                self.node.take_in(&self.backlog);
                 tokio::task::yield_now().await;
             }
             // A long queue of short tasks must not keep the thread from everybody else.
@@ -190,7 +191,11 @@ impl Worker {
                 }
             }
         });
-        self.node.finish_up(after);
+        if has_more {
+            self.node.finish_up_and_go_on(after);
+        } else {
+            self.node.finish_up(after);
+        }
         self.kept.let_others_have(&self.node);
         has_more
     }
@@ -233,13 +238,13 @@ impl Node {
             Input::Inline(_) => false,
             Input::Stored(stored) => self.store.get_from_memory(stored.object).is_none(),
         };
-        let is_crowded = self.engine.is_crowded();
-        if is_crowded || known.is_none() || order.inputs.iter().any(is_far) {
-            // This may take its time: who waits for the tasks before is not to wait for that.
+        let is_slow = self.engine.is_crowded() || known.is_none() || order.inputs.iter().any(is_far);
+        if is_slow {
+            // Who waits for the tasks before is not to wait for what this one waits for.
             self.take_in(backlog);
         }
-        if is_crowded || spec.max_calls == 1 {
-            // It is of no use for this task, which may take long.
+        if is_slow || spec.max_calls == 1 {
+            // Others may have a use for it meanwhile.
             kept.give_away(self, backlog);
         }
         let job = match known {

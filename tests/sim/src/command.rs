@@ -70,10 +70,9 @@ impl World {
             Command::Begin(task) => {
                 self.begin_behind(id, task);
             }
-            Command::Recall(task) => {
-                if node.take_behind(task).is_some() {
-                    events.push_back(Event::Recalled(task));
-                }
+            Command::Recall(mut tasks) => {
+                tasks.retain(|task| node.take_behind(*task).is_some());
+                events.push_back(Event::Recalled(tasks));
             }
             Command::Stop { task, .. } if node.behind.contains_key(&task) => {
                 if let Some(order) = node.take_behind(task) {

@@ -22,6 +22,10 @@ const QUEUES: [(&str, &str, bool); 3] = [
     ("memory of each", "memory of a waiting task (bytes)", true),
 ];
 
+/// A queue with less memory than this finds most of it in what the process has already, so that its growth says
+/// nothing of what a task costs.
+const SEEN_BYTES: f64 = 16e6;
+
 /// Costs may be this many times what the logarithm allows, as in the suite.
 const SLACK: f64 = 3.0;
 
@@ -41,8 +45,7 @@ pub(super) fn run(rayw: &Path, component: &Path, pure: &Path, folder: &Path) -> 
                 let mean = row["mean"].as_f64()?;
                 Some((scale * 1e6, if is_cost { mean } else { 1e6 / mean }))
             })
-            // The memory of a short queue is too little to be seen beside that of the process.
-            .filter(|(_, cost)| *cost > 0.0)
+            .filter(|(size, cost)| !is_cost || size * cost >= SEEN_BYTES)
             .collect();
         let is_too_steep = is_too_steep(&points);
         curves.push(json!({ "name": title, "x": "tasks in the queue", "y": "", "points": points, "is_too_steep": is_too_steep }));

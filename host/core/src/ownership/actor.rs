@@ -35,7 +35,8 @@ pub(super) struct ActorEntry {
 struct Calls {
     /// Calls that are not sent yet, by submitter, in the order of submission.
     lines: Vec<(TaskId, VecDeque<Call>)>,
-    /// Calls that the actor's life has, in the order in which they went there, which is that of their ends.
+    /// Calls that the actor's life has, in the order in which they went there. Nearly all end in that order, and
+    /// those that come back do so from the last one on.
     sent: VecDeque<TaskId>,
     /// Somebody asked for its end: no further call is sent to that life.
     ending: Option<Ending>,
@@ -66,9 +67,13 @@ struct Ending {
 }
 
 impl Calls {
-    /// The life does not have that call any more. Nearly always it is the first.
+    /// The life does not have that call any more.
     fn forget_sent(&mut self, id: TaskId) {
-        if let Some(index) = self.sent.iter().position(|sent| *sent == id) {
+        if self.sent.front() == Some(&id) {
+            self.sent.pop_front();
+        } else if self.sent.back() == Some(&id) {
+            self.sent.pop_back();
+        } else if let Some(index) = self.sent.iter().position(|sent| *sent == id) {
             self.sent.remove(index);
         }
     }
@@ -375,9 +380,9 @@ impl Ownership {
     }
 
     /// A call is over, whether or not it was sent.
-    pub(super) fn call_ended(&mut self, actor: ActorId, id: TaskId) {
+    pub(super) fn call_ended(&mut self, actor: ActorId, id: TaskId, was_sent: bool) {
         if let Some(entry) = self.actors.get_mut(&actor) {
-            if let Some(calls) = &mut entry.calls {
+            if let Some(calls) = entry.calls.as_mut().filter(|_| was_sent) {
                 calls.forget_sent(id);
             }
             entry.unfinished = entry.unfinished.saturating_sub(1);
@@ -428,7 +433,8 @@ impl Ownership {
         if let Some(ending) = entry.calls.as_mut().and_then(|calls| calls.ending.take()) {
             self.put_in_line(actor, ending.submitter, ending.turn, Call::Terminate(ending.turn));
         }
-        for id in unreported {
+        // The last one first, so that each finds its place at the head of its line.
+        for id in unreported.into_iter().rev() {
             self.call_crashed(id, cause.clone(), now, out);
         }
     }

@@ -224,30 +224,41 @@ impl Ownership {
     /// Asks back what was sent ahead for a lease.
     pub(super) fn recall(&mut self, id: LeaseId, only_old: bool, out: &mut Vec<Command>) {
         let Some(lease) = self.leases.get_mut(&id) else { return };
-        let node = lease.node;
-        for task in lease.ahead.recall(only_old) {
+        let (node, tasks) = (lease.node, lease.ahead.recall(only_old));
+        if node == self.node {
+            return out.extend((!tasks.is_empty()).then_some(Command::Recall(tasks)));
+        }
+        for task in tasks {
             let Some(attempt) = self.tasks.get(&task).map(|task| task.attempt) else { continue };
-            out.push(if node == self.node {
-                Command::Recall(task)
-            } else {
-                Command::to_peer(node, ToPeer::Recall { task, attempt })
-            });
+            out.push(Command::to_peer(node, ToPeer::Recall { task, attempt }));
         }
     }
 
-    /// The node, another one or this, let a task go that it had not begun: it is first in line again.
-    pub(super) fn recalled(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) {
-        let Some(lease) = self.tasks.get(&id).and_then(|task| task.lease) else { return };
+    /// The node, another one or this, let tasks go that it had not begun, the last in line first: they are first in
+    /// line again.
+    pub(super) fn recalled(&mut self, tasks: Vec<TaskId>, now: Millis, out: &mut Vec<Command>) {
+        let mut shapes = Vec::new();
+        for id in tasks {
+            shapes.extend(self.take_back(id, now, out).filter(|shape| shapes.last() != Some(shape)));
+        }
+        for shape in shapes {
+            self.dispatch(shape, now, out);
+        }
+    }
+
+    /// Puts a task back in line. Answers with its shape.
+    fn take_back(&mut self, id: TaskId, now: Millis, out: &mut Vec<Command>) -> Option<usize> {
+        let lease = self.tasks.get(&id).and_then(|task| task.lease)?;
         // The one before it may have ended in the turn in which it was asked back: then it has a slot here.
         let is_here = self.leases.get(&lease).is_some_and(|lease| lease.node == self.node);
         let had_slot = !self.was_ahead(lease, id);
         if had_slot && !is_here {
-            return;
+            return None;
         }
-        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let task = self.tasks.get_mut(&id)?;
         self.tally.running = self.tally.running.saturating_sub(1);
         (task.lease, task.state) = (None, TaskState::PendingNodeAssignment);
-        let Some(shape) = task.shape else { return };
+        let shape = task.shape?;
         if task.cancelled {
             let error = super::task::cancelled_error(&task.spec);
             self.fail(id, error, now, out);
@@ -258,7 +269,7 @@ impl Ownership {
             self.give_slot_up(lease, id, None, now, out);
             self.forget_lease_if_empty(lease);
         }
-        self.dispatch(shape, now, out);
+        Some(shape)
     }
 }
 

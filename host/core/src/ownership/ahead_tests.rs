@@ -208,10 +208,10 @@ fn what_is_asked_back_from_a_worker_here_is_first_in_line() {
     let (mut node, ids) = owner_here(15);
     node.tell(Event::Tick);
     node.tell(Event::Tick);
-    let asked: Vec<TaskId> = node.rest.iter().filter_map(recalled).collect();
+    let asked = recalled(&node);
     assert_eq!(asked, ids[3..9].iter().rev().copied().collect::<Vec<_>>());
     // The first two have begun meanwhile.
-    ids[5..9].iter().rev().for_each(|task| node.tell(Event::Recalled(*task)));
+    node.tell(Event::Recalled(ids[5..9].iter().rev().copied().collect()));
     sound(&node, &ids);
     for id in &ids[2..5] {
         assert_eq!(given(&node), [], "the third to the fifth have slots or begin without a word");
@@ -228,9 +228,9 @@ fn a_task_that_is_given_back_when_it_has_a_slot_already_leaves_it_to_who_resumes
     let (mut node, ids) = owner_here(15);
     waits(&mut node, ids[2], ids[3]);
     ends(&mut node, ids[3]);
-    let asked: Vec<TaskId> = node.rest.iter().filter_map(recalled).collect();
+    let asked = recalled(&node);
     assert!(asked.contains(&ids[4]) && !node.rest.iter().any(|command| matches!(command, Command::Wake { .. })));
-    asked.iter().for_each(|task| node.tell(Event::Recalled(*task)));
+    node.tell(Event::Recalled(asked.clone()));
     assert!(node.rest.iter().any(|command| matches!(command, Command::Wake { .. })), "{:?}", node.rest);
     sound(&node, &ids);
     ends(&mut node, ids[2]);
@@ -238,11 +238,32 @@ fn a_task_that_is_given_back_when_it_has_a_slot_already_leaves_it_to_who_resumes
     sound(&node, &ids);
 }
 
-fn recalled(command: &Command) -> Option<TaskId> {
-    match command {
-        Command::Recall(task) => Some(*task),
-        _ => None,
+#[test]
+fn a_slot_with_nothing_to_do_gets_the_first_of_what_waits_behind_others() {
+    let (mut node, ids) = owner_with(30, (HERE, 2), Retries::AtMost(0));
+    ids.iter().take(3).for_each(|id| ends(&mut node, *id));
+    // Two run. One of them has a line behind it, and the other one's worker goes through all the rest.
+    let line: Vec<TaskId> = given(&node).iter().filter(|(_, behind)| behind.is_some()).map(|(id, _)| *id).collect();
+    let leader = given(&node)[0].0;
+    assert!(line.len() > 1, "{line:?}");
+    for id in ids[3..].iter().filter(|id| !line.contains(id) && **id != leader) {
+        ends(&mut node, *id);
+        if !recalled(&node).is_empty() {
+            break;
+        }
     }
+    assert_eq!(recalled(&node), line.iter().rev().copied().collect::<Vec<_>>());
+    node.tell(Event::Recalled(recalled(&node)));
+    assert_eq!(given(&node)[0], (line[0], None));
+    sound(&node, &ids);
+}
+
+fn recalled(node: &Node) -> Vec<TaskId> {
+    let lists = node.rest.iter().filter_map(|command| match command {
+        Command::Recall(tasks) => Some(tasks.as_slice()),
+        _ => None,
+    });
+    lists.flatten().copied().collect()
 }
 
 /// A node that runs the first of these tasks of another one, and holds the rest behind it.

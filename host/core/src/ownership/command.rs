@@ -90,9 +90,9 @@ pub enum Command {
     },
     /// The task before this one has blocked: it begins, and those behind it follow it.
     Begin(TaskId),
-    /// Take an order out that was to run behind another one, unless it has begun; then say so by
-    /// [`Event::Recalled`](super::Event::Recalled).
-    Recall(TaskId),
+    /// Take orders out that were to run behind others, those left alone that have begun; then say which by
+    /// [`Event::Recalled`](super::Event::Recalled), in this order.
+    Recall(Vec<TaskId>),
     /// Drop the sandbox of a task; it then reports `TaskCancelled`.
     Stop {
         /// The task.

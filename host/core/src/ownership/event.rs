@@ -125,8 +125,8 @@ pub enum Event {
     Moved(ObjectId),
     /// The copy that this node was to keep is not here any more.
     CopyDropped(ObjectId),
-    /// A worker here gave an order back that it had not begun.
-    Recalled(TaskId),
+    /// Workers here gave orders back that they had not begun.
+    Recalled(Vec<TaskId>),
     /// A call came for a life of an actor that is over here.
     CallDropped(TaskId),
     /// This node is to construct an actor.

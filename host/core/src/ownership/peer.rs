@@ -24,7 +24,7 @@ impl Ownership {
             ToPeer::Recall { task, attempt } => self.hand_back(task, attempt, out),
             ToPeer::Recalled { task, attempt } => {
                 if self.is_attempt(task, attempt) {
-                    self.recalled(task, now, out);
+                    self.recalled(vec![task], now, out);
                 }
             }
             ToPeer::Stop { task, attempt, recursive } => {

@@ -337,14 +337,14 @@ impl Ownership {
         if error.is_none() && matches!(task.spec.kind, TaskKind::Normal | TaskKind::ActorCall { .. }) {
             self.keep_lineage(&task, out);
         }
-        let was_blocked = task.is_blocked();
+        let (was_blocked, was_sent) = (task.is_blocked(), task.is_sent());
         self.leave_slot(id, task.lease, was_blocked, now, out);
         task.shape.into_iter().for_each(|shape| self.count_out(shape));
         for used in refs_of(&task.spec) {
             self.count_down(used, Count::Use, out);
         }
         if let TaskKind::ActorCall { actor } = task.spec.kind {
-            self.call_ended(actor, id);
+            self.call_ended(actor, id, was_sent);
             self.count_down(RefId::Actor(actor), Count::Use, out);
             self.pump(actor, now, out);
         }

@@ -118,8 +118,9 @@ impl World {
                     self.mail.entry(actor).or_default().push(order.spec.id);
                 }
                 Command::FlagCancelled { task, .. } => self.stopped.push(task),
-                Command::Recall(task) => {
-                    further.extend(self.take_behind(task).map(|_| Event::Recalled(task)));
+                Command::Recall(mut tasks) => {
+                    tasks.retain(|task| self.take_behind(*task).is_some());
+                    further.push(Event::Recalled(tasks));
                 }
                 command @ (Command::EndActor { .. }
                 | Command::Construct { .. }
