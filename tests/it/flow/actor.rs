@@ -50,6 +50,12 @@ fn a_thousand_calls_finish_in_order() {
     insta::assert_snapshot!(prints("a_thousand_calls"), @"true 1000");
 }
 
+/// The node's clock ticks meanwhile, which looks at what actors have offered.
+#[test]
+fn an_actor_is_called_without_a_pause_for_many_ticks() {
+    insta::assert_snapshot!(prints("calls_for_many_ticks"), @"20000");
+}
+
 #[test]
 fn an_actor_whose_constructor_fails_is_dead_with_the_cause() {
     insta::assert_snapshot!(prints("a_constructor_that_fails"), @"

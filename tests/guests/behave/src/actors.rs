@@ -35,6 +35,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     pending_calls,
     several_callers,
     a_thousand_calls,
+    calls_for_many_ticks,
     unknown_things,
     a_detached_actor,
     find_the_detached_actor,
@@ -522,6 +523,17 @@ fn a_thousand_calls() -> rayw::Result<()> {
     let calls: Vec<_> = (0..1000).map(|_| counter.add(1)).collect();
     let values = rayw::get_all(&calls)?;
     println!("{} {}", values.is_sorted(), values.len());
+    Ok(())
+}
+
+fn calls_for_many_ticks() -> rayw::Result<()> {
+    let counter = Counter::remote(0)?;
+    let mut last = 0;
+    for _ in 0..40 {
+        let calls: Vec<_> = (0..500).map(|_| counter.add(1)).collect();
+        last = rayw::get_all(&calls)?.into_iter().max().unwrap_or(0);
+    }
+    println!("{last}");
     Ok(())
 }
 
