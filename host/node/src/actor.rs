@@ -359,22 +359,23 @@ impl Life {
                     }
                 }
                 Some(Next::Stop(reason)) => return Pause::Ended(ActorEnd::Intended(reason)),
-                None => match self.node.until_stopped(&self.reach.stopper, None, self.reach.arrived.notified()).await {
-                    _ if self.reach.stopper.is_stopped() => return Pause::Ended(self.stopped_end()),
-                    Ended::Done(()) | Ended::TimedOut(_) => {
-                        if let Body::Awake(instance) = &mut body
-                            && self.is_to_sleep()
-                        {
-                            match Box::pin(self.write_down(instance, job)).await {
-                                Ok(Some(state)) => return Pause::Idle(state),
-                                Ok(None) => {}
-                                Err(end) => return Pause::Ended(end),
-                            }
-                        }
-                        self.next(job)
+                None => {
+                    self.node.until_stopped(&self.reach.stopper, None, self.reach.arrived.notified()).await;
+                    // A letter may have come, too.
+                    if self.reach.stopper.is_stopped() {
+                        return Pause::Ended(self.stopped_end());
                     }
-                    Ended::Stopped => return Pause::Ended(self.stopped_end()),
-                },
+                    if let Body::Awake(instance) = &mut body
+                        && self.is_to_sleep()
+                    {
+                        match Box::pin(self.write_down(instance, job)).await {
+                            Ok(Some(state)) => return Pause::Idle(state),
+                            Ok(None) => {}
+                            Err(end) => return Pause::Ended(end),
+                        }
+                    }
+                    self.next(job)
+                }
             };
             // A long line of short calls must not keep the thread from everybody else.
             if !tokio::task::coop::has_budget_remaining() {

@@ -38,10 +38,10 @@ impl Offered {
         backlog.inspect(|backlog| backlog.lock().accept())
     }
 
-    fn take_all(&self) -> VecDeque<Arc<Backlog>> {
-        let all = std::mem::take(&mut *self.lock());
-        all.iter().for_each(|backlog| backlog.lock().accept());
-        all
+    /// All that are there now; busy actors offer theirs again at once.
+    fn take_all(&self) -> Vec<Arc<Backlog>> {
+        let count = self.lock().len();
+        (0..count).map_while(|_| self.take()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Backlog>>> {
@@ -61,7 +61,21 @@ impl Node {
         self.take_in_when(due, backlog);
     }
 
-    /// The same, for what needs no note while there is nothing that must come before it.
+    /// The same for what an actor did. What is due is offered first to whoever submits: there is one thread only
+    /// that can do what an actor does, so it is not to do what others can.
+    pub(crate) fn note_of_actor(self: &Arc<Self>, backlog: &Arc<Backlog>, event: Event) {
+        let mut gathered = backlog.lock();
+        let due = gathered.add(event);
+        let is_offered = due == Due::IfFree && gathered.offer();
+        drop(gathered);
+        if is_offered {
+            self.offered.add(backlog);
+        } else {
+            self.take_in_when(due, backlog);
+        }
+    }
+
+    /// The same as [`Self::note`], for what needs no note while there is nothing that must come before it.
     pub(crate) fn note_behind(self: &Arc<Self>, backlog: &Backlog, event: Event) {
         let mut gathered = backlog.lock();
         if gathered.is_empty() {
@@ -80,27 +94,13 @@ impl Node {
             Due::Now => Some(self.lock()),
         };
         if let Some(state) = state {
-            self.take_in_under(state, backlog, State::take_in_offered);
-        }
-    }
-
-    /// The same for what an actor did. What is due is offered first to whoever submits: there is one thread only
-    /// that can do what an actor does, so it is not to do what others can.
-    pub(crate) fn note_of_actor(self: &Arc<Self>, backlog: &Arc<Backlog>, event: Event) {
-        let mut gathered = backlog.lock();
-        let due = gathered.add(event);
-        let is_offered = due == Due::IfFree && gathered.offer();
-        drop(gathered);
-        if is_offered {
-            self.offered.add(backlog);
-        } else {
-            self.take_in_when(due, backlog);
+            let after = self.take_in_then(state, backlog, |state, after| state.take_in_offered(self, after));
+            self.finish_up_and_go_on(after);
         }
     }
 
     /// Takes in all that was offered, for when nobody submits.
     pub(crate) fn take_in_offered(self: &Arc<Self>) {
-        // No more than are there now: busy actors offer theirs again at once.
         for backlog in self.offered.take_all() {
             self.take_in(&backlog);
         }
@@ -109,18 +109,9 @@ impl Node {
     /// Takes in what a guest did that goes on: whoever is woken by it shall not wait for this thread.
     pub(crate) fn take_in(self: &Arc<Self>, backlog: &Backlog) {
         if !backlog.lock().is_empty() {
-            self.take_in_under(self.lock(), backlog, |_, _, _| {});
+            let after = self.take_in_with(backlog, |_, _| {});
+            self.finish_up_and_go_on(after);
         }
-    }
-
-    fn take_in_under(
-        self: &Arc<Self>,
-        state: MutexGuard<'_, State>,
-        backlog: &Backlog,
-        rest: impl FnOnce(&mut State, &Self, &mut After),
-    ) {
-        let after = self.take_in_then(state, backlog, |state, after| rest(state, self, after));
-        self.finish_up_and_go_on(after);
     }
 
     /// Takes in what a guest did that is over, or about to rest: whoever is woken by it can have this thread.

@@ -27,6 +27,8 @@ mod question;
 mod ready;
 mod report;
 mod reuse;
+#[cfg(test)]
+mod sample;
 mod services;
 mod state;
 mod turns;

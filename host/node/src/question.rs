@@ -86,31 +86,21 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
-    use rayw_core::{ComponentDigest, JobId, Retries, RetryExceptions, TaskKind, TaskSpec};
+    use rayw_core::{Retries, TaskKind, TaskSpec};
 
     use super::*;
+    use crate::sample;
 
     const HERE: NodeId = NodeId([1; 16]);
 
     fn actor(number: u64) -> Arc<ActorSpec> {
-        let driver = JobId::numbered(1).driver(0);
+        let new: Arc<str> = Arc::from("Class.new");
         let creation = TaskSpec {
-            id: driver.child(number),
-            parent: driver,
-            submitter: driver,
-            job: JobId::numbered(1),
-            component: ComponentDigest([0; 32]),
             kind: TaskKind::ActorCreation,
-            function: Arc::from("Class.new"),
-            name: Arc::from("Class.new"),
-            args: Vec::new(),
+            function: Arc::clone(&new),
+            name: new,
             num_returns: 0,
-            resources: Arc::default(),
-            placement: Arc::default(),
-            max_retries: Retries::AtMost(0),
-            retry_exceptions: RetryExceptions::No,
-            max_calls: 1,
-            timeout: None,
+            ..sample::task(number)
         };
         Arc::new(ActorSpec {
             id: ActorId::from(creation.id),

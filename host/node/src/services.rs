@@ -90,12 +90,7 @@ impl NodeServices {
     /// Submits behind the objects that carry its large arguments.
     fn submit_spec(&self, caller: &Caller, spec: TaskSpec, puts: Vec<Event>) -> Result<Vec<ObjectId>, Error> {
         let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
-        let submitted = Event::Submitted(Arc::new(spec));
-        if puts.is_empty() {
-            self.node.note(&caller.backlog, [submitted]);
-        } else {
-            self.node.note(&caller.backlog, carrying(puts, submitted));
-        }
+        self.node.note(&caller.backlog, carrying(puts, Event::Submitted(Arc::new(spec))));
         Ok(ids)
     }
 
@@ -190,13 +185,10 @@ impl NodeServices {
 
 /// Objects that carry large arguments, then what takes them, then the end of the references that kept them
 /// until then.
-fn carrying(mut events: Vec<Event>, taker: Event) -> Vec<Event> {
-    let carried: Vec<RefId> = events.iter().filter_map(put_of).collect();
-    events.push(taker);
-    if !carried.is_empty() {
-        events.push(Event::Released(carried));
-    }
-    events
+fn carrying(puts: Vec<Event>, taker: Event) -> impl Iterator<Item = Event> {
+    let carried: Vec<RefId> = puts.iter().filter_map(put_of).collect();
+    let released = (!carried.is_empty()).then_some(Event::Released(carried));
+    puts.into_iter().chain([taker]).chain(released)
 }
 
 /// A creator that waits for the head to register its named actor. When it is gone before it has taken the

@@ -1,5 +1,5 @@
-//! Orders that are sent before a slot is free for them: a short task of another node ends and the next
-//! begins there, without a word from here in between.
+//! Orders that are sent before a slot is free for them: a short task of another node, or of a worker here,
+//! ends and the next begins there, without a word from here in between.
 //!
 //! ```text
 //!   owner                            node
@@ -10,7 +10,9 @@
 //!
 //! Both sides keep one rule, so that neither has to ask: what is held begins at the moment at which the
 //! task before it ends or blocks, or at once when it has done so already. Messages keep their order, so
-//! whoever reads of that end, or of that block, knows that the next has the slot.
+//! whoever reads of that end, or of that block, knows that the next has the slot. A worker here goes from one
+//! to the next in the same way, and what it did is heard in order, too; only where one of its tasks blocks it
+//! is told that the next may begin, as another worker's.
 
 use std::collections::VecDeque;
 

@@ -11,8 +11,8 @@ use super::{Command, Event, Outcome, Output, Ownership, WaitFor, WaitResult, Wai
 use crate::message::{ActorEnd, FromHead, NodeAddress, ToHead};
 use crate::scheduler::{Outbox, Scheduler};
 use crate::{
-    ActorId, ActorSpec, Amount, Arg, Codec, ComponentDigest, Error, ErrorKind, JobId, NodeId, ObjectId, RefId,
-    Resources, Retries, RetryExceptions, TaskId, TaskKind, TaskSpec, Value,
+    ActorId, ActorSpec, Amount, Arg, Codec, Error, ErrorKind, JobId, NodeId, ObjectId, RefId, Resources, Retries,
+    TaskId, TaskKind, TaskSpec, Value,
 };
 
 const NODE: NodeId = NodeId([7; 16]);
@@ -147,25 +147,8 @@ impl World {
 
     fn spec(&mut self, cpus: u64, args: Vec<Arg>) -> TaskSpec {
         self.next += 1;
-        let driver = JobId::numbered(1).driver(0);
-        TaskSpec {
-            id: driver.child(self.next),
-            parent: driver,
-            submitter: driver,
-            job: JobId::numbered(1),
-            component: ComponentDigest([0; 32]),
-            kind: TaskKind::Normal,
-            function: Arc::from("f"),
-            name: Arc::from("f"),
-            args,
-            num_returns: 1,
-            resources: Arc::new(Resources::cpus(Amount(cpus * 10_000))),
-            placement: Arc::default(),
-            max_retries: Retries::AtMost(2),
-            retry_exceptions: RetryExceptions::No,
-            max_calls: 1,
-            timeout: None,
-        }
+        let resources = Arc::new(Resources::cpus(Amount(cpus * 10_000)));
+        TaskSpec { resources, ..super::peer_tests::spec(self.next, args) }
     }
 
     fn submit(&mut self, cpus: u64, args: Vec<Arg>) -> TaskId {

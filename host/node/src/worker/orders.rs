@@ -97,31 +97,14 @@ impl Orders {
 mod tests {
     use std::sync::Arc;
 
-    use rayw_core::{ComponentDigest, JobId, NodeId, Resources, Retries, RetryExceptions, TaskKind, TaskSpec};
+    use rayw_core::NodeId;
 
     use super::*;
+    use crate::sample;
 
     fn order(number: u64) -> Order {
-        let driver = JobId::numbered(1).driver(0);
-        let spec = TaskSpec {
-            id: driver.child(number),
-            parent: driver,
-            submitter: driver,
-            job: JobId::numbered(1),
-            component: ComponentDigest([0; 32]),
-            kind: TaskKind::Normal,
-            function: Arc::from("f"),
-            name: Arc::from("f"),
-            args: Vec::new(),
-            num_returns: 1,
-            resources: Arc::<Resources>::default(),
-            placement: Arc::default(),
-            max_retries: Retries::AtMost(0),
-            retry_exceptions: RetryExceptions::No,
-            max_calls: 1,
-            timeout: None,
-        };
-        Order { spec: Arc::new(spec), attempt: 0, inputs: Vec::new(), lease: None, owner: NodeId([1; 16]) }
+        let spec = Arc::new(sample::task(number));
+        Order { spec, attempt: 0, inputs: Vec::new(), lease: None, owner: NodeId([1; 16]) }
     }
 
     fn two() -> (Orders, TaskId, TaskId) {
