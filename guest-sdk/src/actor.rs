@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserializer, Serialize, Serializer};
 
 use crate::argument::{self, Argument};
+use crate::contents;
 use crate::error::{Error, Result};
 use crate::options::{ActorSettings, CallSettings};
 use crate::returns::{Returns, Submitted};
@@ -124,6 +125,7 @@ impl ActorSettings {
         }
         let within = self.place.lower()?;
         let arguments = argument::lower(class, arguments)?;
+        contents::settle();
         Ok(Actor::new(actors::create(class, &arguments, &self.options, within.as_ref())?))
     }
 }
@@ -138,6 +140,7 @@ impl CallSettings {
 
     fn try_call(self, actor: &Actor, method: &'static str, arguments: &mut [Argument]) -> Result<Vec<RawObject>> {
         let arguments = argument::lower(method, arguments)?;
+        contents::settle();
         actors::call(actor.raw(), method, &arguments, &self.options).map_err(Error::from)
     }
 }

@@ -9,7 +9,7 @@ use crate::bindings::exports::rayw::core::guest::{ActorClass, Description, Funct
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::{self, Class};
 use crate::runtime::types::{self, Value};
-use crate::{driver, options};
+use crate::{contents, driver, options};
 
 /// What [`export!`](crate::export) exports.
 #[doc(hidden)]
@@ -38,7 +38,7 @@ impl Guest for Dispatcher {
     fn invoke(function: String, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>, types::Error> {
         driver::install_panic_hook();
         let returned = registry::function(&function).and_then(|function| (function.invoke)(args, num_returns));
-        flush();
+        end_call();
         returned.map_err(types::Error::from)
     }
 
@@ -46,7 +46,7 @@ impl Guest for Dispatcher {
         driver::install_panic_hook();
         let class = registry::class(&class)?;
         let state = (class.construct)(args);
-        flush();
+        end_call();
         let state = state?;
         INSTANCE.set(Some(Instance { class, state }));
         Ok(())
@@ -60,7 +60,7 @@ impl Guest for Dispatcher {
             })?;
             let method = instance.class.method(&method)?;
             let returned = (method.call)(instance.state.as_mut(), args, num_returns);
-            flush();
+            end_call();
             Ok(returned?)
         })
     }
@@ -93,9 +93,11 @@ fn durable(class: &Class) -> Result<&registry::Durable> {
     })
 }
 
-/// Lets out the line that has no end yet: std keeps it until the program exits, which an instance does not.
-fn flush() {
+/// Gives back what the call dropped, and lets out the line that has no end yet: std keeps it until the program
+/// exits, which an instance does not.
+fn end_call() {
     use std::io::Write as _;
+    contents::settle();
     // Where output goes nowhere there is nothing to let out.
     let _ = std::io::stdout().flush();
 }

@@ -77,6 +77,7 @@ mod argument;
 #[doc(hidden)]
 pub mod bindings;
 mod bytes;
+mod contents;
 mod context;
 mod driver;
 mod error;

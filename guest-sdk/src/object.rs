@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bytes::Bytes;
+use crate::contents::{self, Member};
 use crate::error::{Error, Result};
 use crate::runtime::types::{Codec, ObjectRef as Raw, Value};
 use crate::runtime::{objects, tasks};
@@ -21,7 +22,8 @@ use crate::value;
 ///
 /// It is cheap to clone, and may be put into any value: as a top-level
 /// argument it arrives as the value it refers to, within a larger value it
-/// arrives as a reference. Dropping the last reference frees the object.
+/// arrives as a reference. Dropping the last reference frees the object (of many references in one value
+/// that were not used: when rayw is next asked for something).
 ///
 /// ```
 /// # fn main() -> rayw::Result<()> {
@@ -38,7 +40,7 @@ use crate::value;
 ///
 /// Two references are equal if they refer to the same object.
 pub struct ObjectRef<T> {
-    shared: Arc<Shared>,
+    reference: Reference,
     value: PhantomData<fn() -> T>,
 }
 
@@ -70,7 +72,7 @@ impl<T> ObjectRef<T> {
 
     /// The id of the object, in hexadecimal digits: a name for people and logs.
     pub fn id(&self) -> &str {
-        self.shared.id()
+        self.shared().id()
     }
 
     pub(crate) fn new(raw: Raw) -> Self {
@@ -83,32 +85,45 @@ impl<T> ObjectRef<T> {
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+        match &self.reference {
+            Reference::Own(shared) => shared,
+            Reference::Within(member) => member.shared(),
+        }
     }
 
     fn from_shared(shared: Arc<Shared>) -> Self {
-        Self { shared, value: PhantomData }
+        Self::from_reference(Reference::Own(shared))
+    }
+
+    fn from_reference(reference: Reference) -> Self {
+        Self { reference, value: PhantomData }
     }
 
     fn get_within(&self, timeout: Option<Duration>) -> Result<T>
     where
         T: DeserializeOwned,
     {
-        let values = objects::get(&[self.shared.raw()?], timeout.map(milliseconds))?;
+        let raw = self.shared().raw()?;
+        contents::settle();
+        let values = objects::read(&[raw], timeout.map(milliseconds))?;
         let value = values.into_iter().next().ok_or_else(|| wrong_count(1, 0))?;
-        value::decode(value)
+        value::decode_reading(value)
     }
 }
 
 impl<T> Clone for ObjectRef<T> {
     fn clone(&self) -> Self {
-        Self::from_shared(Arc::clone(&self.shared))
+        Self::from_reference(self.reference.clone())
     }
 }
 
 impl<T> PartialEq for ObjectRef<T> {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared) || self.id() == other.id()
+        match (&self.reference, &other.reference) {
+            (Reference::Own(one), Reference::Own(other)) if Arc::ptr_eq(one, other) => true,
+            (Reference::Within(one), Reference::Within(other)) if one.is_same(other) => true,
+            _ => self.id() == other.id(),
+        }
     }
 }
 
@@ -134,13 +149,13 @@ impl<T> fmt::Display for ObjectRef<T> {
 
 impl<T> Serialize for ObjectRef<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        value::serialize_object(&self.shared, serializer)
+        value::serialize_object(self.shared(), serializer)
     }
 }
 
 impl<'de, T> Deserialize<'de> for ObjectRef<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        value::deserialize_object(deserializer).map(Self::from_shared)
+        value::deserialize_object(deserializer).map(Self::from_reference)
     }
 }
 
@@ -150,7 +165,9 @@ impl<'de, T> Deserialize<'de> for ObjectRef<T> {
 ///
 /// When the value cannot be serialised or the store has no room for it.
 pub fn put<T: Serialize>(value: &T) -> Result<ObjectRef<T>> {
-    Ok(ObjectRef::new(objects::put(value::encode(value)?)?))
+    let value = value::encode(value)?;
+    contents::settle();
+    Ok(ObjectRef::new(objects::put(value)?))
 }
 
 /// Stores bytes as they are, and without a copy within the guest.
@@ -161,6 +178,7 @@ pub fn put<T: Serialize>(value: &T) -> Result<ObjectRef<T>> {
 pub fn put_bytes(bytes: impl Into<Bytes>) -> Result<ObjectRef<Bytes>> {
     let data = bytes.into().into_vec();
     let value = Value { codec: Codec::Raw, data, handles: Vec::new() };
+    contents::settle();
     Ok(ObjectRef::new(objects::put(value)?))
 }
 
@@ -284,7 +302,7 @@ pub fn cancel<T>(object: &ObjectRef<T>) -> Result<()> {
 ///
 /// As [`cancel`]; and `force` is refused for the call of an actor: kill the actor instead.
 pub fn cancel_with<T>(object: &ObjectRef<T>, options: CancelOptions) -> Result<()> {
-    match object.shared.raw() {
+    match object.shared().raw() {
         Ok(raw) => Ok(tasks::cancel(raw, options.force, options.recursive)?),
         Err(_never_submitted) => Ok(()),
     }
@@ -317,6 +335,15 @@ impl Default for CancelOptions {
     fn default() -> Self {
         Self { force: false, recursive: true }
     }
+}
+
+/// What a reference holds.
+#[derive(Clone)]
+pub(crate) enum Reference {
+    /// A handle.
+    Own(Arc<Shared>),
+    /// One of many in a value, with a handle when it needs one.
+    Within(Member),
 }
 
 /// What the clones of a reference share: one handle of the host, so that a
@@ -365,12 +392,13 @@ where
     R: Borrow<ObjectRef<T>>,
 {
     let refs: Vec<R> = refs.into_iter().collect();
-    let raws = refs.iter().map(|object| object.borrow().shared.raw()).collect::<Result<Vec<_>>>()?;
-    let values = objects::get(&raws, timeout.map(milliseconds))?;
+    let raws = refs.iter().map(|object| object.borrow().shared().raw()).collect::<Result<Vec<_>>>()?;
+    contents::settle();
+    let values = objects::read(&raws, timeout.map(milliseconds))?;
     if values.len() != refs.len() {
         return Err(wrong_count(refs.len(), values.len()));
     }
-    values.into_iter().map(value::decode).collect()
+    values.into_iter().map(value::decode_reading).collect()
 }
 
 /// References in the front of a long list that are looked at first, for each that is to be ready.
@@ -385,13 +413,14 @@ fn ready_indices<T>(
     timeout: Option<Duration>,
     fetch_local: bool,
 ) -> Result<Vec<usize>> {
+    contents::settle();
     let wanted = u32::try_from(num_ready).unwrap_or(u32::MAX);
     let timeout_ms = timeout.map(milliseconds);
     // Who waits for one of many asks again and again with nearly the same list, whose front is ready most
     // of the time. The first that are ready in the front are the first that are ready in the whole.
     let front = num_ready.saturating_mul(FRONT_PER_READY).max(FRONT_MIN);
     if num_ready > 0 && refs.len() > front * 2 {
-        let raws = refs[..front].iter().map(|object| object.shared.raw()).collect::<Result<Vec<_>>>();
+        let raws = refs[..front].iter().map(|object| object.shared().raw()).collect::<Result<Vec<_>>>();
         if let Ok(raws) = raws {
             let indices: Vec<_> =
                 objects::wait(&raws, wanted, Some(0), false)?.into_iter().map(|index| index as usize).collect();
@@ -408,7 +437,7 @@ fn ready_indices<T>(
     let mut live = Vec::with_capacity(refs.len());
     let mut raws = Vec::with_capacity(refs.len());
     for (index, object) in refs.iter().enumerate() {
-        match object.shared.raw() {
+        match object.shared().raw() {
             Ok(raw) => {
                 live.push(index);
                 raws.push(raw);

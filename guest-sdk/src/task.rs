@@ -4,6 +4,7 @@
 //! is the same for every function is here.
 
 use crate::argument::{self, Argument};
+use crate::contents;
 use crate::error::{Error, Result};
 use crate::options::TaskSettings;
 use crate::returns::Submitted;
@@ -23,6 +24,7 @@ impl TaskSettings {
         }
         let within = self.place.lower()?;
         let arguments = argument::lower(function, arguments)?;
+        contents::settle();
         tasks::submit(function, &arguments, &self.options, within.as_ref()).map_err(Error::from)
     }
 }

@@ -24,10 +24,11 @@ use serde::{Deserialize, Serialize, Serializer, forward_to_deserialize_any};
 
 use crate::actor::Actor;
 use crate::bytes::Bytes;
+use crate::contents::List;
 use crate::error::{Error, Result};
 use crate::group::PlacementGroup;
-use crate::object::Shared;
-use crate::runtime::types::{Codec, Handle, Value};
+use crate::object::{Reference, Shared};
+use crate::runtime::types::{Codec, Handle, Reading, Value};
 
 /// Type of the MessagePack extension that stands for a handle.
 const HANDLE_EXTENSION: i8 = 0x52;
@@ -63,13 +64,23 @@ pub(crate) fn encode_owned<T: Serialize + 'static>(mut value: T) -> Result<Value
 
 /// Decodes a value; the bytes of a raw one are moved, not copied.
 pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T> {
+    decode_reading(Reading { value, contents: None })
+}
+
+/// Decodes a value that was read.
+pub(crate) fn decode_reading<T: DeserializeOwned>(reading: Reading) -> Result<T> {
+    let Reading { value, contents } = reading;
     let wrong = |reason: &dyn std::fmt::Display| {
         let type_name = std::any::type_name::<T>();
         Error::serialization(format!("the value cannot be read as `{type_name}`")).because(reason.to_string())
     };
     match value.codec {
         Codec::Msgpack => {
-            let _scope = DecodingScope::enter(value.handles);
+            let slots = match contents {
+                None => Slots::Each(value.handles.into_iter().map(Slot::from).collect()),
+                Some(contents) => Slots::Listed(List::new(contents)),
+            };
+            let _scope = DecodingScope::enter(slots);
             rmp_serde::from_slice(&value.data).map_err(|error| wrong(&in_words(&error)))
         }
         Codec::Raw => T::deserialize(RawDeserializer(value.data)).map_err(|error| wrong(&error)),
@@ -119,7 +130,7 @@ pub(crate) fn serialize_group<S: Serializer>(
 /// The object that the bytes name by its index.
 pub(crate) fn deserialize_object<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> std::result::Result<Arc<Shared>, D::Error> {
+) -> std::result::Result<Reference, D::Error> {
     match deserialize_slot("an ObjectRef", deserializer)? {
         Slot::Object(object) => Ok(object),
         other => Err(other.unexpected("an ObjectRef")),
@@ -159,7 +170,7 @@ pub(crate) fn serialize_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> std
 
 thread_local! {
     static ENCODING: RefCell<Option<Encoding>> = const { RefCell::new(None) };
-    static DECODING: RefCell<Option<Vec<Slot>>> = const { RefCell::new(None) };
+    static DECODING: RefCell<Option<Slots>> = const { RefCell::new(None) };
 }
 
 /// What is gathered beside the bytes while a value is encoded.
@@ -173,12 +184,37 @@ struct Encoding {
     failure: Option<Error>,
 }
 
+/// The handles of the value at hand.
+enum Slots {
+    Each(Vec<Slot>),
+    Listed(Arc<List>),
+}
+
+impl Slots {
+    fn get(&self, index: usize) -> Option<Slot> {
+        match self {
+            Self::Each(slots) => slots.get(index).cloned(),
+            Self::Listed(list) => list.member(index).map(|member| Slot::Object(Reference::Within(member))),
+        }
+    }
+}
+
 /// A handle that the bytes of the value at hand may name, more than once.
 #[derive(Clone)]
 enum Slot {
-    Object(Arc<Shared>),
+    Object(Reference),
     Actor(Actor),
     Group(PlacementGroup),
+}
+
+impl From<Handle> for Slot {
+    fn from(handle: Handle) -> Self {
+        match handle {
+            Handle::Object(raw) => Self::Object(Reference::Own(Arc::new(Shared::live(raw)))),
+            Handle::Actor(raw) => Self::Actor(Actor::new(raw)),
+            Handle::Group(raw) => Self::Group(PlacementGroup::from_raw(raw)),
+        }
+    }
 }
 
 impl Slot {
@@ -250,26 +286,20 @@ impl io::Write for Output {
 }
 
 struct DecodingScope {
-    outer: Option<Vec<Slot>>,
+    outer: Option<Slots>,
 }
 
 impl DecodingScope {
-    fn enter(handles: Vec<Handle>) -> Self {
-        let slots = handles
-            .into_iter()
-            .map(|handle| match handle {
-                Handle::Object(raw) => Slot::Object(Arc::new(Shared::live(raw))),
-                Handle::Actor(raw) => Slot::Actor(Actor::new(raw)),
-                Handle::Group(raw) => Slot::Group(PlacementGroup::from_raw(raw)),
-            })
-            .collect();
+    fn enter(slots: Slots) -> Self {
         Self { outer: DECODING.replace(Some(slots)) }
     }
 }
 
 impl Drop for DecodingScope {
     fn drop(&mut self) {
-        DECODING.set(self.outer.take());
+        if let Some(Slots::Listed(list)) = DECODING.replace(self.outer.take()) {
+            list.has_been_read();
+        }
     }
 }
 
@@ -313,7 +343,7 @@ fn deserialize_slot<'de, D: Deserializer<'de>>(what: &str, deserializer: D) -> s
     }
     let index = deserializer.deserialize_newtype_struct(EXTENSION_NAME, IndexVisitor)?;
     DECODING
-        .with_borrow(|slots| slots.as_ref().and_then(|slots| slots.get(index)).cloned())
+        .with_borrow(|slots| slots.as_ref().and_then(|slots| slots.get(index)))
         .ok_or_else(|| D::Error::custom(format!("the value has no handle number {index}")))
 }
 
@@ -327,11 +357,34 @@ impl<'de> Visitor<'de> for IndexVisitor {
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<usize, D::Error> {
-        let (extension, bytes) = <(i8, serde_bytes::ByteBuf)>::deserialize(deserializer)?;
-        match <[u8; 4]>::try_from(bytes.as_slice()) {
-            Ok(index) if extension == HANDLE_EXTENSION => Ok(u32::from_be_bytes(index) as usize),
+        let (extension, Index(index)) = <(i8, Index)>::deserialize(deserializer)?;
+        match index {
+            Some(index) if extension == HANDLE_EXTENSION => Ok(u32::from_be_bytes(index) as usize),
             _ => Err(de::Error::custom(format!("MessagePack extension {extension} is not a handle"))),
         }
+    }
+}
+
+/// The four bytes of an index, or `None` for bytes that are none: read in place, because there may be thousands.
+struct Index(Option<[u8; 4]>);
+
+impl<'de> Deserialize<'de> for Index {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct BytesVisitor;
+
+        impl Visitor<'_> for BytesVisitor {
+            type Value = Index;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("the four bytes of an index")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> std::result::Result<Index, E> {
+                Ok(Index(bytes.try_into().ok()))
+            }
+        }
+
+        deserializer.deserialize_bytes(BytesVisitor)
     }
 }
 

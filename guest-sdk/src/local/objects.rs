@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::types::{Error, ErrorKind, ObjectRef, Value};
+use super::types::{Contents, Error, ErrorKind, Handle, ObjectRef, Reading, Value};
 use super::work::Work;
 use super::world::WORLD;
 
@@ -52,7 +52,7 @@ pub(crate) fn put(value: Value) -> Result<ObjectRef, Error> {
     Ok(ObjectRef { cell })
 }
 
-pub(crate) fn get(refs: &[&ObjectRef], timeout_ms: Option<u64>) -> Result<Vec<Value>, Error> {
+pub(crate) fn read(refs: &[&ObjectRef], timeout_ms: Option<u64>) -> Result<Vec<Reading>, Error> {
     let mut missing: Vec<&Cell> = refs.iter().map(|object| &*object.cell).collect();
     let found = WORLD.wait_until(deadline(timeout_ms), || {
         let mut failed = None;
@@ -80,10 +80,22 @@ pub(crate) fn get(refs: &[&ObjectRef], timeout_ms: Option<u64>) -> Result<Vec<Va
     found?;
     refs.iter()
         .map(|object| match object.cell.content() {
-            Some(content) => content.clone(),
+            Some(content) => content.clone().map(reading),
             None => unreachable!("none is missing"),
         })
         .collect()
+}
+
+/// References from which on a value is read with its [`Contents`]: as on a node.
+const CONTENTS_MIN: usize = 64;
+
+fn reading(mut value: Value) -> Reading {
+    let objects: Vec<ObjectRef> = value.handles.iter().filter_map(Handle::object).cloned().collect();
+    if objects.len() < CONTENTS_MIN || objects.len() < value.handles.len() {
+        return Reading { value, contents: None };
+    }
+    value.handles.clear();
+    Reading { value, contents: Some(Contents { objects }) }
 }
 
 pub(crate) fn wait(

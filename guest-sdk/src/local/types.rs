@@ -27,6 +27,12 @@ impl ObjectRef {
     pub(crate) fn id(&self) -> String {
         self.cell.id.clone()
     }
+
+    /// How many references to the object there are.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.cell)
+    }
 }
 
 /// A counted handle to an actor.
@@ -64,12 +70,41 @@ pub(crate) enum Handle {
     Group(PlacementGroup),
 }
 
+impl Handle {
+    pub(super) fn object(&self) -> Option<&ObjectRef> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Actor(_) | Self::Group(_) => None,
+        }
+    }
+}
+
 /// An encoded value.
 #[derive(Clone)]
 pub struct Value {
     pub(crate) codec: Codec,
     pub(crate) data: Vec<u8>,
     pub(crate) handles: Vec<Handle>,
+}
+
+/// The references in a value, before they are taken out.
+pub(crate) struct Contents {
+    pub(crate) objects: Vec<ObjectRef>,
+}
+
+impl Contents {
+    pub(crate) fn take(&self, indices: &[u32]) -> Vec<ObjectRef> {
+        indices.iter().map(|index| self.objects[*index as usize].clone()).collect()
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.objects.len()).unwrap_or(u32::MAX)
+    }
+}
+
+pub(crate) struct Reading {
+    pub(crate) value: Value,
+    pub(crate) contents: Option<Contents>,
 }
 
 pub(crate) enum Arg<'a> {

@@ -18,6 +18,10 @@ pub const VALUE_BYTES_MAX: usize = 1 << 30;
 /// References that one value may contain. 100 000 is wasmtime's own default for handles a store.
 pub const VALUE_REFS_MAX: usize = 100_000;
 
+/// References in a value from which on a guest that reads it gets one handle for all of them, until it takes them out:
+/// below, one for all costs as much as one for each.
+pub const CONTENTS_MIN: usize = 64;
+
 /// Returns of one task. Ray's envelope says 3 000 and more.
 pub const RETURNS_MAX: u32 = 10_000;
 

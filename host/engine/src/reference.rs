@@ -4,9 +4,10 @@
 //! leads to an index into [`References`]. Neither can be forged. Dropping a
 //! store gives back all that it held in one call.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rayw_core::{ActorId, GroupId, ObjectId, RefId};
+use rayw_core::{ActorId, GroupId, ObjectId, RefId, Value};
 
 use crate::{Caller, Services};
 
@@ -18,6 +19,9 @@ pub(crate) struct ActorHandle;
 
 /// Marks the resource `placement-group`.
 pub(crate) struct GroupHandle;
+
+/// Marks the resource `contents`.
+pub(crate) struct Contents;
 
 /// Counted references, given back to the node in one call when dropped.
 #[derive(Default)]
@@ -64,6 +68,9 @@ const DROPPED_MAX: usize = 256;
 pub(crate) struct References {
     slots: Vec<Option<RefId>>,
     free: Vec<u32>,
+    /// The values whose references the guest has not taken out, by the number of the reference to their object,
+    /// which keeps all of them alive.
+    unread: BTreeMap<u32, Arc<Value>>,
     /// Dropped by the guest, and not given back to the node yet.
     dropped: Vec<RefId>,
 }
@@ -78,6 +85,24 @@ impl References {
         Ok(self.dropped.len() >= DROPPED_MAX || matches!(reference, RefId::Actor(_)))
     }
 
+    /// Takes over one counted reference to an object, with its value, which has references to objects only.
+    pub(crate) fn push_contents(&mut self, object: ObjectId, value: Arc<Value>) -> wasmtime::Result<u32> {
+        let number = self.push(RefId::Object(object))?;
+        self.unread.insert(number, value);
+        Ok(number)
+    }
+
+    /// The references in the value of that number.
+    pub(crate) fn contents(&self, number: u32) -> wasmtime::Result<&[RefId]> {
+        self.unread.get(&number).map(|value| value.refs.as_slice()).ok_or_else(|| unknown(number))
+    }
+
+    /// The guest has no use for the contents of that number any more.
+    pub(crate) fn drop_contents(&mut self, number: u32) -> wasmtime::Result<bool> {
+        self.unread.remove(&number);
+        self.drop_handle(number)
+    }
+
     /// What the guest dropped and the node does not know of, for whoever tells it.
     pub(crate) fn dropped(&mut self) -> &mut Vec<RefId> {
         &mut self.dropped
@@ -86,6 +111,7 @@ impl References {
     /// Counts all that the guest still holds as dropped.
     pub(crate) fn drop_all(&mut self) {
         self.free.clear();
+        self.unread.clear();
         self.dropped.extend(self.slots.drain(..).flatten());
     }
 

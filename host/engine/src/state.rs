@@ -9,7 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::limit::MemoryLimit;
 use crate::output::{Printer, SharedPrinter};
 use crate::reference::{Handles, References};
-use crate::{Caller, Grants, Sandbox, Services, sandbox, types};
+use crate::{Caller, Grants, Sandbox, Services, reference, sandbox, types};
 
 /// The data of every store: one concrete type, so that one linker serves all components.
 pub(crate) struct Guest {
@@ -113,6 +113,38 @@ impl Guest {
         Ok(types::Value { codec: value.codec.into(), data: value.data.clone(), handles })
     }
 
+    /// Gives the value of the object of that number to the guest; if it has very many references, only one for all of them.
+    pub(crate) fn give_reading(&mut self, object: u32, value: &Arc<Value>) -> wasmtime::Result<types::Reading> {
+        if !is_read_later(value) {
+            return Ok(types::Reading { value: self.give(value)?, contents: None });
+        }
+        let object = self.references.object(object)?;
+        self.services.acquire(&self.caller, &[RefId::Object(object)]);
+        let contents = self.references.push_contents(object, Arc::clone(value))?;
+        let value = types::Value { codec: value.codec.into(), data: value.data.clone(), handles: Vec::new() };
+        Ok(types::Reading { value, contents: Some(Resource::new_own(contents)) })
+    }
+
+    /// Gives the guest handles to some of the objects in a value that it read.
+    pub(crate) fn give_contents(
+        &mut self,
+        number: u32,
+        indices: &[u32],
+    ) -> wasmtime::Result<Vec<Resource<reference::ObjectRef>>> {
+        let all = self.references.contents(number)?;
+        if indices.len() > all.len() {
+            let message = format!("{} references were asked for, of {} in the value", indices.len(), all.len());
+            return Err(wasmtime::Error::msg(message));
+        }
+        let taken = indices.iter().map(|index| match all.get(*index as usize) {
+            Some(reference) => Ok(*reference),
+            None => Err(wasmtime::Error::msg(format!("a value of {} references has no number {index}", all.len()))),
+        });
+        let taken = taken.collect::<wasmtime::Result<Vec<RefId>>>()?;
+        self.services.acquire(&self.caller, &taken);
+        taken.into_iter().map(|reference| self.references.push(reference).map(Resource::new_own)).collect()
+    }
+
     fn give_handle(&mut self, reference: RefId) -> wasmtime::Result<types::Handle> {
         let number = self.references.push(reference)?;
         Ok(match reference {
@@ -154,6 +186,14 @@ impl Drop for Guest {
             self.tell_node();
         }
     }
+}
+
+/// Whether a guest gets the references of a value when it takes them. The value keeps them alive until then, so it
+/// has to be one that its owner keeps as it is: what is in stores may be lost and made again, with other references.
+fn is_read_later(value: &Value) -> bool {
+    value.refs.len() >= limits::CONTENTS_MIN
+        && value.data.len() <= limits::INLINE_BYTES_MAX
+        && value.refs.iter().all(|reference| matches!(reference, RefId::Object(_)))
 }
 
 fn within_limits(value: &Value) -> Result<(), Error> {

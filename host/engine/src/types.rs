@@ -14,7 +14,7 @@ use wasmtime::component::{ComponentType, Lift, Lower, Resource};
 pub(crate) use self::group::{GroupOptions, GroupTable};
 pub(crate) use self::place::{GroupPlace, Label};
 use self::place::{SchedulingStrategy, labels, strategy};
-use crate::reference::{ActorHandle, GroupHandle, ObjectRef};
+use crate::reference::{ActorHandle, Contents, GroupHandle, ObjectRef};
 
 /// The result of a function that can fail.
 pub(crate) type Answer<T> = (Result<T, Error>,);
@@ -68,6 +68,13 @@ pub(crate) struct Value {
     pub(crate) codec: Codec,
     pub(crate) data: Bytes,
     pub(crate) handles: Vec<Handle>,
+}
+
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+pub(crate) struct Reading {
+    pub(crate) value: Value,
+    pub(crate) contents: Option<Resource<Contents>>,
 }
 
 #[derive(ComponentType, Lift)]

@@ -112,6 +112,16 @@ fn a_forged_handle_crashes_only_who_forged_it() {
 }
 
 #[test]
+fn a_reference_that_a_value_does_not_have_crashes_only_who_wants_it() {
+    insta::assert_snapshot!(prints("a_reference_that_a_value_does_not_have"), @r"
+    103
+    worker-crashed, others: 16
+    worker-crashed, others: 16
+    worker-crashed, others: 16
+    ");
+}
+
+#[test]
 fn a_forged_handle_within_a_value_crashes_only_who_forged_it() {
     insta::assert_snapshot!(prints("a_handle_of_a_neighbour"), @"
     worker-crashed, others: 16

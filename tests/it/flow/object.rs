@@ -155,6 +155,16 @@ fn nothing_is_kept_after_a_job() {
 }
 
 #[test]
+fn references_in_a_long_list_are_counted_one_by_one() {
+    let mut running = started("some_of_a_long_list");
+    at(&mut running, "read", &["CAPTURED_IN_OBJECT"; 100]);
+    at(&mut running, "one left", &["LOCAL_REFERENCE"]);
+    at(&mut running, "inside", &["CAPTURED_IN_OBJECT"]);
+    at(&mut running, "none left", &[]);
+    assert!(running.output().succeeded().contains("200000 true"));
+}
+
+#[test]
 fn ten_thousand_references_fit_into_one_value() {
     insta::assert_snapshot!(prints("ten_thousand_references"), @"
     49995000

@@ -8,7 +8,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
 
 use crate::host::answer;
-use crate::reference::{ActorHandle, GroupHandle, Handles, ObjectRef};
+use crate::reference::{ActorHandle, Contents, GroupHandle, Handles, ObjectRef};
 use crate::state::Guest;
 use crate::types::{self, Answer};
 
@@ -20,6 +20,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     objects.func_wrap("put", |mut store: Store, (value,): (types::Value,)| put(store.data_mut(), value))?;
     objects.func_wrap_async("get", |store: Store, (refs, timeout): (Vec<Resource<ObjectRef>>, Option<u64>)| {
         Box::new(get(store, refs, timeout))
+    })?;
+    objects.func_wrap_async("read", |store: Store, (refs, timeout): (Vec<Resource<ObjectRef>>, Option<u64>)| {
+        Box::new(read(store, refs, timeout))
     })?;
     objects.func_wrap_async(
         "wait",
@@ -36,6 +39,14 @@ fn add_resources(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     types.resource("object-ref", ResourceType::host::<ObjectRef>(), release)?;
     types.resource("actor-handle", ResourceType::host::<ActorHandle>(), release)?;
     types.resource("placement-group", ResourceType::host::<GroupHandle>(), release)?;
+    types.resource("contents", ResourceType::host::<Contents>(), release_contents)?;
+    types.func_wrap("[method]contents.take", |mut store: Store, params: (Resource<Contents>, Vec<u32>)| {
+        let (contents, indices) = params;
+        Ok((store.data_mut().give_contents(contents.rep(), &indices)?,))
+    })?;
+    types.func_wrap("[method]contents.len", |store: Store, (contents,): (Resource<Contents>,)| {
+        Ok((u32::try_from(store.data().references.contents(contents.rep())?.len())?,))
+    })?;
     types.func_wrap("[method]object-ref.clone", |mut store: Store, (object,): (Resource<ObjectRef>,)| {
         let guest = store.data_mut();
         let reference = RefId::Object(guest.references.object(object.rep())?);
@@ -79,6 +90,15 @@ fn release(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
     Ok(())
 }
 
+/// The guest dropped the references in a value that it did not take out.
+fn release_contents(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
+    let guest = store.data_mut();
+    if guest.references.drop_contents(number)? {
+        guest.settle();
+    }
+    Ok(())
+}
+
 fn put(guest: &mut Guest, value: types::Value) -> wasmtime::Result<Answer<Resource<ObjectRef>>> {
     if value.data.len() > limits::INLINE_BYTES_MAX {
         // It may need the room of what was dropped, and take its time.
@@ -100,11 +120,7 @@ async fn get(
     refs: Vec<Resource<ObjectRef>>,
     timeout_ms: Option<u64>,
 ) -> wasmtime::Result<Answer<Vec<types::Value>>> {
-    store.data_mut().settle();
-    let objects = ids(store.data(), &refs)?;
-    let services = Arc::clone(&store.data().services);
-    let caller = Arc::clone(&store.data().caller);
-    let values = match services.get(caller, objects, timeout_ms.map(Duration::from_millis)).await {
+    let values = match values(&mut store, &refs, timeout_ms).await? {
         Ok(values) => values,
         Err(error) => return Ok((Err(error.into()),)),
     };
@@ -114,6 +130,37 @@ async fn get(
         given.push(guest.give(value)?);
     }
     Ok((Ok(given),))
+}
+
+async fn read(
+    mut store: Store<'_>,
+    refs: Vec<Resource<ObjectRef>>,
+    timeout_ms: Option<u64>,
+) -> wasmtime::Result<Answer<Vec<types::Reading>>> {
+    let values = match values(&mut store, &refs, timeout_ms).await? {
+        Ok(values) => values,
+        Err(error) => return Ok((Err(error.into()),)),
+    };
+    let guest = store.data_mut();
+    let mut given = Vec::with_capacity(values.len());
+    for (object, value) in refs.iter().zip(&values) {
+        given.push(guest.give_reading(object.rep(), value)?);
+    }
+    Ok((Ok(given),))
+}
+
+/// The values of objects that a guest refers to.
+async fn values(
+    store: &mut Store<'_>,
+    refs: &[Resource<ObjectRef>],
+    timeout_ms: Option<u64>,
+) -> wasmtime::Result<Result<Vec<Arc<rayw_core::Value>>, rayw_core::Error>> {
+    let guest = store.data_mut();
+    guest.settle();
+    let objects = ids(guest, refs)?;
+    let services = Arc::clone(&guest.services);
+    let caller = Arc::clone(&guest.caller);
+    Ok(services.get(caller, objects, timeout_ms.map(Duration::from_millis)).await)
 }
 
 async fn wait(

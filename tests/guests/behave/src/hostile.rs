@@ -20,6 +20,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     values_that_are_none,
     a_handle_dropped_twice,
     a_forged_handle,
+    a_reference_that_a_value_does_not_have,
     a_handle_of_a_neighbour,
     ids_are_no_capabilities,
     a_flood_of_lines,
@@ -151,6 +152,25 @@ fn a_forged_handle() -> rayw::Result<()> {
     let _secret = rayw::put(&"a secret")?;
     for handle in [0, 1, 2, 1000, u32::MAX] {
         println!("{}", harmless(forge::remote(handle)));
+    }
+    Ok(())
+}
+
+#[rayw::task(max_retries = 0)]
+fn take_what_is_not_there(indices: Vec<u32>) -> rayw::Result<u32> {
+    let refs = (0..100).map(|_| objects::put(number(1)).map(Handle::Object)).collect::<Result<_, _>>();
+    let value = Value { codec: Codec::Msgpack, data: vec![1], handles: refs.map_err(rayw::Error::from)? };
+    let object = objects::put(value).map_err(rayw::Error::from)?;
+    let read = objects::read(&[&object], None).map_err(rayw::Error::from)?;
+    let contents = read[0].contents.as_ref().ok_or_else(|| rayw::Error::new("a long list was read at once"))?;
+    Ok(contents.len() + contents.take(&indices).len() as u32)
+}
+
+fn a_reference_that_a_value_does_not_have() -> rayw::Result<()> {
+    println!("{}", told(take_what_is_not_there::remote(vec![0, 99, 99]).get()));
+    for indices in [vec![100], vec![u32::MAX], vec![0; 101]] {
+        let taken = take_what_is_not_there::remote(indices).get();
+        println!("{}, others: {}", kind(taken), told(square::remote(4).get()));
     }
     Ok(())
 }

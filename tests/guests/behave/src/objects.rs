@@ -18,6 +18,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     a_reference_in_a_result,
     a_reference_in_an_object,
     a_result_nobody_wants,
+    some_of_a_long_list,
     ten_thousand_references,
     a_large_value,
     a_large_argument,
@@ -262,6 +263,29 @@ fn ten_thousand_references() -> rayw::Result<()> {
     println!("{}", sum_of::remote(&refs).get()?);
     let found = object.get()?;
     println!("{} {}", found.len(), found == refs);
+    Ok(())
+}
+
+/// A hundred references in one value: they live and die one by one, however they were read.
+fn some_of_a_long_list() -> rayw::Result<()> {
+    let refs: Vec<_> = (0..100).map(|_| rayw::put_bytes(vec![7; LARGE])).collect::<Result<_, _>>()?;
+    let object = rayw::put(&refs)?;
+    drop(refs);
+    let mut found = object.get()?;
+    drop(object);
+    pause("read");
+    let kept = found.swap_remove(50);
+    let copy = kept.clone();
+    drop((found, kept));
+    // What was dropped goes when rayw is next asked for something.
+    drop(rayw::put(&0)?);
+    pause("one left");
+    println!("{} {}", copy.get()?.len(), copy == copy.clone());
+    let stored = rayw::put(&vec![copy; 100])?;
+    drop(stored.get()?);
+    pause("inside");
+    drop(stored);
+    pause("none left");
     Ok(())
 }
 
