@@ -13,9 +13,9 @@ use crate::argument::{self, Argument};
 use crate::contents;
 use crate::error::{Error, Result};
 use crate::options::{ActorSettings, CallSettings};
-use crate::returns::{Returns, Submitted};
+use crate::returns::{Raws, Returns, Submitted};
 use crate::runtime::actors;
-use crate::runtime::types::{ActorHandle as Raw, ObjectRef as RawObject};
+use crate::runtime::types::ActorHandle as Raw;
 use crate::value;
 
 /// Ends this actor when the call that is running returns.
@@ -135,13 +135,23 @@ impl CallSettings {
     pub fn call(mut self, actor: &Actor, method: &'static str, declared: u32, arguments: &mut [Argument]) -> Submitted {
         let num_returns = self.options.num_returns.unwrap_or(declared);
         self.options.num_returns = (num_returns != 1).then_some(num_returns);
-        Submitted::new(method, num_returns, self.try_call(actor, method, arguments))
+        Submitted::new(method, num_returns, self.try_call(actor, method, num_returns, arguments))
     }
 
-    fn try_call(self, actor: &Actor, method: &'static str, arguments: &mut [Argument]) -> Result<Vec<RawObject>> {
+    fn try_call(
+        self,
+        actor: &Actor,
+        method: &'static str,
+        num_returns: u32,
+        arguments: &mut [Argument],
+    ) -> Result<Raws> {
         let arguments = argument::lower(method, arguments)?;
         contents::settle();
-        actors::call(actor.raw(), method, &arguments, &self.options).map_err(Error::from)
+        Ok(if num_returns == 1 {
+            actors::call_one(actor.raw(), method, &arguments, &self.options)?.into()
+        } else {
+            actors::call(actor.raw(), method, &arguments, &self.options)?.into()
+        })
     }
 }
 

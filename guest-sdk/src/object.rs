@@ -105,9 +105,8 @@ impl<T> ObjectRef<T> {
     {
         let raw = self.shared().raw()?;
         contents::settle();
-        let values = objects::read(&[raw], timeout.map(milliseconds))?;
-        let value = values.into_iter().next().ok_or_else(|| wrong_count(1, 0))?;
-        value::decode_reading(value)
+        let read = objects::read(&[raw], timeout.map(milliseconds))?;
+        value::decode_readings(read, 1)?.pop().ok_or_else(|| value::wrong_count(1, 0))
     }
 }
 
@@ -394,11 +393,8 @@ where
     let refs: Vec<R> = refs.into_iter().collect();
     let raws = refs.iter().map(|object| object.borrow().shared().raw()).collect::<Result<Vec<_>>>()?;
     contents::settle();
-    let values = objects::read(&raws, timeout.map(milliseconds))?;
-    if values.len() != refs.len() {
-        return Err(wrong_count(refs.len(), values.len()));
-    }
-    values.into_iter().map(value::decode_reading).collect()
+    let read = objects::read(&raws, timeout.map(milliseconds))?;
+    value::decode_readings(read, refs.len())
 }
 
 /// References in the front of a long list that are looked at first, for each that is to be ready.
@@ -462,8 +458,4 @@ fn ready_indices<T>(
     }
     ready.truncate(num_ready);
     Ok(ready)
-}
-
-fn wrong_count(asked: usize, got: usize) -> Error {
-    Error::of_kind(crate::ErrorKind::System, format!("the host was asked for {asked} values and answered with {got}"))
 }

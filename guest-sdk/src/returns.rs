@@ -88,12 +88,40 @@ multi_return_for_tuples! {
 pub struct Submitted {
     callee: &'static str,
     num_returns: u32,
-    result: Result<std::vec::IntoIter<Raw>>,
+    result: Result<Raws>,
+}
+
+/// The handles that the host answered a submission with.
+pub(crate) enum Raws {
+    /// Of one return, as most have.
+    One(Option<Raw>),
+    Several(std::vec::IntoIter<Raw>),
+}
+
+impl From<Raw> for Raws {
+    fn from(raw: Raw) -> Self {
+        Self::One(Some(raw))
+    }
+}
+
+impl From<Vec<Raw>> for Raws {
+    fn from(raws: Vec<Raw>) -> Self {
+        Self::Several(raws.into_iter())
+    }
+}
+
+impl Raws {
+    fn next(&mut self) -> Option<Raw> {
+        match self {
+            Self::One(raw) => raw.take(),
+            Self::Several(raws) => raws.next(),
+        }
+    }
 }
 
 impl Submitted {
-    pub(crate) fn new(callee: &'static str, num_returns: u32, result: Result<Vec<Raw>>) -> Self {
-        Self { callee, num_returns, result: result.map(Vec::into_iter) }
+    pub(crate) fn new(callee: &'static str, num_returns: u32, result: Result<Raws>) -> Self {
+        Self { callee, num_returns, result }
     }
 
     /// The references, or why there are none.

@@ -5,27 +5,30 @@
 
 use crate::argument::{self, Argument};
 use crate::contents;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::options::TaskSettings;
-use crate::returns::Submitted;
+use crate::returns::{Raws, Submitted};
 use crate::runtime::tasks;
-use crate::runtime::types::ObjectRef as Raw;
 
 impl TaskSettings {
     /// Submits a task of the function with these options.
     pub fn submit(self, function: &'static str, arguments: &mut [Argument]) -> Submitted {
         let num_returns = self.options.num_returns.unwrap_or(1);
-        Submitted::new(function, num_returns, self.try_submit(function, arguments))
+        Submitted::new(function, num_returns, self.try_submit(function, num_returns, arguments))
     }
 
-    fn try_submit(self, function: &'static str, arguments: &mut [Argument]) -> Result<Vec<Raw>> {
+    fn try_submit(self, function: &'static str, num_returns: u32, arguments: &mut [Argument]) -> Result<Raws> {
         if let Some(error) = self.failure {
             return Err(error);
         }
         let within = self.place.lower()?;
         let arguments = argument::lower(function, arguments)?;
         contents::settle();
-        tasks::submit(function, &arguments, &self.options, within.as_ref()).map_err(Error::from)
+        Ok(if num_returns == 1 {
+            tasks::submit_one(function, &arguments, &self.options, within.as_ref())?.into()
+        } else {
+            tasks::submit(function, &arguments, &self.options, within.as_ref())?.into()
+        })
     }
 }
 

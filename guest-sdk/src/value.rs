@@ -14,6 +14,7 @@
 //! serde offers no way to pass them along.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
@@ -25,10 +26,10 @@ use serde::{Deserialize, Serialize, Serializer, forward_to_deserialize_any};
 use crate::actor::Actor;
 use crate::bytes::Bytes;
 use crate::contents::List;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::group::PlacementGroup;
 use crate::object::{Reference, Shared};
-use crate::runtime::types::{Codec, Handle, Reading, Value};
+use crate::runtime::types::{Codec, Handle, Packed, Reading, Readings, Value};
 
 /// Type of the MessagePack extension that stands for a handle.
 const HANDLE_EXTENSION: i8 = 0x52;
@@ -64,26 +65,63 @@ pub(crate) fn encode_owned<T: Serialize + 'static>(mut value: T) -> Result<Value
 
 /// Decodes a value; the bytes of a raw one are moved, not copied.
 pub(crate) fn decode<T: DeserializeOwned>(value: Value) -> Result<T> {
-    decode_reading(Reading { value, contents: None })
+    let slots = Slots::Each(value.handles.into_iter().map(Slot::from).collect());
+    decode_data(value.codec, value.data.into(), slots)
 }
 
-/// Decodes a value that was read.
-pub(crate) fn decode_reading<T: DeserializeOwned>(reading: Reading) -> Result<T> {
-    let Reading { value, contents } = reading;
+/// Decodes as many values as were asked for.
+pub(crate) fn decode_readings<T: DeserializeOwned>(readings: Readings, asked: usize) -> Result<Vec<T>> {
+    let found = match &readings {
+        Readings::Each(values) => values.len(),
+        Readings::Packed(packed) => packed.values.len(),
+    };
+    if found != asked {
+        return Err(wrong_count(asked, found));
+    }
+    match readings {
+        Readings::Each(values) => values.into_iter().map(decode_reading).collect(),
+        Readings::Packed(packed) => decode_packed(packed),
+    }
+}
+
+pub(crate) fn wrong_count(asked: usize, found: usize) -> Error {
+    Error::of_kind(ErrorKind::System, format!("the host was asked for {asked} values and answered with {found}"))
+}
+
+fn decode_reading<T: DeserializeOwned>(reading: Reading) -> Result<T> {
+    match reading.contents {
+        None => decode(reading.value),
+        Some(contents) => {
+            decode_data(reading.value.codec, reading.value.data.into(), Slots::Listed(List::new(contents)))
+        }
+    }
+}
+
+fn decode_packed<T: DeserializeOwned>(packed: Packed) -> Result<Vec<T>> {
+    let mut data = packed.data.as_slice();
+    let mut handles = packed.handles.into_iter();
+    let values = packed.values.into_iter().map(|value| {
+        let Some((own, rest)) = data.split_at_checked(value.data_len as usize) else {
+            return Err(Error::of_kind(ErrorKind::System, "the host packed fewer bytes than it says"));
+        };
+        data = rest;
+        let slots = handles.by_ref().take(value.handles_len as usize).map(Slot::from).collect();
+        decode_data(value.codec, own.into(), Slots::Each(slots))
+    });
+    values.collect()
+}
+
+fn decode_data<T: DeserializeOwned>(codec: Codec, data: Cow<'_, [u8]>, slots: Slots) -> Result<T> {
     let wrong = |reason: &dyn std::fmt::Display| {
         let type_name = std::any::type_name::<T>();
         Error::serialization(format!("the value cannot be read as `{type_name}`")).because(reason.to_string())
     };
-    match value.codec {
+    match codec {
         Codec::Msgpack => {
-            let slots = match contents {
-                None => Slots::Each(value.handles.into_iter().map(Slot::from).collect()),
-                Some(contents) => Slots::Listed(List::new(contents)),
-            };
             let _scope = DecodingScope::enter(slots);
-            rmp_serde::from_slice(&value.data).map_err(|error| wrong(&in_words(&error)))
+            rmp_serde::from_slice(&data).map_err(|error| wrong(&in_words(&error)))
         }
-        Codec::Raw => T::deserialize(RawDeserializer(value.data)).map_err(|error| wrong(&error)),
+        Codec::Raw => T::deserialize(RawDeserializer(data.into_owned())).map_err(|error| wrong(&error)),
         Codec::Wave => Err(wrong(&"it is in WebAssembly value encoding, which only typed components read")),
     }
 }

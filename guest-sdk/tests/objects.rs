@@ -267,3 +267,25 @@ fn a_value_that_cannot_be_written_says_why() {
     assert_eq!(error.kind(), ErrorKind::Serialization);
     assert!(error.to_string().ends_with("Stubborn` cannot be written: I will not"), "{error}");
 }
+
+#[test]
+fn small_values_are_read_together_and_large_ones_by_themselves() {
+    let sizes = [0, 1, 4_096, 4_097, 200_000];
+    let refs: Vec<_> = sizes.iter().map(|size| rayw::put_bytes(vec![9; *size]).unwrap()).collect();
+    for some in [&refs[..3], &refs[..]] {
+        let found: Vec<Bytes> = rayw::get_all(some).unwrap();
+        assert_eq!(found.iter().map(|bytes| bytes.len()).collect::<Vec<_>>(), sizes[..some.len()]);
+    }
+}
+
+#[test]
+fn references_come_with_the_value_that_has_them() {
+    let number = rayw::put(&7).unwrap();
+    let lens = [0, 2, 1, 63, 64];
+    let lists: Vec<_> = lens.iter().map(|len| rayw::put(&vec![number.clone(); *len]).unwrap()).collect();
+    for some in [&lists[..4], &lists[..]] {
+        let found: Vec<Vec<ObjectRef<i32>>> = rayw::get_all(some).unwrap();
+        assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), lens[..some.len()]);
+        assert!(found.iter().flatten().all(|reference| *reference == number && reference.get().unwrap() == 7));
+    }
+}

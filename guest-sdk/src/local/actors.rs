@@ -172,6 +172,15 @@ pub(crate) fn create(
     Ok(ActorHandle { life })
 }
 
+pub(crate) fn call_one(
+    actor: &ActorHandle,
+    method: &str,
+    args: &[Arg<'_>],
+    options: &CallOptions,
+) -> Result<ObjectRef, Error> {
+    super::tasks::one(call(actor, method, args, &CallOptions { num_returns: Some(1), ..options.clone() })?)
+}
+
 pub(crate) fn call(
     actor: &ActorHandle,
     method: &str,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::types::{Contents, Error, ErrorKind, Handle, ObjectRef, Reading, Value};
+use super::types::{Contents, Error, ErrorKind, Handle, ObjectRef, Packed, PackedValue, Reading, Readings, Value};
 use super::work::Work;
 use super::world::WORLD;
 
@@ -52,7 +52,7 @@ pub(crate) fn put(value: Value) -> Result<ObjectRef, Error> {
     Ok(ObjectRef { cell })
 }
 
-pub(crate) fn read(refs: &[&ObjectRef], timeout_ms: Option<u64>) -> Result<Vec<Reading>, Error> {
+pub(crate) fn read(refs: &[&ObjectRef], timeout_ms: Option<u64>) -> Result<Readings, Error> {
     let mut missing: Vec<&Cell> = refs.iter().map(|object| &*object.cell).collect();
     let found = WORLD.wait_until(deadline(timeout_ms), || {
         let mut failed = None;
@@ -78,16 +78,36 @@ pub(crate) fn read(refs: &[&ObjectRef], timeout_ms: Option<u64>) -> Result<Vec<R
         ));
     };
     found?;
-    refs.iter()
-        .map(|object| match object.cell.content() {
-            Some(content) => content.clone().map(reading),
-            None => unreachable!("none is missing"),
-        })
-        .collect()
+    let values = refs.iter().map(|object| match object.cell.content() {
+        Some(content) => content.clone(),
+        None => unreachable!("none is missing"),
+    });
+    Ok(readings(values.collect::<Result<_, _>>()?))
 }
 
 /// References from which on a value is read with its [`Contents`]: as on a node.
 const CONTENTS_MIN: usize = 64;
+
+/// The largest of many values that are packed: as on a node.
+const PACKED_BYTES_MAX: usize = 4 << 10;
+
+fn readings(values: Vec<Value>) -> Readings {
+    let is_packed = |value: &Value| value.data.len() <= PACKED_BYTES_MAX && value.handles.len() < CONTENTS_MIN;
+    if values.len() < 2 || !values.iter().all(is_packed) {
+        return Readings::Each(values.into_iter().map(reading).collect());
+    }
+    let mut packed = Packed { data: Vec::new(), handles: Vec::new(), values: Vec::with_capacity(values.len()) };
+    for value in values {
+        packed.values.push(PackedValue {
+            codec: value.codec,
+            data_len: value.data.len() as u32,
+            handles_len: value.handles.len() as u32,
+        });
+        packed.data.extend(value.data);
+        packed.handles.extend(value.handles);
+    }
+    Readings::Packed(packed)
+}
 
 fn reading(mut value: Value) -> Reading {
     let objects: Vec<ObjectRef> = value.handles.iter().filter_map(Handle::object).cloned().collect();

@@ -42,6 +42,20 @@ pub(crate) fn submit(
     Ok(refs)
 }
 
+pub(crate) fn submit_one(
+    function: &str,
+    args: &[Arg<'_>],
+    options: &TaskOptions,
+    within: Option<&GroupPlace<'_>>,
+) -> Result<ObjectRef, Error> {
+    one(submit(function, args, &TaskOptions { num_returns: Some(1), ..options.clone() }, within)?)
+}
+
+/// The reference to the only return.
+pub(super) fn one(refs: Vec<ObjectRef>) -> Result<ObjectRef, Error> {
+    refs.into_iter().next().ok_or_else(|| Error::new(ErrorKind::System, "a task of one return has none"))
+}
+
 pub(crate) fn cancel(object: &ObjectRef, force: bool, recursive: bool) -> Result<(), Error> {
     context::end_if_abandoned();
     let Some(producer) = object.cell.producer.get() else {

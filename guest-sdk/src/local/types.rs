@@ -107,6 +107,23 @@ pub(crate) struct Reading {
     pub(crate) contents: Option<Contents>,
 }
 
+pub(crate) struct PackedValue {
+    pub(crate) codec: Codec,
+    pub(crate) data_len: u32,
+    pub(crate) handles_len: u32,
+}
+
+pub(crate) struct Packed {
+    pub(crate) data: Vec<u8>,
+    pub(crate) handles: Vec<Handle>,
+    pub(crate) values: Vec<PackedValue>,
+}
+
+pub(crate) enum Readings {
+    Each(Vec<Reading>),
+    Packed(Packed),
+}
+
 pub(crate) enum Arg<'a> {
     Value(Value),
     Object(&'a ObjectRef),

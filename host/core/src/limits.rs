@@ -22,6 +22,9 @@ pub const VALUE_REFS_MAX: usize = 100_000;
 /// below, one for all costs as much as one for each.
 pub const CONTENTS_MIN: usize = 64;
 
+/// The largest of many values that a guest gets packed: to copy more than this costs more than a list of its own.
+pub const PACKED_BYTES_MAX: usize = 4 << 10;
+
 /// Returns of one task. Ray's envelope says 3 000 and more.
 pub const RETURNS_MAX: u32 = 10_000;
 

@@ -68,6 +68,21 @@ fn give_objects(
     Ok((Ok(objects.into_iter().map(give).collect::<Result<_, _>>()?),))
 }
 
+/// The same for a submission with one return.
+fn give_object(
+    guest: &mut Guest,
+    objects: Result<Vec<rayw_core::ObjectId>, Error>,
+) -> wasmtime::Result<types::Answer<Resource<ObjectRef>>> {
+    let objects = match objects {
+        Ok(objects) => objects,
+        Err(error) => return Ok((Err(error.into()),)),
+    };
+    let [object] = objects[..] else {
+        return Err(wasmtime::Error::msg(format!("one return was asked for, and there are {}", objects.len())));
+    };
+    Ok((Ok(Resource::new_own(guest.references.push(rayw_core::RefId::Object(object))?)),))
+}
+
 /// The strategy that a place in a group asks for.
 fn within(guest: &Guest, place: Option<types::GroupPlace>) -> wasmtime::Result<Option<Strategy>> {
     let Some(place) = place else { return Ok(None) };

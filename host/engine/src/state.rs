@@ -125,6 +125,27 @@ impl Guest {
         Ok(types::Reading { value, contents: Some(Resource::new_own(contents)) })
     }
 
+    /// Gives several values to the guest, with references of its own to all that they contain.
+    pub(crate) fn give_packed(&mut self, values: &[Arc<Value>]) -> wasmtime::Result<types::Packed> {
+        let mut data = Vec::with_capacity(values.iter().map(|value| value.data.len()).sum());
+        let mut packed = Vec::with_capacity(values.len());
+        let mut refs = Vec::new();
+        for value in values {
+            data.extend_from_slice(&value.data);
+            refs.extend_from_slice(&value.refs);
+            packed.push(types::PackedValue {
+                codec: value.codec.into(),
+                data_len: u32::try_from(value.data.len())?,
+                handles_len: u32::try_from(value.refs.len())?,
+            });
+        }
+        if !refs.is_empty() {
+            self.services.acquire(&self.caller, &refs);
+        }
+        let handles = refs.into_iter().map(|reference| self.give_handle(reference)).collect::<Result<_, _>>()?;
+        Ok(types::Packed { data, handles, values: packed })
+    }
+
     /// Gives the guest handles to some of the objects in a value that it read.
     pub(crate) fn give_contents(
         &mut self,

@@ -77,6 +77,33 @@ pub(crate) struct Reading {
     pub(crate) contents: Option<Resource<Contents>>,
 }
 
+#[derive(ComponentType, Lift, Lower, Clone, Copy)]
+#[component(record)]
+pub(crate) struct PackedValue {
+    pub(crate) codec: Codec,
+    #[component(name = "data-len")]
+    pub(crate) data_len: u32,
+    #[component(name = "handles-len")]
+    pub(crate) handles_len: u32,
+}
+
+#[derive(ComponentType, Lift, Lower)]
+#[component(record)]
+pub(crate) struct Packed {
+    pub(crate) data: Vec<u8>,
+    pub(crate) handles: Vec<Handle>,
+    pub(crate) values: Vec<PackedValue>,
+}
+
+#[derive(ComponentType, Lift, Lower)]
+#[component(variant)]
+pub(crate) enum Readings {
+    #[component(name = "each")]
+    Each(Vec<Reading>),
+    #[component(name = "packed")]
+    Packed(Packed),
+}
+
 #[derive(ComponentType, Lift)]
 #[component(variant)]
 pub(crate) enum Arg {
@@ -267,6 +294,13 @@ pub(crate) struct TaskOptions {
     label_selector: Vec<Label>,
 }
 
+impl TaskOptions {
+    pub(crate) fn with_one_return(mut self) -> Self {
+        self.num_returns = Some(1);
+        self
+    }
+}
+
 impl TryFrom<TaskOptions> for rayw_core::TaskOptions {
     type Error = rayw_core::Error;
 
@@ -346,6 +380,13 @@ pub(crate) struct CallOptions {
     retry_exceptions: Option<RetryExceptions>,
     #[component(name = "timeout-ms")]
     timeout_ms: Option<u64>,
+}
+
+impl CallOptions {
+    pub(crate) fn with_one_return(mut self) -> Self {
+        self.num_returns = Some(1);
+        self
+    }
 }
 
 impl From<CallOptions> for rayw_core::CallOptions {

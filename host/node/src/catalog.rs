@@ -170,10 +170,13 @@ impl ClassEntry {
 impl FunctionEntry {
     /// The options of one submission.
     pub(crate) fn template(&self, options: TaskOptions) -> Result<TaskTemplate, Error> {
-        if options.is_empty() {
-            return Ok(self.defaults.clone());
+        let num_returns = options.num_returns;
+        let others = TaskOptions { num_returns: None, ..options };
+        if others.is_empty() {
+            let num_returns = num_returns.map_or(Ok(self.defaults.num_returns), check_returns)?;
+            return Ok(TaskTemplate { num_returns, ..self.defaults.clone() });
         }
-        TaskTemplate::settle(&self.name, &options.or(&self.options))
+        TaskTemplate::settle(&self.name, &TaskOptions { num_returns, ..others }.or(&self.options))
     }
 }
 

@@ -165,6 +165,16 @@ fn references_in_a_long_list_are_counted_one_by_one() {
 }
 
 #[test]
+fn values_are_read_together_whatever_their_sizes() {
+    insta::assert_snapshot!(prints("many_values_of_every_size"), @"
+    [0, 1, 4096] [0, 1, 4096, 4097, 200000]
+    [0, 2, 1, 63] 462
+    [0, 2, 1, 63, 64] 910
+    serialization: the value cannot be read as `alloc::string::String`
+    ");
+}
+
+#[test]
 fn ten_thousand_references_fit_into_one_value() {
     insta::assert_snapshot!(prints("ten_thousand_references"), @"
     49995000

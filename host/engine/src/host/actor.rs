@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rayw_core::{ActorId, ActorOptions, Error, ErrorKind, RefId};
+use rayw_core::{ActorId, ActorOptions, Error, ErrorKind, ObjectId, RefId};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 
-use crate::host::{give_objects, take_args, within};
-use crate::reference::{ActorHandle, Handles, ObjectRef};
+use crate::host::{give_object, give_objects, take_args, within};
+use crate::reference::{ActorHandle, Handles};
 use crate::state::Guest;
 use crate::types::{self, Answer};
 
@@ -26,7 +26,18 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "call",
         |mut store: Store,
          (actor, method, args, options): (Resource<ActorHandle>, String, Vec<types::Arg>, types::CallOptions)| {
-            call(store.data_mut(), &actor, &method, args, options)
+            let guest = store.data_mut();
+            let called = call(guest, &actor, &method, args, options)?;
+            give_objects(guest, called)
+        },
+    )?;
+    actors.func_wrap(
+        "call-one",
+        |mut store: Store,
+         (actor, method, args, options): (Resource<ActorHandle>, String, Vec<types::Arg>, types::CallOptions)| {
+            let guest = store.data_mut();
+            let called = call(guest, &actor, &method, args, options.with_one_return())?;
+            give_object(guest, called)
         },
     )?;
     actors.func_wrap_async("get-named", |store: Store, (name, namespace): (String, Option<String>)| {
@@ -73,14 +84,13 @@ fn call(
     method: &str,
     args: Vec<types::Arg>,
     options: types::CallOptions,
-) -> wasmtime::Result<Answer<Vec<Resource<ObjectRef>>>> {
+) -> wasmtime::Result<Result<Vec<ObjectId>, Error>> {
     let actor = guest.references.actor(actor.rep())?;
     let mut handles = Handles::default();
-    let called = match take_args(guest, args, &mut handles)? {
+    Ok(match take_args(guest, args, &mut handles)? {
         Ok(args) => guest.services.call_actor(&guest.caller, actor, method, args, options.into()),
         Err(error) => Err(error),
-    };
-    give_objects(guest, called)
+    })
 }
 
 async fn get_named(

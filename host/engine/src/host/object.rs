@@ -136,17 +136,32 @@ async fn read(
     mut store: Store<'_>,
     refs: Vec<Resource<ObjectRef>>,
     timeout_ms: Option<u64>,
-) -> wasmtime::Result<Answer<Vec<types::Reading>>> {
+) -> wasmtime::Result<Answer<types::Readings>> {
     let values = match values(&mut store, &refs, timeout_ms).await? {
         Ok(values) => values,
         Err(error) => return Ok((Err(error.into()),)),
     };
-    let guest = store.data_mut();
+    Ok((Ok(give_readings(store.data_mut(), &refs, &values)?),))
+}
+
+/// Many small values come packed, the others one by one.
+fn give_readings(
+    guest: &mut Guest,
+    refs: &[Resource<ObjectRef>],
+    values: &[Arc<rayw_core::Value>],
+) -> wasmtime::Result<types::Readings> {
+    if values.len() > 1 && values.iter().all(|value| is_packed(value)) {
+        return Ok(types::Readings::Packed(guest.give_packed(values)?));
+    }
     let mut given = Vec::with_capacity(values.len());
-    for (object, value) in refs.iter().zip(&values) {
+    for (object, value) in refs.iter().zip(values) {
         given.push(guest.give_reading(object.rep(), value)?);
     }
-    Ok((Ok(given),))
+    Ok(types::Readings::Each(given))
+}
+
+fn is_packed(value: &rayw_core::Value) -> bool {
+    value.data.len() <= limits::PACKED_BYTES_MAX && value.refs.len() < limits::CONTENTS_MIN
 }
 
 /// The values of objects that a guest refers to.

@@ -1,13 +1,13 @@
 //! `rayw:core/tasks`.
 
-use rayw_core::TaskOptions;
+use rayw_core::{Error, ObjectId, TaskOptions};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 
-use crate::host::{answer, give_objects, take_args, within};
+use crate::host::{answer, give_object, give_objects, take_args, within};
 use crate::reference::{Handles, ObjectRef};
 use crate::state::Guest;
-use crate::types::{self, Answer};
+use crate::types;
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -17,7 +17,18 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "submit",
         |mut store: Store,
          (function, args, options, place): (String, Vec<types::Arg>, types::TaskOptions, Option<types::GroupPlace>)| {
-            submit(store.data_mut(), &function, args, options, place)
+            let guest = store.data_mut();
+            let submitted = submit(guest, &function, args, options, place)?;
+            give_objects(guest, submitted)
+        },
+    )?;
+    tasks.func_wrap(
+        "submit-one",
+        |mut store: Store,
+         (function, args, options, place): (String, Vec<types::Arg>, types::TaskOptions, Option<types::GroupPlace>)| {
+            let guest = store.data_mut();
+            let submitted = submit(guest, &function, args, options.with_one_return(), place)?;
+            give_object(guest, submitted)
         },
     )?;
     tasks.func_wrap("cancel", |store: Store, (object, force, recursive): (Resource<ObjectRef>, bool, bool)| {
@@ -34,16 +45,15 @@ fn submit(
     args: Vec<types::Arg>,
     options: types::TaskOptions,
     place: Option<types::GroupPlace>,
-) -> wasmtime::Result<Answer<Vec<Resource<ObjectRef>>>> {
+) -> wasmtime::Result<Result<Vec<ObjectId>, Error>> {
     let mut handles = Handles::default();
     let args = take_args(guest, args, &mut handles)?;
     let strategy = within(guest, place)?;
-    let submitted = match (args, TaskOptions::try_from(options)) {
+    Ok(match (args, TaskOptions::try_from(options)) {
         (Ok(args), Ok(mut options)) => {
             options.strategy = strategy.or(options.strategy);
             guest.services.submit(&guest.caller, function, args, options)
         }
         (Err(error), _) | (_, Err(error)) => Err(error),
-    };
-    give_objects(guest, submitted)
+    })
 }

@@ -6,7 +6,7 @@ use rayw::ObjectRef;
 #[cfg(target_family = "wasm")]
 use rayw::bindings::rayw::core::{
     objects, tasks,
-    types::{Arg, Codec, Error, Handle, ObjectRef as Raw, TaskOptions, Value},
+    types::{Arg, Codec, Error, Handle, ObjectRef as Raw, Readings, TaskOptions, Value},
 };
 
 use crate::stage::{kind, told};
@@ -162,6 +162,7 @@ fn take_what_is_not_there(indices: Vec<u32>) -> rayw::Result<u32> {
     let value = Value { codec: Codec::Msgpack, data: vec![1], handles: refs.map_err(rayw::Error::from)? };
     let object = objects::put(value).map_err(rayw::Error::from)?;
     let read = objects::read(&[&object], None).map_err(rayw::Error::from)?;
+    let Readings::Each(read) = read else { return Err(rayw::Error::new("one value was packed")) };
     let contents = read[0].contents.as_ref().ok_or_else(|| rayw::Error::new("a long list was read at once"))?;
     Ok(contents.len() + contents.take(&indices).len() as u32)
 }

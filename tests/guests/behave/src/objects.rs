@@ -19,6 +19,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     a_reference_in_an_object,
     a_result_nobody_wants,
     some_of_a_long_list,
+    many_values_of_every_size,
     ten_thousand_references,
     a_large_value,
     a_large_argument,
@@ -286,6 +287,25 @@ fn some_of_a_long_list() -> rayw::Result<()> {
     pause("inside");
     drop(stored);
     pause("none left");
+    Ok(())
+}
+
+/// Small values are read together, large ones and long lists one by one; nobody can tell.
+fn many_values_of_every_size() -> rayw::Result<()> {
+    let sizes = [0, 1, 4_096, 4_097, LARGE];
+    let bytes: Vec<_> = sizes.map(|size| rayw::put_bytes(vec![9; size])).into_iter().collect::<Result<_, _>>()?;
+    let lens = |found: Vec<Bytes>| found.iter().map(|bytes| bytes.len()).collect::<Vec<_>>();
+    println!("{:?} {:?}", lens(rayw::get_all(&bytes[..3])?), lens(rayw::get_all(&bytes)?));
+    let number = rayw::put(&7)?;
+    let lists: Vec<_> =
+        [0, 2, 1, 63, 64].map(|len| rayw::put(&vec![number.clone(); len])).into_iter().collect::<Result<_, _>>()?;
+    for some in [&lists[..4], &lists[..]] {
+        let found: Vec<Vec<ObjectRef<i32>>> = rayw::get_all(some)?;
+        let numbers = found.iter().flatten().map(ObjectRef::get).collect::<rayw::Result<Vec<_>>>()?;
+        println!("{:?} {}", found.iter().map(Vec::len).collect::<Vec<_>>(), numbers.iter().sum::<i32>());
+    }
+    let wrong: Vec<ObjectRef<String>> = vec![crate::hostile::retyped(&number)?, crate::hostile::retyped(&number)?];
+    println!("{}", told(rayw::get_all(&wrong).map(drop)));
     Ok(())
 }
 
