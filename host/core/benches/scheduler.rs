@@ -13,8 +13,8 @@ use rayw_core::message::{ActorEnd, FromHead, NodeAddress, RequestId, Shape, ToHe
 use rayw_core::scheduler::{Outbox, Scheduler};
 use rayw_core::{
     ActorId, ActorSpec, Amount, BundleSpec, ComponentDigest, Error, ErrorKind, GroupId, GroupSpec, GroupStrategy,
-    JobId, LabelSelector, Labels, LeaseId, NodeId, Placement, Resources, Retries, RetryExceptions, Strategy, TaskKind,
-    TaskSpec,
+    JobId, LabelSelector, Labels, LeaseId, NodeId, Placement, Resources, Retries, Strategy, TaskKind, TaskSpec,
+    TaskTerms,
 };
 
 const CPUS: u64 = 16;
@@ -285,19 +285,13 @@ fn actor(number: u64, owner: NodeId) -> Arc<ActorSpec> {
         id,
         parent: driver,
         submitter: driver,
-        job: JobId::numbered(1),
-        component: ComponentDigest([0; 32]),
         kind: TaskKind::ActorCreation,
-        function: Arc::from("Counter.new"),
-        name: Arc::from("Counter.new"),
         args: Vec::new(),
-        num_returns: 0,
-        resources: Arc::new(cpus(1)),
-        placement: Arc::default(),
-        max_retries: Retries::AtMost(0),
-        retry_exceptions: RetryExceptions::No,
-        max_calls: 1,
-        timeout: None,
+        terms: Arc::new(TaskTerms {
+            num_returns: 0,
+            resources: Arc::new(cpus(1)),
+            ..TaskTerms::new(JobId::numbered(1), ComponentDigest([0; 32]), Arc::from("Counter.new"))
+        }),
     };
     assert_ne!(owner, NodeId([0; 16]));
     Arc::new(ActorSpec {

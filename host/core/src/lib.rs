@@ -39,8 +39,8 @@ pub use job::{DirMount, JobFailure, JobSpec, JobState};
 pub use resources::{Amount, ParseResourcesError, Resources, parse_bytes};
 pub use strategy::{LabelMatch, LabelSelector, Labels, Placement, Strategy};
 pub use task::{
-    CallOptions, Retries, RetryExceptions, TaskKind, TaskOptions, TaskSpec, TaskState, check_name, memory_cap,
-    resources_of,
+    CallOptions, Retries, RetryExceptions, TaskKind, TaskOptions, TaskSpec, TaskState, TaskTerms, check_name,
+    memory_cap, resources_of,
 };
 pub use value::{Arg, Codec, RefId, Value};
 

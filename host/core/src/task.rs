@@ -1,5 +1,6 @@
 //! Tasks: what is asked for, and the states that one goes through.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,6 +142,13 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
+    /// Nothing said but how many objects it returns: the common case.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let Self { name, num_returns: _, max_task_retries, retry_exceptions, timeout_ms } = self;
+        name.is_none() && max_task_retries.is_none() && retry_exceptions.is_none() && timeout_ms.is_none()
+    }
+
     /// These options, and `defaults` where they say nothing.
     #[must_use]
     pub fn or(self, defaults: &Self) -> Self {
@@ -229,7 +237,7 @@ impl TaskKind {
     }
 }
 
-/// A task, all settled: nothing is left to ask back.
+/// A task, all settled: nothing is left to ask back. What it shares with others reads as its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// Its id.
@@ -238,18 +246,26 @@ pub struct TaskSpec {
     pub parent: TaskId,
     /// Who keeps the order of its actor calls: the parent, or for actors their creation task.
     pub submitter: TaskId,
-    /// Its job.
+    /// What kind of work it is.
+    pub kind: TaskKind,
+    /// Its arguments.
+    pub args: Vec<Arg>,
+    /// What it has in common with others of its function.
+    pub terms: Arc<TaskTerms>,
+}
+
+/// What all tasks of one function have in common that one job submits with the same options. There may be a million
+/// tasks of it: it is settled once, and each has a pointer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskTerms {
+    /// The job.
     pub job: JobId,
     /// The component that holds the code.
     pub component: ComponentDigest,
-    /// What kind of work it is.
-    pub kind: TaskKind,
     /// The function, or `Class.method`, or `Class.new`.
     pub function: Arc<str>,
     /// Name for people.
     pub name: Arc<str>,
-    /// Its arguments.
-    pub args: Vec<Arg>,
     /// How many objects it returns.
     pub num_returns: u32,
     /// What it needs to run.
@@ -266,6 +282,47 @@ pub struct TaskSpec {
     pub timeout: Option<Duration>,
 }
 
+impl TaskTerms {
+    /// Terms without anything out of the ordinary: one return, no resources, any node, no attempt after the first,
+    /// one task an instance, no limit in time.
+    #[must_use]
+    pub fn new(job: JobId, component: ComponentDigest, function: Arc<str>) -> Self {
+        Self {
+            job,
+            component,
+            name: Arc::clone(&function),
+            function,
+            num_returns: 1,
+            resources: Arc::default(),
+            placement: Arc::default(),
+            max_retries: Retries::AtMost(0),
+            retry_exceptions: RetryExceptions::No,
+            max_calls: 1,
+            timeout: None,
+        }
+    }
+
+    /// The same for who only remembers: lists that a guest may make long, and nobody looks at when the task is over,
+    /// are left out.
+    pub(crate) fn without_extras(self: &Arc<Self>) -> Arc<Self> {
+        let has_extras =
+            matches!(self.retry_exceptions, RetryExceptions::Only(_)) || !self.placement.selector.is_empty();
+        if !has_extras {
+            return Arc::clone(self);
+        }
+        let (retry_exceptions, placement) = (RetryExceptions::No, Arc::default());
+        Arc::new(Self { retry_exceptions, placement, ..self.as_ref().clone() })
+    }
+}
+
+impl Deref for TaskSpec {
+    type Target = TaskTerms;
+
+    fn deref(&self) -> &TaskTerms {
+        &self.terms
+    }
+}
+
 /// The most memory that the instance of something that holds these may have, in bytes.
 #[must_use]
 pub fn memory_cap(resources: &Resources) -> u64 {
@@ -273,6 +330,13 @@ pub fn memory_cap(resources: &Resources) -> u64 {
 }
 
 impl TaskSpec {
+    /// The same task on other terms.
+    #[must_use]
+    pub fn with_terms(mut self, change: impl FnOnce(&mut TaskTerms)) -> Self {
+        change(Arc::make_mut(&mut self.terms));
+        self
+    }
+
     /// The most memory that its instance may have, in bytes.
     #[must_use]
     pub fn memory_cap(&self) -> u64 {

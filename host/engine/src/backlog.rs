@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rayw_core::ownership::Event;
-use rayw_core::{ActorId, ActorSpec, limits};
+use rayw_core::{ActorId, ActorSpec, TaskTerms, limits};
 
 /// Events in the order in which the guest caused them. Only the node that runs the guest looks into it.
 #[derive(Debug, Default)]
@@ -35,11 +35,20 @@ pub struct Gathered {
     /// Whether it is among those that whoever has the account next may take in.
     is_offered: bool,
     /// Actors that the guest called lately: what they are does not change, so nobody need be asked again.
-    actors: VecDeque<Arc<ActorSpec>>,
+    actors: VecDeque<KnownActor>,
     /// When the node last took events.
     taken: Option<Instant>,
     /// How many there were when it was last looked at whether it is time.
     looked: usize,
+}
+
+/// An actor that a guest called lately.
+#[derive(Debug, Clone)]
+pub struct KnownActor {
+    /// What it is.
+    pub spec: Arc<ActorSpec>,
+    /// The terms of the guest's last call of it without options: the next one is most likely on the same.
+    pub terms: Option<Arc<TaskTerms>>,
 }
 
 /// Whether it is time for the node to take in what a guest did.
@@ -134,8 +143,15 @@ const ACTORS_KNOWN_MAX: usize = 64;
 impl Gathered {
     /// An actor that the guest called lately.
     #[must_use]
-    pub fn actor(&self, id: ActorId) -> Option<&Arc<ActorSpec>> {
-        self.actors.iter().find(|actor| actor.id == id)
+    pub fn actor(&self, id: ActorId) -> Option<&KnownActor> {
+        self.actors.iter().find(|actor| actor.spec.id == id)
+    }
+
+    /// Remembers the terms of a call of an actor.
+    pub fn remember_terms(&mut self, id: ActorId, terms: &Arc<TaskTerms>) {
+        if let Some(actor) = self.actors.iter_mut().find(|actor| actor.spec.id == id) {
+            actor.terms = Some(Arc::clone(terms));
+        }
     }
 
     /// Remembers an actor that the guest holds a handle of.
@@ -143,7 +159,7 @@ impl Gathered {
         if self.actors.len() >= ACTORS_KNOWN_MAX {
             self.actors.pop_back();
         }
-        self.actors.push_front(actor);
+        self.actors.push_front(KnownActor { spec: actor, terms: None });
     }
 }
 

@@ -34,7 +34,7 @@ mod trap;
 mod typed;
 mod types;
 
-pub use backlog::{Backlog, Due, Gathered};
+pub use backlog::{Backlog, Due, Gathered, KnownActor};
 pub use engine::{Engine, EngineSettings};
 pub use instance::{Checkpoint, Instance, Returned};
 pub use literal::parse_call;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rayw_core::{
-    ActorClass, ActorOptions, Amount, CallOptions, Description, Error, ErrorKind, LabelSelector, Parameter, Placement,
-    Resources, Retries, RetryExceptions, Strategy, TaskOptions, check_name, limits, resources_of, unknown,
+    ActorClass, ActorOptions, ActorSpec, Amount, CallOptions, ComponentDigest, Description, Error, ErrorKind, JobId,
+    LabelSelector, Parameter, Placement, Resources, Retries, Strategy, TaskOptions, TaskTerms, check_name, limits,
+    resources_of, unknown,
 };
 
 /// All that a component offers, ready to be submitted.
@@ -28,6 +29,14 @@ pub(crate) struct FunctionEntry {
     defaults: TaskTemplate,
 }
 
+/// Terms of a task, settled.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskTemplate {
+    terms: Arc<TaskTerms>,
+    /// Whether a strategy was asked for: if not, the placement group of the submitter may capture it.
+    is_placed: bool,
+}
+
 /// A class of actors.
 #[derive(Debug)]
 pub(crate) struct ClassEntry {
@@ -37,6 +46,8 @@ pub(crate) struct ClassEntry {
     methods: HashMap<String, MethodEntry>,
     /// What its actors ask for unless somebody says otherwise.
     place: ActorPlace,
+    /// The terms of a constructor of such an actor.
+    creation: Arc<TaskTerms>,
 }
 
 /// What an actor asks for, settled. Actors of one class share it where they can: there may be many.
@@ -86,29 +97,29 @@ impl ClassEntry {
             && options.label_selector == own.label_selector;
         if is_own { Ok(self.place.clone()) } else { ActorPlace::settle(options) }
     }
-}
 
-/// Options of a task, settled.
-#[derive(Debug, Clone)]
-pub(crate) struct TaskTemplate {
-    pub(crate) name: Arc<str>,
-    pub(crate) resources: Arc<Resources>,
-    pub(crate) placement: Arc<Placement>,
-    /// Whether a strategy was asked for: if not, the placement group of the submitter may capture it.
-    is_placed: bool,
-    pub(crate) num_returns: u32,
-    pub(crate) max_retries: Retries,
-    pub(crate) retry_exceptions: RetryExceptions,
-    pub(crate) max_calls: u32,
-    pub(crate) timeout: Option<Duration>,
+    /// The terms of the constructor of an actor in that place, for whoever runs `component`.
+    pub(crate) fn terms(&self, component: ComponentDigest, place: &ActorPlace) -> Arc<TaskTerms> {
+        let own = &self.creation;
+        let is_own = component == own.component
+            && Arc::ptr_eq(&place.lifetime, &own.resources)
+            && Arc::ptr_eq(&place.placement, &own.placement);
+        if is_own {
+            return Arc::clone(own);
+        }
+        let (resources, placement) = (Arc::clone(&place.lifetime), Arc::clone(&place.placement));
+        Arc::new(TaskTerms { component, resources, placement, ..own.as_ref().clone() })
+    }
 }
 
 impl Catalog {
-    pub(crate) fn new(description: &Description) -> Result<Self, Error> {
+    /// What the component of that job offers.
+    pub(crate) fn new(job: JobId, component: ComponentDigest, description: &Description) -> Result<Self, Error> {
         let mut functions = HashMap::new();
         for function in &description.functions {
             let name: Arc<str> = Arc::from(function.name.as_str());
-            let defaults = TaskTemplate::settle(&name, &function.options)?;
+            let plain = TaskTerms::new(job, component, Arc::clone(&name));
+            let defaults = TaskTemplate::settle(plain, &function.options)?;
             functions.insert(
                 function.name.clone(),
                 FunctionEntry {
@@ -129,13 +140,22 @@ impl Catalog {
                 };
                 (method.name.clone(), entry)
             });
+            let constructor: Arc<str> = Arc::from(format!("{}.new", class.name));
+            let place = ActorPlace::settle(&class.options)?;
+            let creation = TaskTerms {
+                num_returns: 0,
+                resources: Arc::clone(&place.lifetime),
+                placement: Arc::clone(&place.placement),
+                ..TaskTerms::new(job, component, Arc::clone(&constructor))
+            };
             classes.insert(
                 class.name.clone(),
                 ClassEntry {
                     name: Arc::from(class.name.as_str()),
-                    constructor: Arc::from(format!("{}.new", class.name)),
+                    constructor,
                     methods: methods.collect(),
-                    place: ActorPlace::settle(&class.options)?,
+                    place,
+                    creation: Arc::new(creation),
                     class: class.clone(),
                 },
             );
@@ -167,47 +187,95 @@ impl ClassEntry {
     }
 }
 
+impl MethodEntry {
+    /// The terms of a call of an actor that a task of `job` submits, which asks for `resources`.
+    pub(crate) fn terms(
+        &self,
+        job: JobId,
+        of: &ActorSpec,
+        options: CallOptions,
+        resources: &Arc<Resources>,
+    ) -> Result<Arc<TaskTerms>, Error> {
+        let options = options.or(&self.options);
+        check_name("a call", options.name.as_deref().unwrap_or_default())?;
+        let max_retries = match options.max_task_retries {
+            Some(count) => Retries::from_count(count, "max_task_retries")?,
+            None => of.max_task_retries,
+        };
+        Ok(Arc::new(TaskTerms {
+            name: options.name.as_deref().map_or_else(|| Arc::clone(&self.name), Arc::from),
+            num_returns: check_returns(options.num_returns.unwrap_or(1))?,
+            resources: Arc::clone(resources),
+            placement: Arc::clone(&of.creation.placement),
+            max_retries,
+            retry_exceptions: options.retry_exceptions.unwrap_or_default(),
+            max_calls: 0,
+            timeout: options.timeout_ms.map(Duration::from_millis),
+            ..TaskTerms::new(job, of.creation.component, Arc::clone(&self.name))
+        }))
+    }
+
+    /// Whether a call of `job` with that many returns, and no other options, is on these terms of such a call before
+    /// it of the same actor.
+    pub(crate) fn is_as_before(&self, before: &TaskTerms, job: JobId, num_returns: Option<u32>) -> bool {
+        let num_returns = num_returns.or(self.options.num_returns).unwrap_or(1);
+        Arc::ptr_eq(&before.function, &self.name) && (before.job, before.num_returns) == (job, num_returns)
+    }
+}
+
 impl FunctionEntry {
-    /// The options of one submission.
-    pub(crate) fn template(&self, options: TaskOptions) -> Result<TaskTemplate, Error> {
+    /// The terms of one submission of whoever runs `component` in that placement.
+    pub(crate) fn terms(
+        &self,
+        options: TaskOptions,
+        component: ComponentDigest,
+        parent: &Placement,
+    ) -> Result<Arc<TaskTerms>, Error> {
         let num_returns = options.num_returns;
         let others = TaskOptions { num_returns: None, ..options };
-        if others.is_empty() {
-            let num_returns = num_returns.map_or(Ok(self.defaults.num_returns), check_returns)?;
-            return Ok(TaskTemplate { num_returns, ..self.defaults.clone() });
+        let mut template = if others.is_empty() {
+            self.defaults.clone()
+        } else {
+            let of = &self.defaults.terms;
+            let plain = TaskTerms::new(of.job, of.component, Arc::clone(&self.name));
+            TaskTemplate::settle(plain, &others.or(&self.options))?
+        };
+        let terms = &mut template.terms;
+        if let Some(num_returns) = num_returns
+            && num_returns != terms.num_returns
+        {
+            Arc::make_mut(terms).num_returns = check_returns(num_returns)?;
         }
-        TaskTemplate::settle(&self.name, &TaskOptions { num_returns, ..others }.or(&self.options))
+        if component != terms.component {
+            Arc::make_mut(terms).component = component;
+        }
+        if !template.is_placed
+            && let Some(strategy) = captured(parent)
+        {
+            let selector = terms.placement.selector.clone();
+            Arc::make_mut(terms).placement = Arc::new(Placement { strategy, selector });
+        }
+        Ok(template.terms)
     }
 }
 
 impl TaskTemplate {
-    fn settle(function: &Arc<str>, options: &TaskOptions) -> Result<Self, Error> {
+    fn settle(plain: TaskTerms, options: &TaskOptions) -> Result<Self, Error> {
         check_name("a task", options.name.as_deref().unwrap_or_default())?;
         let resources = resources_of(options.num_cpus, limits::NUM_CPUS_DEFAULT, options.memory, &options.resources)?;
         let default_retries = i32::try_from(limits::MAX_RETRIES_DEFAULT).unwrap_or(i32::MAX);
-        Ok(Self {
-            name: options.name.as_deref().map_or_else(|| Arc::clone(function), Arc::from),
+        let terms = TaskTerms {
+            name: options.name.as_deref().map_or_else(|| Arc::clone(&plain.name), Arc::from),
             resources: Arc::new(resources),
             placement: Arc::new(placement_of(options.strategy.clone(), &options.label_selector)?),
-            is_placed: options.strategy.is_some(),
             num_returns: check_returns(options.num_returns.unwrap_or(1))?,
             max_retries: Retries::from_count(options.max_retries.unwrap_or(default_retries), "max_retries")?,
             retry_exceptions: options.retry_exceptions.clone().unwrap_or_default(),
             max_calls: options.max_calls.unwrap_or(1),
             timeout: options.timeout_ms.map(Duration::from_millis),
-        })
-    }
-}
-
-impl TaskTemplate {
-    /// Where the task may run when it is submitted by somebody who runs in that placement.
-    pub(crate) fn placement_below(&self, parent: &Placement) -> Arc<Placement> {
-        match captured(parent) {
-            Some(strategy) if !self.is_placed => {
-                Arc::new(Placement { strategy, selector: self.placement.selector.clone() })
-            }
-            Some(_) | None => Arc::clone(&self.placement),
-        }
+            ..plain
+        };
+        Ok(Self { terms: Arc::new(terms), is_placed: options.strategy.is_some() })
     }
 }
 

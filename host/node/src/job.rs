@@ -265,8 +265,8 @@ impl Node {
         grants: Grants,
         working_dir: Option<Arc<WorkingDir>>,
     ) -> Result<Arc<JobRun>, Error> {
-        let catalog = Arc::new(Catalog::new(program.description())?);
         let id = spec.id;
+        let catalog = Arc::new(Catalog::new(id, spec.component, program.description())?);
         let job = Arc::new(JobRun {
             spec,
             program,

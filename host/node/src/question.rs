@@ -95,13 +95,11 @@ mod tests {
 
     fn actor(number: u64) -> Arc<ActorSpec> {
         let new: Arc<str> = Arc::from("Class.new");
-        let creation = TaskSpec {
-            kind: TaskKind::ActorCreation,
-            function: Arc::clone(&new),
-            name: new,
-            num_returns: 0,
-            ..sample::task(number)
-        };
+        let creation = TaskSpec { kind: TaskKind::ActorCreation, ..sample::task(number) }.with_terms(|terms| {
+            terms.function = Arc::clone(&new);
+            terms.name = new;
+            terms.num_returns = 0;
+        });
         Arc::new(ActorSpec {
             id: ActorId::from(creation.id),
             class: Arc::from("Class"),

@@ -11,10 +11,10 @@ use rayw_core::{
     ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, JobId, NodeId, ObjectId, RefId,
     Retries, TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, check_name, limits,
 };
-use rayw_engine::{Answer, Caller, Output, Services};
+use rayw_engine::{Answer, Caller, KnownActor, Output, Services};
 
 use crate::Node;
-use crate::catalog::{Catalog, captured, check_returns};
+use crate::catalog::{Catalog, captured};
 use crate::fetch::Missing;
 use crate::held::HeldRefs;
 use crate::output::Line;
@@ -138,9 +138,9 @@ impl NodeServices {
     }
 
     /// An actor that the caller has a handle of.
-    fn actor_spec(&self, caller: &Caller, actor: ActorId) -> Result<Arc<ActorSpec>, Error> {
-        if let Some(spec) = caller.backlog.lock().actor(actor) {
-            return Ok(Arc::clone(spec));
+    fn known_actor(&self, caller: &Caller, actor: ActorId) -> Result<KnownActor, Error> {
+        if let Some(known) = caller.backlog.lock().actor(actor) {
+            return Ok(known.clone());
         }
         let known = self.node.lock().ownership.actor(actor).cloned();
         let known = known.or_else(|| {
@@ -152,7 +152,7 @@ impl NodeServices {
             Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node"))
         })?;
         caller.backlog.lock().remember(Arc::clone(&spec));
-        Ok(spec)
+        Ok(KnownActor { spec, terms: None })
     }
 
     /// Brings ready objects to this node. What cannot be brought stays where it is: a `get` says why.
@@ -228,26 +228,15 @@ impl Services for NodeServices {
         let catalog = self.catalog(caller.job)?;
         let entry = catalog.function(function)?;
         check_arity(function, &entry.parameters, args.len())?;
-        let template = entry.template(options)?;
-        let placement = template.placement_below(&caller.placement);
+        let terms = entry.terms(options, caller.component, &caller.placement)?;
         let puts = self.store_large(caller, &mut args)?;
         let spec = TaskSpec {
             id: Self::next_child(caller),
             parent: caller.task,
             submitter: caller.submitter,
-            job: caller.job,
-            component: caller.component,
             kind: TaskKind::Normal,
-            function: Arc::clone(&entry.name),
-            name: template.name,
             args,
-            num_returns: template.num_returns,
-            resources: template.resources,
-            placement,
-            max_retries: template.max_retries,
-            retry_exceptions: template.retry_exceptions,
-            max_calls: template.max_calls,
-            timeout: template.timeout,
+            terms,
         };
         self.submit_spec(caller, spec, puts)
     }
@@ -365,19 +354,9 @@ impl Services for NodeServices {
                 id,
                 parent: caller.task,
                 submitter: caller.submitter,
-                job: caller.job,
-                component: caller.component,
                 kind: TaskKind::ActorCreation,
-                function: Arc::clone(&entry.constructor),
-                name: Arc::clone(&entry.constructor),
                 args,
-                num_returns: 0,
-                resources: Arc::clone(&place.lifetime),
-                placement: place.placement,
-                max_retries: Retries::AtMost(0),
-                retry_exceptions: rayw_core::RetryExceptions::No,
-                max_calls: 1,
-                timeout: None,
+                terms: entry.terms(caller.component, &place),
             };
             let pending = options.max_pending_calls.unwrap_or(-1);
             let namespace = options.namespace.as_deref().map_or_else(|| Arc::clone(&caller.namespace), Arc::from);
@@ -435,36 +414,30 @@ impl Services for NodeServices {
         mut args: Vec<Arg>,
         options: CallOptions,
     ) -> Result<Vec<ObjectId>, Error> {
-        let of = self.actor_spec(caller, actor)?;
+        let KnownActor { spec: of, terms: before } = self.known_actor(caller, actor)?;
         let catalog = self.catalog(of.creation.job)?;
         let class = catalog.class(&of.class)?;
         let entry = class.method(method)?;
         check_arity(&entry.name, &entry.parameters, args.len())?;
-        let options = options.or(&entry.options);
-        let max_retries = match options.max_task_retries {
-            Some(count) => Retries::from_count(count, "max_task_retries")?,
-            None => of.max_task_retries,
+        let is_plain = options.is_plain();
+        let terms = match before {
+            Some(before) if is_plain && entry.is_as_before(&before, caller.job, options.num_returns) => before,
+            _ => {
+                let terms = entry.terms(caller.job, &of, options, catalog.of_calls())?;
+                if is_plain {
+                    caller.backlog.lock().remember_terms(actor, &terms);
+                }
+                terms
+            }
         };
-        let num_returns = check_returns(options.num_returns.unwrap_or(1))?;
-        check_name("a call", options.name.as_deref().unwrap_or_default())?;
         let puts = self.store_large(caller, &mut args)?;
         let spec = TaskSpec {
             id: Self::next_child(caller),
             parent: caller.task,
             submitter: caller.submitter,
-            job: caller.job,
-            component: of.creation.component,
             kind: TaskKind::ActorCall { actor },
-            function: Arc::clone(&entry.name),
-            name: options.name.as_deref().map_or_else(|| Arc::clone(&entry.name), Arc::from),
             args,
-            num_returns,
-            resources: Arc::clone(catalog.of_calls()),
-            placement: Arc::clone(&of.creation.placement),
-            max_retries,
-            retry_exceptions: options.retry_exceptions.unwrap_or_default(),
-            max_calls: 0,
-            timeout: options.timeout_ms.map(Duration::from_millis),
+            terms,
         };
         if of.max_pending_calls.is_some() {
             self.submit_limited(caller, actor, spec, puts)
@@ -487,7 +460,7 @@ impl Services for NodeServices {
     }
 
     fn actor_class(&self, caller: &Caller, actor: ActorId) -> Arc<str> {
-        self.actor_spec(caller, actor).map_or_else(|_| Arc::from(""), |spec| Arc::clone(&spec.class))
+        self.known_actor(caller, actor).map_or_else(|_| Arc::from(""), |known| Arc::clone(&known.spec.class))
     }
 
     fn kill_actor(&self, caller: &Caller, actor: ActorId, no_restart: bool) {

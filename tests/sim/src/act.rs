@@ -6,7 +6,7 @@ use rayw_core::message::ToHead;
 use rayw_core::ownership::{Event, WaitFor};
 use rayw_core::{
     ActorId, ActorSpec, Amount, Arg, ComponentDigest, Error, JobId, LabelSelector, NodeId, ObjectId, Placement, RefId,
-    Resources, Retries, RetryExceptions, Strategy, TaskId, TaskKind, TaskSpec,
+    Resources, Retries, RetryExceptions, Strategy, TaskId, TaskKind, TaskSpec, TaskTerms,
 };
 
 use crate::guest::{Action, ActorWish, Argument, Code, Place, TaskWish, Val};
@@ -185,14 +185,13 @@ impl World {
         }
         let placement = self.placement(id, work, wish.place);
         let spec = self.spec(&caller, task, TaskKind::Normal, code, args);
-        let spec = TaskSpec {
-            num_returns: wish.returns,
-            resources: Arc::new(resources),
-            placement: Arc::new(placement),
-            max_retries: Retries::AtMost(wish.retries),
-            retry_exceptions: if wish.retry_exceptions { RetryExceptions::All } else { RetryExceptions::No },
-            ..spec
-        };
+        let spec = spec.with_terms(|terms| {
+            terms.num_returns = wish.returns;
+            terms.resources = Arc::new(resources);
+            terms.placement = Arc::new(placement);
+            terms.max_retries = Retries::AtMost(wish.retries);
+            terms.retry_exceptions = if wish.retry_exceptions { RetryExceptions::All } else { RetryExceptions::No };
+        });
         self.hand_in(id, work, spec, &carried);
     }
 
@@ -209,19 +208,9 @@ impl World {
             id,
             parent: caller.task,
             submitter: caller.submitter,
-            job: caller.job,
-            component: ComponentDigest([0; 32]),
             kind,
-            function: Arc::from(code.name()),
-            name: Arc::from(code.name()),
             args,
-            num_returns: 1,
-            resources: Arc::default(),
-            placement: Arc::default(),
-            max_retries: Retries::AtMost(0),
-            retry_exceptions: RetryExceptions::No,
-            max_calls: 1,
-            timeout: None,
+            terms: Arc::new(TaskTerms::new(caller.job, ComponentDigest([0; 32]), Arc::from(code.name()))),
         }
     }
 
@@ -264,12 +253,11 @@ impl World {
             Resources::cpus(Amount::ONE)
         };
         let held = if matches!(placement.strategy, Strategy::Group { .. }) { Resources::default() } else { held };
-        let creation = TaskSpec {
-            num_returns: 0,
-            resources: Arc::new(held.clone()),
-            placement: Arc::new(placement),
-            ..self.spec(&caller, task, TaskKind::ActorCreation, code, args)
-        };
+        let creation = self.spec(&caller, task, TaskKind::ActorCreation, code, args).with_terms(|terms| {
+            terms.num_returns = 0;
+            terms.resources = Arc::new(held.clone());
+            terms.placement = Arc::new(placement);
+        });
         let spec = Arc::new(ActorSpec {
             id: ActorId::from(task),
             class: Arc::from("Class"),
@@ -323,10 +311,9 @@ impl World {
         let number = self.submitted.len() as u64;
         self.submitted.insert(task, number);
         let (args, carried) = self.args(id, work, &caller, args);
-        let spec = TaskSpec {
-            max_retries: of.max_task_retries,
-            ..self.spec(&caller, task, TaskKind::ActorCall { actor }, code, args)
-        };
+        let spec = self
+            .spec(&caller, task, TaskKind::ActorCall { actor }, code, args)
+            .with_terms(|terms| terms.max_retries = of.max_task_retries);
         self.hand_in(id, work, spec, &carried);
     }
 

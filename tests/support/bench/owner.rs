@@ -7,8 +7,8 @@ use bytes::Bytes;
 use rayw_core::message::{FromHead, Shape};
 use rayw_core::ownership::{Command, Event, Outcome, Output, Ownership, WaitFor, WaiterId};
 use rayw_core::{
-    Amount, Codec, ComponentDigest, JobId, LeaseId, NodeId, ObjectId, RefId, Resources, Retries, RetryExceptions,
-    TaskId, TaskKind, TaskSpec, Value,
+    Amount, Codec, ComponentDigest, JobId, LeaseId, NodeId, ObjectId, RefId, Resources, Retries, TaskId, TaskKind,
+    TaskSpec, TaskTerms, Value,
 };
 
 use super::report::Curve;
@@ -106,6 +106,8 @@ fn per_one(count: usize, mut work: impl FnMut() -> Duration) -> f64 {
 struct Owner {
     machine: Ownership,
     shape: Shape,
+    /// As a node has them: once for all tasks.
+    terms: Arc<TaskTerms>,
     value: Arc<Value>,
     commands: Vec<Command>,
     woken: usize,
@@ -116,7 +118,13 @@ impl Owner {
         let resources = Arc::new(Resources::cpus(Amount::ONE));
         let shape = Shape { job: JobId::numbered(1), resources, placement: Arc::default(), near: None };
         let value = Arc::new(Value { codec: Codec::Raw, data: Bytes::from_static(b"x"), refs: Vec::new() });
-        Self { machine: Ownership::new(NODE), shape, value, commands: Vec::new(), woken: 0 }
+        let terms = Arc::new(TaskTerms {
+            resources: Arc::clone(&shape.resources),
+            placement: Arc::clone(&shape.placement),
+            max_retries: Retries::AtMost(3),
+            ..TaskTerms::new(shape.job, ComponentDigest([0; 32]), Arc::from("f"))
+        });
+        Self { machine: Ownership::new(NODE), shape, terms, value, commands: Vec::new(), woken: 0 }
     }
 
     /// Carries an event in; what is to be run is given back.
@@ -145,19 +153,9 @@ impl Owner {
             id,
             parent: driver,
             submitter: driver,
-            job: self.shape.job,
-            component: ComponentDigest([0; 32]),
             kind: TaskKind::Normal,
-            function: Arc::from("f"),
-            name: Arc::from("f"),
             args: Vec::new(),
-            num_returns: 1,
-            resources: Arc::clone(&self.shape.resources),
-            placement: Arc::clone(&self.shape.placement),
-            max_retries: Retries::AtMost(3),
-            retry_exceptions: RetryExceptions::No,
-            max_calls: 1,
-            timeout: None,
+            terms: Arc::clone(&self.terms),
         };
         self.tell(Event::Submitted(Arc::new(spec)));
         id

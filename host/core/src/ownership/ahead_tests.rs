@@ -21,7 +21,7 @@ fn owner_of(tasks: u64, ended: usize, retries: Retries) -> (Node, Vec<TaskId>) {
 
 fn owner_with(tasks: u64, (at, slots): (NodeId, u32), retries: Retries) -> (Node, Vec<TaskId>) {
     let mut node = Node::new();
-    let specs = (1..=tasks).map(|number| crate::TaskSpec { max_retries: retries, ..spec(number, Vec::new()) });
+    let specs = (1..=tasks).map(|number| spec(number, Vec::new()).with_terms(|terms| terms.max_retries = retries));
     let mut ids = Vec::new();
     let mut shape = None;
     for spec in specs {
@@ -95,7 +95,7 @@ fn one_that_may_run_once_only_stays_in_line_behind_one_that_was_cancelled() {
     let mut ids = Vec::new();
     for number in 1..=9 {
         let max_retries = if number == 5 { Retries::AtMost(0) } else { OFTEN };
-        let spec = crate::TaskSpec { max_retries, ..spec(number, Vec::new()) };
+        let spec = spec(number, Vec::new()).with_terms(|terms| terms.max_retries = max_retries);
         ids.push(spec.id);
         node.tell(Event::Submitted(Arc::new(spec)));
     }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::{Command, Event, Input, LostCopy, Order, Outcome, Output, Ownership, WaitFor, WaitResult, WaiterId};
 use crate::message::{FromHead, RefOwner, ToPeer};
 use crate::{
-    ActorId, ActorSpec, Arg, Codec, ComponentDigest, ErrorKind, JobId, NodeId, ObjectId, RefId, Retries,
-    RetryExceptions, TaskId, TaskKind, TaskSpec, Value,
+    ActorId, ActorSpec, Arg, Codec, ComponentDigest, ErrorKind, JobId, NodeId, ObjectId, RefId, Retries, TaskId,
+    TaskKind, TaskSpec, TaskTerms, Value,
 };
 
 const A: NodeId = NodeId([1; 16]);
@@ -82,19 +82,12 @@ fn spec(kind: TaskKind, args: Vec<Arg>) -> TaskSpec {
         id: driver.child(1),
         parent: driver,
         submitter: driver,
-        job: JobId::numbered(1),
-        component: ComponentDigest([0; 32]),
         kind,
-        function: Arc::from("f"),
-        name: Arc::from("f"),
         args,
-        num_returns: 1,
-        resources: Arc::default(),
-        placement: Arc::default(),
-        max_retries: Retries::AtMost(1),
-        retry_exceptions: RetryExceptions::No,
-        max_calls: 1,
-        timeout: None,
+        terms: Arc::new(TaskTerms {
+            max_retries: Retries::AtMost(1),
+            ..TaskTerms::new(JobId::numbered(1), ComponentDigest([0; 32]), Arc::from("f"))
+        }),
     }
 }
 
@@ -253,11 +246,8 @@ fn an_argument_of_a_constructor_that_is_lost_is_made_again_before_the_answer() {
     let made = maker.id.output(0);
     tell(&mut machine, Event::Submitted(Arc::clone(&maker)));
     tell(&mut machine, Event::Finished { task: maker.id, attempt: 0, outcome: Outcome::Returned(vec![stored(&[B])]) });
-    let creation = TaskSpec {
-        id: maker.parent.child(2),
-        num_returns: 0,
-        ..spec(TaskKind::ActorCreation, vec![Arg::Object(made)])
-    };
+    let creation = TaskSpec { id: maker.parent.child(2), ..spec(TaskKind::ActorCreation, vec![Arg::Object(made)]) }
+        .with_terms(|terms| terms.num_returns = 0);
     let actor = ActorId::from(creation.id);
     let actor_spec = ActorSpec {
         id: actor,
@@ -296,7 +286,7 @@ fn an_argument_of_a_constructor_that_is_lost_is_made_again_before_the_answer() {
 #[test]
 fn a_task_that_runs_again_gives_its_other_lost_objects_too() {
     let mut machine = Ownership::new(A);
-    let maker = Arc::new(TaskSpec { num_returns: 2, ..spec(TaskKind::Normal, Vec::new()) });
+    let maker = Arc::new(spec(TaskKind::Normal, Vec::new()).with_terms(|terms| terms.num_returns = 2));
     let (first, second) = (maker.id.output(0), maker.id.output(1));
     tell(&mut machine, Event::Submitted(Arc::clone(&maker)));
     let returned = |at: NodeId| Outcome::Returned(vec![stored(&[at]), stored(&[at])]);

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::{Command, Event, Input, Order, Outcome, Output, Ownership, Stored, WaitFor, WaitResult, WaiterId};
 use crate::message::{FromHead, RefOwner, ToHead, ToPeer};
 use crate::{
-    ActorId, ActorSpec, Arg, Codec, ComponentDigest, JobId, NodeId, ObjectId, RefId, Resources, Retries,
-    RetryExceptions, TaskId, TaskKind, TaskSpec, Value, limits,
+    ActorId, ActorSpec, Arg, Codec, ComponentDigest, JobId, NodeId, ObjectId, RefId, Resources, Retries, TaskId,
+    TaskKind, TaskSpec, TaskTerms, Value, limits,
 };
 
 pub(super) const HERE: NodeId = NodeId([1; 16]);
@@ -80,19 +80,13 @@ pub(super) fn spec(number: u64, args: Vec<Arg>) -> TaskSpec {
         id: driver.child(number),
         parent: driver,
         submitter: driver,
-        job: JobId::numbered(1),
-        component: ComponentDigest([0; 32]),
         kind: TaskKind::Normal,
-        function: Arc::from("f"),
-        name: Arc::from("f"),
         args,
-        num_returns: 1,
-        resources: Arc::new(Resources::cpus(crate::Amount::ONE)),
-        placement: Arc::default(),
-        max_retries: Retries::AtMost(2),
-        retry_exceptions: RetryExceptions::No,
-        max_calls: 1,
-        timeout: None,
+        terms: Arc::new(TaskTerms {
+            resources: Arc::new(Resources::cpus(crate::Amount::ONE)),
+            max_retries: Retries::AtMost(2),
+            ..TaskTerms::new(JobId::numbered(1), ComponentDigest([0; 32]), Arc::from("f"))
+        }),
     }
 }
 
@@ -199,7 +193,7 @@ fn copies_for_a_node_that_died_are_dropped() {
 #[test]
 fn a_second_value_keeps_the_reference_that_the_first_one_lets_go() {
     let mut node = Node::new();
-    let task = node.send(OTHER, TaskSpec { num_returns: 2, ..spec(1, Vec::new()) });
+    let task = node.send(OTHER, spec(1, Vec::new()).with_terms(|terms| terms.num_returns = 2));
     node.tell(Event::Released(vec![RefId::Object(task.output(0))]));
     let inner = object(1);
     let values = vec![inline(vec![RefId::Object(inner)]), inline(vec![RefId::Object(inner)])];
@@ -401,7 +395,8 @@ fn who_is_submitted_with_a_lost_argument_has_it_made_again() {
 #[test]
 fn what_an_actor_made_that_ended_cannot_be_made_again() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let actor = Arc::new(actor_of(creation));
     let changes = |change| Event::FromHead(Box::new(FromHead::ActorChanged { actor: actor.id, change }));
     node.tell(Event::ActorCreated(Arc::clone(&actor)));
@@ -423,7 +418,8 @@ fn what_an_actor_made_that_ended_cannot_be_made_again() {
 #[test]
 fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let id = RefId::Actor(ActorId::from(creation.id));
     node.hears(OTHER, ToPeer::Lent { id, to: OTHER });
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
@@ -436,7 +432,8 @@ fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
 #[test]
 fn a_dead_actor_that_is_back_before_it_was_said_to_be_lent_is_forgotten() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let actor = Arc::new(ActorSpec { name: Some(Arc::from("n")), detached: true, ..actor_of(creation) });
     let id = RefId::Actor(actor.id);
     node.tell(Event::ActorCreated(Arc::clone(&actor)));
@@ -467,7 +464,8 @@ fn words_about_an_actor_that_ended_meanwhile_leave_nothing() {
 #[test]
 fn a_value_that_holds_an_actor_before_it_is_created_keeps_it() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let id = RefId::Actor(ActorId::from(creation.id));
     node.tell(Event::Put { object: object(1), output: inline(vec![id]) });
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
@@ -480,7 +478,8 @@ fn a_value_that_holds_an_actor_before_it_is_created_keeps_it() {
 #[test]
 fn the_end_of_an_actor_is_asked_for_again_of_a_head_that_is_new() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let actor = ActorId::from(creation.id);
     let spec = actor_of(creation);
     node.tell(Event::ActorCreated(Arc::new(spec)));
@@ -525,7 +524,8 @@ fn what_is_made_for_a_node_that_was_dead_when_it_asked_does_not_stay() {
 #[test]
 fn an_actor_that_another_guest_found_by_its_name_before_it_was_created_is_made_all_the_same() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let spec = Arc::new(ActorSpec { name: Some(Arc::from("name")), ..actor_of(creation) });
     let id = RefId::Actor(spec.id);
     node.tell(Event::Acquired(vec![id]));
@@ -577,7 +577,8 @@ fn what_a_driver_did_last_is_cancelled_when_its_job_is_over_before_it_is_heard_o
 #[test]
 fn a_cancelled_call_that_comes_back_from_a_life_that_ended_is_not_sent_again() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let actor = ActorId::from(creation.id);
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
     let lives = |incarnation| {
@@ -598,7 +599,8 @@ fn a_cancelled_call_that_comes_back_from_a_life_that_ended_is_not_sent_again() {
 #[test]
 fn an_end_that_was_asked_of_a_life_that_broke_down_is_asked_of_the_next_one_behind_the_calls_before_it() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let (actor, submitter) = (ActorId::from(creation.id), creation.submitter);
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
     let lives = |incarnation| {
@@ -626,7 +628,8 @@ fn an_end_that_was_asked_of_a_life_that_broke_down_is_asked_of_the_next_one_behi
 #[test]
 fn calls_of_a_life_whose_end_was_lost_with_the_head_do_not_wait_for_ever() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let actor = ActorId::from(creation.id);
     node.tell(Event::ActorCreated(Arc::new(ActorSpec { max_restarts: Retries::AtMost(1), ..actor_of(creation) })));
     let lives = |node, incarnation| {
@@ -634,10 +637,9 @@ fn calls_of_a_life_whose_end_was_lost_with_the_head_do_not_wait_for_ever() {
         Event::FromHead(Box::new(FromHead::ActorChanged { actor, change }))
     };
     node.tell(lives(OTHER, 0));
-    let calls = [(2, Retries::AtMost(0)), (3, Retries::AtMost(1))].map(|(number, max_retries)| TaskSpec {
-        kind: TaskKind::ActorCall { actor },
-        max_retries,
-        ..spec(number, Vec::new())
+    let calls = [(2, Retries::AtMost(0)), (3, Retries::AtMost(1))].map(|(number, max_retries)| {
+        TaskSpec { kind: TaskKind::ActorCall { actor }, ..spec(number, Vec::new()) }
+            .with_terms(|terms| terms.max_retries = max_retries)
     });
     let made = calls[0].id.output(0);
     for call in calls {
@@ -654,7 +656,8 @@ fn calls_of_a_life_whose_end_was_lost_with_the_head_do_not_wait_for_ever() {
 #[test]
 fn an_end_that_was_asked_for_through_a_borrowed_handle_comes_although_the_handle_goes() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let (actor, submitter) = (ActorId::from(creation.id), creation.submitter);
     let spec = Arc::new(ActorSpec { detached: true, ..actor_of(creation) });
     node.tell(Event::ActorKnown { spec, owner: OTHER });
@@ -673,7 +676,8 @@ fn an_end_that_was_asked_for_through_a_borrowed_handle_comes_although_the_handle
 #[test]
 fn a_call_that_comes_back_after_it_was_tried_again_elsewhere_is_not_sent_twice() {
     let mut node = Node::new();
-    let creation = TaskSpec { kind: TaskKind::ActorCreation, num_returns: 0, ..spec(1, Vec::new()) };
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
     let actor = ActorId::from(creation.id);
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
     let changes = |change| Event::FromHead(Box::new(FromHead::ActorChanged { actor, change }));

@@ -7,7 +7,7 @@ use super::Ownership;
 use super::compact::Compact;
 use super::task::Task;
 use crate::view::{ObjectRow, TaskRow, TaskSummaryRow};
-use crate::{ActorId, Error, ErrorKind, JobId, Millis, NodeId, Resources, TaskId, TaskKind, TaskState};
+use crate::{ActorId, Error, ErrorKind, Millis, NodeId, TaskId, TaskKind, TaskState, TaskTerms};
 
 /// What is remembered of a task that is over. Its arguments are not: they may be large, and whoever
 /// lists tasks does not see them. As small as can be, because there are
@@ -16,11 +16,8 @@ use crate::{ActorId, Error, ErrorKind, JobId, Millis, NodeId, Resources, TaskId,
 pub(super) struct Past {
     id: TaskId,
     parent: TaskId,
-    job: JobId,
     kind: TaskKind,
-    name: Arc<str>,
-    function: Arc<str>,
-    resources: Arc<Resources>,
+    terms: Arc<TaskTerms>,
     attempt: u32,
     worker: Option<Compact>,
     node: Option<NodeId>,
@@ -43,18 +40,18 @@ impl Past {
         TaskRow {
             task_id: self.id.to_string(),
             attempt_number: self.attempt,
-            name: self.name.to_string(),
+            name: self.terms.name.to_string(),
             state: state.name().to_owned(),
-            job_id: self.job.to_string(),
+            job_id: self.terms.job.to_string(),
             actor_id: self.actor().map(|actor| actor.to_string()),
             r#type: self.kind.name().to_owned(),
-            func_or_class_name: self.function.to_string(),
+            func_or_class_name: self.terms.function.to_string(),
             parent_task_id: self.parent.to_string(),
             node_id: self.node.map(|node| node.to_string()),
             worker_id: self.worker.map(|worker| worker.get().to_string()),
             error_type: self.error.as_ref().map(|error| error.0.name().to_owned()),
             pending_reason: None,
-            required_resources: self.resources.to_string(),
+            required_resources: self.terms.resources.to_string(),
             creation_time_ms: self.created,
             start_time_ms: self.started.map(Compact::get),
             end_time_ms: self.ended.map(Compact::get),
@@ -71,11 +68,8 @@ impl Ownership {
         Past {
             id: spec.id,
             parent: spec.parent,
-            job: spec.job,
             kind: spec.kind.clone(),
-            name: Arc::clone(&spec.name),
-            function: Arc::clone(&spec.function),
-            resources: Arc::clone(&spec.resources),
+            terms: spec.terms.without_extras(),
             attempt: task.attempt,
             worker: task.worker,
             node: node.or(task.worker.is_some().then_some(self.node)),
@@ -161,7 +155,7 @@ impl Ownership {
             count(&task.spec.function, task.spec.kind.name(), task.state.name());
         }
         for past in &self.finished {
-            count(&past.function, past.kind.name(), past.state().name());
+            count(&past.terms.function, past.kind.name(), past.state().name());
         }
         let rows = counts.into_iter().map(|((function, kind), states)| TaskSummaryRow {
             func_or_class_name: function,

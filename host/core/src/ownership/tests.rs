@@ -148,7 +148,7 @@ impl World {
     fn spec(&mut self, cpus: u64, args: Vec<Arg>) -> TaskSpec {
         self.next += 1;
         let resources = Arc::new(Resources::cpus(Amount(cpus * 10_000)));
-        TaskSpec { resources, ..super::peer_tests::spec(self.next, args) }
+        super::peer_tests::spec(self.next, args).with_terms(|terms| terms.resources = resources)
     }
 
     fn submit(&mut self, cpus: u64, args: Vec<Arg>) -> TaskId {
@@ -269,7 +269,7 @@ fn two_that_hold_memory() -> (World, [TaskId; 2]) {
     let ids = [0, 1].map(|_| {
         let spec = world.spec(1, Vec::new());
         let resources = Arc::new(spec.resources.as_ref().clone().with_memory(1));
-        let spec = Arc::new(TaskSpec { resources, ..spec });
+        let spec = Arc::new(spec.with_terms(|terms| terms.resources = resources));
         let id = spec.id;
         let asked = world.tell_owner(Event::Submitted(spec));
         if let [ToHead::LeaseWanted { shape, .. }] = &asked[..] {
@@ -395,8 +395,8 @@ impl World {
 fn memory_stays_with_a_blocked_task() {
     let total = Resources::cpus(Amount(20_000)).with_memory(100);
     let mut world = World::new(total);
-    let mut spec = world.spec(1, Vec::new());
-    spec.resources = Arc::new(Resources::cpus(Amount::ONE).with_memory(60));
+    let resources = Arc::new(Resources::cpus(Amount::ONE).with_memory(60));
+    let mut spec = world.spec(1, Vec::new()).with_terms(|terms| terms.resources = resources);
     let holder = spec.id;
     world.tell(Event::Submitted(Arc::new(spec.clone())));
     spec.id = holder.child(1);
@@ -550,9 +550,8 @@ impl World {
     }
 
     fn create(&mut self, edit: impl FnOnce(&mut ActorSpec)) -> ActorId {
-        let mut creation = self.spec(0, Vec::new());
+        let mut creation = self.spec(0, Vec::new()).with_terms(|terms| terms.num_returns = 0);
         creation.kind = TaskKind::ActorCreation;
-        creation.num_returns = 0;
         let mut spec = ActorSpec {
             id: ActorId::from(creation.id),
             class: Arc::from("Counter"),
@@ -579,9 +578,9 @@ impl World {
     }
 
     fn call(&mut self, actor: ActorId, args: Vec<Arg>) -> TaskId {
-        let mut spec = self.spec(0, args);
+        let max_retries = self.owner.actor(actor).unwrap().max_task_retries;
+        let mut spec = self.spec(0, args).with_terms(|terms| terms.max_retries = max_retries);
         spec.kind = TaskKind::ActorCall { actor };
-        spec.max_retries = self.owner.actor(actor).unwrap().max_task_retries;
         let id = spec.id;
         self.tell(Event::Submitted(Arc::new(spec)));
         id

@@ -8,7 +8,7 @@ use crate::control::{DrainReason, DrainRequest};
 use crate::message::{ActorChange, ActorEnd, FromHead, NodeAddress, RequestId, Shape, ToHead};
 use crate::{
     ActorSpec, ComponentDigest, Error, ErrorKind, JobId, JobSpec, JobState, LabelSelector, Labels, NodeId, Placement,
-    Retries, Strategy, TaskSpec,
+    Retries, Strategy,
 };
 
 pub(super) const A: NodeId = NodeId([1; 16]);
@@ -74,7 +74,7 @@ pub(super) fn free(head: &Scheduler, node: NodeId) -> String {
 
 pub(super) fn placed_actor(number: u64, placement: Arc<Placement>, restarts: u32, detached: bool) -> Arc<ActorSpec> {
     let spec = actor(number, None, restarts);
-    let creation = TaskSpec { placement, ..spec.creation.as_ref().clone() };
+    let creation = spec.creation.as_ref().clone().with_terms(|terms| terms.placement = placement);
     let max_restarts = Retries::AtMost(restarts);
     Arc::new(ActorSpec { creation: Arc::new(creation), detached, max_restarts, ..spec.as_ref().clone() })
 }

@@ -9,7 +9,7 @@ use super::{Actor, Outbox, Scheduler};
 use crate::message::{ActorChange, ActorEnd, FromHead, NodeAddress, RequestId, Shape, ToHead};
 use crate::{
     ActorId, ActorSpec, Amount, ComponentDigest, Error, ErrorKind, JobId, JobSpec, JobState, LeaseId, NodeId,
-    Resources, Retries, RetryExceptions, TaskKind, TaskSpec,
+    Resources, Retries, TaskKind, TaskSpec, TaskTerms,
 };
 
 const NODE: NodeId = NodeId([1; 16]);
@@ -59,19 +59,13 @@ pub(super) fn actor(number: u64, name: Option<&str>, restarts: u32) -> Arc<Actor
         id,
         parent: JobId::numbered(1).driver(0),
         submitter: JobId::numbered(1).driver(0),
-        job: JobId::numbered(1),
-        component: ComponentDigest([0; 32]),
         kind: TaskKind::ActorCreation,
-        function: Arc::from("Counter.new"),
-        name: Arc::from("Counter.new"),
         args: Vec::new(),
-        num_returns: 0,
-        resources: Arc::new(cpus(1)),
-        placement: Arc::default(),
-        max_retries: Retries::AtMost(0),
-        retry_exceptions: RetryExceptions::No,
-        max_calls: 1,
-        timeout: None,
+        terms: Arc::new(TaskTerms {
+            num_returns: 0,
+            resources: Arc::new(cpus(1)),
+            ..TaskTerms::new(JobId::numbered(1), ComponentDigest([0; 32]), Arc::from("Counter.new"))
+        }),
     };
     Arc::new(ActorSpec {
         id: ActorId::from(id),

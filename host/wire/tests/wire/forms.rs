@@ -7,7 +7,7 @@ use rayw_core::message::{FromHead, NodeAddress, RefOwner, Shape, ToHead, ToPeer}
 use rayw_core::ownership::{Input, Order, Stored};
 use rayw_core::{
     Amount, Arg, Codec, ComponentDigest, Error, ErrorKind, GroupId, JobId, JobSpec, LabelSelector, LeaseId, ObjectId,
-    Placement, RefId, Resources, Retries, RetryExceptions, Strategy, TaskId, TaskKind, TaskSpec, Value,
+    Placement, RefId, Resources, Retries, RetryExceptions, Strategy, TaskId, TaskKind, TaskSpec, TaskTerms, Value,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,19 +34,21 @@ fn task() -> TaskSpec {
         id: TaskId([1; 16]),
         parent: TaskId([2; 16]),
         submitter: TaskId([3; 16]),
-        job: JobId::numbered(1),
-        component: ComponentDigest::of(b"component"),
         kind: TaskKind::Normal,
-        function: "square".into(),
-        name: "squäre".into(),
         args: vec![Arg::Object(ObjectId([5; 20]))],
-        num_returns: 1,
-        resources: Arc::new(Resources::default()),
-        placement: Arc::new(placement()),
-        max_retries: Retries::Unlimited,
-        retry_exceptions: RetryExceptions::Only(vec!["Overflow".to_owned()]),
-        max_calls: 1,
-        timeout: Some(Duration::from_millis(1500)),
+        terms: Arc::new(TaskTerms {
+            job: JobId::numbered(1),
+            component: ComponentDigest::of(b"component"),
+            function: "square".into(),
+            name: "squäre".into(),
+            num_returns: 1,
+            resources: Arc::new(Resources::default()),
+            placement: Arc::new(placement()),
+            max_retries: Retries::Unlimited,
+            retry_exceptions: RetryExceptions::Only(vec!["Overflow".to_owned()]),
+            max_calls: 1,
+            timeout: Some(Duration::from_millis(1500)),
+        }),
     }
 }
 
