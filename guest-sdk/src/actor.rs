@@ -54,6 +54,7 @@ impl Actor {
     ///
     /// When there is no such actor, or it is of another class.
     pub fn named(class: &'static str, name: &str, namespace: Option<&str>) -> Result<Self> {
+        contents::settle();
         let actor = Self::new(actors::get_named(name, namespace)?);
         let found = actor.raw().class();
         if found != class {
@@ -87,6 +88,7 @@ impl Actor {
     ///
     /// What the host says.
     pub fn kill(&self, no_restart: bool) -> Result<()> {
+        contents::settle();
         Ok(actors::kill(self.raw(), no_restart)?)
     }
 
@@ -94,6 +96,7 @@ impl Actor {
     ///
     /// What the host says.
     pub fn terminate(&self) -> Result<()> {
+        contents::settle();
         Ok(actors::terminate(self.raw())?)
     }
 

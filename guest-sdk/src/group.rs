@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::contents;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::ObjectRef;
 use crate::options::MemorySize;
@@ -67,6 +68,7 @@ impl PlacementGroup {
     ///
     /// [`ErrorKind::InvalidArgument`] when there is none.
     pub fn get(name: &str) -> Result<Self> {
+        contents::settle();
         Ok(Self::from_raw(groups::get_named(name, None)?))
     }
 
@@ -76,6 +78,7 @@ impl PlacementGroup {
     ///
     /// [`ErrorKind::InvalidArgument`] when there is none.
     pub fn get_in(name: &str, namespace: &str) -> Result<Self> {
+        contents::settle();
         Ok(Self::from_raw(groups::get_named(name, Some(namespace))?))
     }
 
@@ -84,6 +87,7 @@ impl PlacementGroup {
     /// It needs no resources, so it is ready even while the bundles are in full use. It fails with
     /// [`ErrorKind::PlacementGroupRemoved`] when the group is removed.
     pub fn ready(&self) -> ObjectRef<()> {
+        contents::settle();
         match groups::ready(self.raw()) {
             Ok(object) => ObjectRef::new(object),
             Err(error) => ObjectRef::failed(error.into()),
@@ -110,6 +114,7 @@ impl PlacementGroup {
     ///
     /// What the host says.
     pub fn remove(&self) -> Result<()> {
+        contents::settle();
         Ok(groups::remove(self.raw())?)
     }
 
@@ -119,6 +124,7 @@ impl PlacementGroup {
     ///
     /// [`ErrorKind::PlacementGroupRemoved`] when it was removed so long ago that nobody remembers.
     pub fn table(&self) -> Result<PlacementGroupTable> {
+        contents::settle();
         let table = groups::table(self.raw())?;
         let bundle = |bundle: groups::BundlePlace| BundleTable {
             resources: bundle.resources.into_iter().map(|resource| (resource.name, resource.amount)).collect(),
@@ -230,6 +236,7 @@ impl PlacementGroupOptions {
             bundles,
             detached: self.detached,
         };
+        contents::settle();
         Ok(PlacementGroup::from_raw(groups::create(&options)?))
     }
 }

@@ -73,14 +73,18 @@ impl durable::Guest for Dispatcher {
             let instance = instance.as_ref().ok_or_else(|| {
                 Error::of_kind(ErrorKind::System, "a checkpoint was asked for before the actor was constructed")
             })?;
-            Ok((durable(instance.class)?.checkpoint)(instance.state.as_ref())?)
+            let state = (durable(instance.class)?.checkpoint)(instance.state.as_ref());
+            end_call();
+            Ok(state?)
         })
     }
 
     fn restore(class: String, state: Value) -> Result<(), types::Error> {
         driver::install_panic_hook();
         let class = registry::class(&class)?;
-        let state = (durable(class)?.restore)(state)?;
+        let state = (durable(class)?.restore)(state);
+        end_call();
+        let state = state?;
         INSTANCE.set(Some(Instance { class, state }));
         Ok(())
     }
@@ -97,7 +101,7 @@ fn durable(class: &Class) -> Result<&registry::Durable> {
 /// exits, which an instance does not.
 fn end_call() {
     use std::io::Write as _;
-    contents::settle();
+    contents::end_call();
     // Where output goes nowhere there is nothing to let out.
     let _ = std::io::stdout().flush();
 }

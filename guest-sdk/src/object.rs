@@ -22,8 +22,8 @@ use crate::value;
 ///
 /// It is cheap to clone, and may be put into any value: as a top-level
 /// argument it arrives as the value it refers to, within a larger value it
-/// arrives as a reference. Dropping the last reference frees the object (of many references in one value
-/// that were not used: when rayw is next asked for something).
+/// arrives as a reference. Dropping the last reference frees the object; of one that came with many others in one
+/// value that happens when rayw is next asked for something, or the call ends.
 ///
 /// ```
 /// # fn main() -> rayw::Result<()> {
@@ -301,6 +301,7 @@ pub fn cancel<T>(object: &ObjectRef<T>) -> Result<()> {
 ///
 /// As [`cancel`]; and `force` is refused for the call of an actor: kill the actor instead.
 pub fn cancel_with<T>(object: &ObjectRef<T>, options: CancelOptions) -> Result<()> {
+    contents::settle();
     match object.shared().raw() {
         Ok(raw) => Ok(tasks::cancel(raw, options.force, options.recursive)?),
         Err(_never_submitted) => Ok(()),

@@ -85,15 +85,17 @@ pub(crate) fn read(refs: &[&ObjectRef], timeout_ms: Option<u64>) -> Result<Readi
     Ok(readings(values.collect::<Result<_, _>>()?))
 }
 
-/// References from which on a value is read with its [`Contents`]: as on a node.
+/// References from which on a value is read with its [`Contents`]: as on a node, where it is a small value, too.
 const CONTENTS_MIN: usize = 64;
 
-/// The largest of many values that are packed: as on a node.
-const PACKED_BYTES_MAX: usize = 4 << 10;
+/// The largest of many values that are packed, and the bytes of all of them: as on a node.
+const PACKED_VALUE_BYTES_MAX: usize = 4 << 10;
+const PACKED_BYTES_MAX: usize = 1 << 20;
 
 fn readings(values: Vec<Value>) -> Readings {
-    let is_packed = |value: &Value| value.data.len() <= PACKED_BYTES_MAX && value.handles.len() < CONTENTS_MIN;
-    if values.len() < 2 || !values.iter().all(is_packed) {
+    let is_packed = |value: &Value| value.data.len() <= PACKED_VALUE_BYTES_MAX && value.handles.len() < CONTENTS_MIN;
+    let bytes: usize = values.iter().map(|value| value.data.len()).sum();
+    if values.len() < 2 || bytes > PACKED_BYTES_MAX || !values.iter().all(is_packed) {
         return Readings::Each(values.into_iter().map(reading).collect());
     }
     let mut packed = Packed { data: Vec::new(), handles: Vec::new(), values: Vec::with_capacity(values.len()) };

@@ -203,7 +203,9 @@ fn run_attempt(
     };
     watch_time(work);
     let num_returns = work.num_returns;
-    match guarded(frame, || body(arguments, num_returns)) {
+    let ended = guarded(frame, || body(arguments, num_returns));
+    crate::contents::end_call();
+    match ended {
         Guarded::Returned(Ok(values)) => Attempt::Returned(values),
         Guarded::Returned(Err(error)) => Attempt::Failed(with_origin(error.into(), work.origin())),
         Guarded::Panicked(panic) => Attempt::Panicked(with_origin(panicked(&work.name, panic), work.origin())),

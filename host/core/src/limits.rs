@@ -23,7 +23,14 @@ pub const VALUE_REFS_MAX: usize = 100_000;
 pub const CONTENTS_MIN: usize = 64;
 
 /// The largest of many values that a guest gets packed: to copy more than this costs more than a list of its own.
-pub const PACKED_BYTES_MAX: usize = 4 << 10;
+pub const PACKED_VALUE_BYTES_MAX: usize = 4 << 10;
+
+/// The bytes of all values that a guest gets packed: it has them twice while it reads them.
+pub const PACKED_BYTES_MAX: usize = 1 << 20;
+
+/// The references in all values that a guest gets packed: they are counted in one turn of the node's lock, which takes
+/// a millisecond then.
+pub const PACKED_REFS_MAX: usize = 10_000;
 
 /// Returns of one task. Ray's envelope says 3 000 and more.
 pub const RETURNS_MAX: u32 = 10_000;

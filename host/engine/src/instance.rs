@@ -19,13 +19,10 @@ use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Lift, Lower,
 
 use crate::export::GuestExports;
 use crate::reference::Handles;
-use crate::state::Guest;
+use crate::state::{Guest, HANDLES_MAX};
 use crate::{Caller, Program, epoch, trap, types};
 
 pub use durable::Checkpoint;
-
-/// Handles that one store may hold: one for each task that may be unfinished, and several values full of references.
-const HANDLES_MAX: usize = rayw_core::limits::TASKS_MAX + 500_000;
 
 /// Bytes that one call may bring out of a guest: a value of the largest size and much around it.
 /// A guest may name the same bytes many times, so this is what a call costs the host at worst.
@@ -282,7 +279,8 @@ impl Instance {
 
     fn give(&mut self, args: &[Arc<Value>]) -> Result<Vec<types::Value>, Error> {
         let guest = self.store.data_mut();
-        let given: wasmtime::Result<Vec<_>> = args.iter().map(|arg| guest.give(arg)).collect();
+        let admitted = guest.admit(args.iter());
+        let given: wasmtime::Result<Vec<_>> = admitted.and_then(|()| args.iter().map(|arg| guest.give(arg)).collect());
         given.map_err(|error| trap::explain(&error, self.store.data()))
     }
 

@@ -43,6 +43,15 @@ impl MemoryLimit {
         self.denied
     }
 
+    /// Refuses what could not fit before it is copied anywhere.
+    pub(crate) fn admit(&mut self, wanted: u64) -> bool {
+        let fits = wanted <= self.cap;
+        if !fits {
+            self.denied = Some(Denied { wanted, cap: self.cap });
+        }
+        fits
+    }
+
     /// A new call begins: what an earlier one was refused does not explain its end.
     pub(crate) fn forget(&mut self) {
         self.denied = None;

@@ -108,6 +108,11 @@ impl References {
         &mut self.dropped
     }
 
+    /// How many the guest holds.
+    pub(crate) fn held(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     /// Counts all that the guest still holds as dropped.
     pub(crate) fn drop_all(&mut self) {
         self.free.clear();

@@ -11,6 +11,9 @@ use crate::output::{Printer, SharedPrinter};
 use crate::reference::{Handles, References};
 use crate::{Caller, Grants, Sandbox, Services, reference, sandbox, types};
 
+/// Handles that one store may hold: one for each task that may be unfinished, and several values full of references.
+pub(crate) const HANDLES_MAX: usize = limits::TASKS_MAX + 500_000;
+
 /// The data of every store: one concrete type, so that one linker serves all components.
 pub(crate) struct Guest {
     pub(crate) services: Arc<dyn Services>,
@@ -102,6 +105,24 @@ impl Guest {
     pub(crate) fn tell_node(&mut self) {
         self.settle();
         self.services.take_in(&self.caller);
+    }
+
+    /// Refuses values that the guest has no room for, before any of it is copied or counted: it may ask for one
+    /// object a million times.
+    pub(crate) fn admit<'a>(&mut self, values: impl Iterator<Item = &'a Arc<Value>>) -> wasmtime::Result<()> {
+        let (mut bytes, mut refs) = (0, self.references.held());
+        for value in values {
+            bytes += value.data.len() as u64;
+            refs += value.refs.len();
+        }
+        if !self.memory.admit(bytes) {
+            return Err(wasmtime::Error::msg(format!("values of {bytes} bytes are more than the guest may have")));
+        }
+        if refs > HANDLES_MAX {
+            let message = format!("the guest would hold {refs} references, at most {HANDLES_MAX} are allowed");
+            return Err(wasmtime::Error::msg(message));
+        }
+        Ok(())
     }
 
     /// Gives a value to the guest, with a reference of its own to all that it contains.

@@ -122,6 +122,15 @@ fn a_reference_that_a_value_does_not_have_crashes_only_who_wants_it() {
 }
 
 #[test]
+fn a_guest_that_asks_for_more_than_it_has_room_for_is_refused_before_it_is_copied() {
+    insta::assert_snapshot!(prints("more_than_a_guest_has_room_for"), @r"
+    out-of-memory, others: 16
+    worker-crashed, others: 16
+    worker-crashed, others: 16
+    ");
+}
+
+#[test]
 fn a_forged_handle_within_a_value_crashes_only_who_forged_it() {
     insta::assert_snapshot!(prints("a_handle_of_a_neighbour"), @"
     worker-crashed, others: 16

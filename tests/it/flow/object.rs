@@ -148,6 +148,8 @@ fn nothing_is_kept_after_a_job() {
         "a_large_argument",
         "an_error_of_the_driver",
         "a_handle_dropped_twice",
+        "a_reference_that_a_value_does_not_have",
+        "more_than_a_guest_has_room_for",
     ] {
         let _ = cluster.run("behave", &[scenario], None);
         cluster.owns_nothing();

@@ -24,6 +24,7 @@ impl Ownership {
     pub fn audit(&self, handles: &IdMap<RefId, u32>) -> Vec<String> {
         let mut wrong = Vec::new();
         self.audit_counts(handles, &mut wrong);
+        self.audit_lineage(&mut wrong);
         self.audit_leases(&mut wrong);
         for (id, object) in &self.objects {
             let is_kept = object.is_wanted() || object.lineage > 0 || (object.is_pending() && !object.is_borrowed());

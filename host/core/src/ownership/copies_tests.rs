@@ -309,3 +309,23 @@ fn a_task_that_runs_again_gives_its_other_lost_objects_too() {
         letters(&out).into_iter().filter(|(node, message)| *node == C && matches!(message, ToPeer::Forget { .. }));
     assert_eq!(told.count(), 2, "no copy is left behind: {out:?}");
 }
+
+#[test]
+fn a_large_object_can_be_made_again_when_its_small_neighbour_has_gone() {
+    let mut machine = Ownership::new(A);
+    let maker = Arc::new(spec(TaskKind::Normal, Vec::new()).with_terms(|terms| terms.num_returns = 2));
+    let (small, large) = (maker.id.output(0), maker.id.output(1));
+    tell(&mut machine, Event::Submitted(Arc::clone(&maker)));
+    let returned = Outcome::Returned(vec![super::peer_tests::inline(Vec::new()), stored(&[B])]);
+    tell(&mut machine, Event::Finished { task: maker.id, attempt: 0, outcome: returned });
+    tell(&mut machine, Event::Released(vec![RefId::Object(small)]));
+    dies(&mut machine, B);
+    let (waiter, wait) = (WaiterId(1), WaitFor::Values);
+    tell(&mut machine, Event::WaitStarted { waiter, objects: vec![large], wait, caller: None, poll: false });
+    let again = Outcome::Returned(vec![super::peer_tests::inline(Vec::new()), stored(&[C])]);
+    let out = tell(&mut machine, Event::Finished { task: maker.id, attempt: 1, outcome: again });
+    let is_there = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Values(_), .. });
+    assert!(out.iter().any(is_there), "{out:?}");
+    tell(&mut machine, Event::Released(vec![RefId::Object(large)]));
+    assert_eq!(machine.leftovers(), Vec::<String>::new());
+}

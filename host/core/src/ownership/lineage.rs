@@ -42,7 +42,7 @@ impl Default for Lineage {
 pub(super) struct Kept {
     pub(super) spec: Arc<TaskSpec>,
     attempt: u32,
-    /// Its objects that still are.
+    /// Its objects in stores that still are, or are lost and can be made again.
     outputs: u32,
     bytes: u64,
 }
@@ -59,13 +59,9 @@ impl Ownership {
         }
         if let Some(kept) = self.lineage.tasks.get_mut(&spec.id) {
             kept.attempt = task.attempt;
-            return;
+            return self.recount_lineage(spec.id, out);
         }
-        let stored = (0..spec.num_returns).filter(|index| {
-            let object = self.objects.get(&spec.id.output(*index));
-            object.is_some_and(|object| matches!(object.place, Place::Stored(_)))
-        });
-        let outputs = u32::try_from(stored.count()).unwrap_or(u32::MAX);
+        let outputs = self.outputs_in_stores(spec);
         if outputs == 0 {
             return;
         }
@@ -90,7 +86,39 @@ impl Ownership {
         }
     }
 
-    /// One of a task's objects has gone for good. Answers with what its lineage referred to, when that goes too.
+    /// Objects of a task may be smaller than they were, or have failed: it ran again, or cannot.
+    pub(super) fn recount_lineage(&mut self, id: TaskId, out: &mut Vec<Command>) {
+        let Some(kept) = self.lineage.tasks.get(&id) else { return };
+        let outputs = self.outputs_in_stores(&kept.spec);
+        if outputs == 0 {
+            for (used, count) in self.forget_lineage(id) {
+                self.count_down(used, count, out);
+            }
+        } else if let Some(kept) = self.lineage.tasks.get_mut(&id) {
+            kept.outputs = outputs;
+        }
+    }
+
+    /// A task is kept for the sake of just those of its objects that are in stores, or were.
+    pub(super) fn audit_lineage(&self, wrong: &mut Vec<String>) {
+        for (id, kept) in self.lineage.tasks.iter().filter(|(id, _)| !self.tasks.contains_key(*id)) {
+            let outputs = self.outputs_in_stores(&kept.spec);
+            if outputs != kept.outputs {
+                wrong.push(format!("task {id} is kept for {} objects, and {outputs} are in stores", kept.outputs));
+            }
+        }
+    }
+
+    /// How many of a task's objects are too large to be with their owner.
+    fn outputs_in_stores(&self, spec: &TaskSpec) -> u32 {
+        let stored = (0..spec.num_returns).filter(|index| {
+            let object = self.objects.get(&spec.id.output(*index));
+            object.is_some_and(|object| matches!(object.place, Place::Stored(_) | Place::Lost))
+        });
+        u32::try_from(stored.count()).unwrap_or(u32::MAX)
+    }
+
+    /// One of a task's objects that were in stores has gone for good. Answers with what its lineage referred to, when that goes too.
     pub(super) fn output_gone(&mut self, id: TaskId) -> Vec<(RefId, Count)> {
         let Some(kept) = self.lineage.tasks.get_mut(&id) else { return Vec::new() };
         kept.outputs = kept.outputs.saturating_sub(1);
@@ -146,6 +174,7 @@ impl Ownership {
                 continue;
             };
             self.settle(id, Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message))), out);
+            self.recount_lineage(task, out);
         }
     }
 

@@ -248,6 +248,8 @@ impl Ownership {
             // Its owner, who would have said so, is dead.
             out.push(Command::Forget(id));
         }
+        // A small value never counted: its task is not kept for its sake.
+        let was_kept_for = matches!(object.place, Place::Stored(_) | Place::Lost);
         let refs = match object.place {
             Place::Inline(value) => value.refs.clone(),
             Place::Stored(copies) => {
@@ -259,7 +261,7 @@ impl Ownership {
             Place::Pending | Place::Lost | Place::Failed(_) => Vec::new(),
         };
         let mut less: Vec<(RefId, Count)> = refs.into_iter().map(|inner| (inner, Count::Capture)).collect();
-        if !was_borrowed && !id.is_put() {
+        if was_kept_for && !was_borrowed && !id.is_put() {
             less.extend(self.output_gone(id.task()));
         }
         less

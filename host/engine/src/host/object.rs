@@ -150,7 +150,7 @@ fn give_readings(
     refs: &[Resource<ObjectRef>],
     values: &[Arc<rayw_core::Value>],
 ) -> wasmtime::Result<types::Readings> {
-    if values.len() > 1 && values.iter().all(|value| is_packed(value)) {
+    if is_packed(values) {
         return Ok(types::Readings::Packed(guest.give_packed(values)?));
     }
     let mut given = Vec::with_capacity(values.len());
@@ -160,8 +160,19 @@ fn give_readings(
     Ok(types::Readings::Each(given))
 }
 
-fn is_packed(value: &rayw_core::Value) -> bool {
-    value.data.len() <= limits::PACKED_BYTES_MAX && value.refs.len() < limits::CONTENTS_MIN
+/// Whether values come packed: several, each small, and not too much together, because the guest has it twice while
+/// it reads, and all references are counted in one turn.
+fn is_packed(values: &[Arc<rayw_core::Value>]) -> bool {
+    let (mut bytes, mut refs) = (0, 0);
+    values.len() > 1
+        && values.iter().all(|value| {
+            bytes += value.data.len();
+            refs += value.refs.len();
+            value.data.len() <= limits::PACKED_VALUE_BYTES_MAX
+                && value.refs.len() < limits::CONTENTS_MIN
+                && bytes <= limits::PACKED_BYTES_MAX
+                && refs <= limits::PACKED_REFS_MAX
+        })
 }
 
 /// The values of objects that a guest refers to.
@@ -175,7 +186,11 @@ async fn values(
     let objects = ids(guest, refs)?;
     let services = Arc::clone(&guest.services);
     let caller = Arc::clone(&guest.caller);
-    Ok(services.get(caller, objects, timeout_ms.map(Duration::from_millis)).await)
+    let values = services.get(caller, objects, timeout_ms.map(Duration::from_millis)).await;
+    if let Ok(values) = &values {
+        store.data_mut().admit(values.iter())?;
+    }
+    Ok(values)
 }
 
 async fn wait(

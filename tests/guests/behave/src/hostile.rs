@@ -21,6 +21,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     a_handle_dropped_twice,
     a_forged_handle,
     a_reference_that_a_value_does_not_have,
+    more_than_a_guest_has_room_for,
     a_handle_of_a_neighbour,
     ids_are_no_capabilities,
     a_flood_of_lines,
@@ -172,6 +173,24 @@ fn a_reference_that_a_value_does_not_have() -> rayw::Result<()> {
     for indices in [vec![100], vec![u32::MAX], vec![0; 101]] {
         let taken = take_what_is_not_there::remote(indices).get();
         println!("{}, others: {}", kind(taken), told(square::remote(4).get()));
+    }
+    Ok(())
+}
+
+/// One object, so many times that the copies would be more than the node has.
+#[rayw::task(max_retries = 0)]
+fn read_again_and_again(bytes: u32, refs: u32, times: u32) -> rayw::Result<()> {
+    let inner = objects::put(number(1)).map_err(rayw::Error::from)?;
+    let handles = (0..refs).map(|_| Handle::Object(inner.clone())).collect();
+    let value = Value { codec: Codec::Raw, data: vec![0; bytes as usize], handles };
+    let object = objects::put(value).map_err(rayw::Error::from)?;
+    objects::read(&vec![&object; times as usize], None).map(drop).map_err(rayw::Error::from)
+}
+
+fn more_than_a_guest_has_room_for() -> rayw::Result<()> {
+    for (bytes, refs) in [(100_000, 0), (0, 63), (0, 10_000)] {
+        let crime = read_again_and_again::options().memory("256MiB").remote(bytes, refs, 1_000_000);
+        println!("{}", harmless(crime));
     }
     Ok(())
 }
