@@ -12,6 +12,13 @@ pub const INLINE_BYTES_MAX: usize = 100 * 1024;
 /// that ordinary work needs no option and a runaway allocation still ends early.
 pub const INSTANCE_MEMORY_BYTES_DEFAULT: u64 = 2 << 30;
 
+/// Values up to this size are with their owner however many there are: the owner's entry for an object in the store
+/// takes as much.
+pub const ALWAYS_INLINE_BYTES_MAX: usize = 512;
+
+/// Objects that one node may own. Each takes some 200 bytes beside its value, so that these are 2 GB.
+pub const OBJECTS_MAX: usize = 10_000_000;
+
 /// The largest value: what wasm32 could hold beside its code with both copies in memory.
 pub const VALUE_BYTES_MAX: usize = 1 << 30;
 

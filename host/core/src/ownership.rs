@@ -63,6 +63,8 @@ pub struct Ownership {
     node: NodeId,
     tasks: IdMap<TaskId, task::Task>,
     objects: IdMap<ObjectId, object::Object>,
+    /// Bytes of the values that are here: those of small objects, and arguments of unfinished tasks.
+    small_bytes: u64,
     actors: IdMap<ActorId, actor::ActorEntry>,
     shapes: Slab<lease::ShapeQueue>,
     shape_index: HashMap<Shape, usize>,
@@ -129,6 +131,7 @@ impl Ownership {
             node,
             tasks: IdMap::default(),
             objects: IdMap::default(),
+            small_bytes: 0,
             actors: IdMap::default(),
             shapes: Slab::new(),
             shape_index: HashMap::new(),
@@ -237,6 +240,12 @@ impl Ownership {
     #[must_use]
     pub fn unfinished(&self) -> usize {
         self.tasks.len()
+    }
+
+    /// Bytes of the values that are here and in no store: those of small objects, and arguments of unfinished tasks.
+    #[must_use]
+    pub fn small_bytes(&self) -> u64 {
+        self.small_bytes
     }
 
     /// Objects that are kept.

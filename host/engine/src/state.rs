@@ -232,6 +232,8 @@ impl Drop for Guest {
 
 /// Whether a guest gets the references of a value when it takes them. The value keeps them alive until then, so it
 /// has to be one that its owner keeps as it is: what is in stores may be lost and made again, with other references.
+/// Where an owner has no room for small values any more, even such a one may be, and then a reference that nobody has
+/// taken yet is found to be lost.
 fn is_read_later(value: &Value) -> bool {
     value.refs.len() >= limits::CONTENTS_MIN
         && value.data.len() <= limits::INLINE_BYTES_MAX

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayw_core::limits;
 use rayw_core::ownership::Event;
-use rayw_core::{Error, ErrorKind};
 use rayw_engine::{Backlog, Due};
 
 use crate::Node;
@@ -137,27 +136,8 @@ impl Node {
         let mut after = After::default();
         state.take_in(backlog, self, &mut after);
         rest(&mut state, &mut after);
-        self.unfinished.store(state.ownership.unfinished(), Ordering::Relaxed);
+        self.room.count(&state.ownership);
         after
-    }
-
-    /// Whether one more task may be submitted.
-    ///
-    /// # Errors
-    /// `LimitExceeded` when too many are unfinished.
-    pub(crate) fn admit_task(self: &Arc<Self>) -> Result<(), Error> {
-        if self.unfinished.load(Ordering::Relaxed) < limits::TASKS_MAX {
-            return Ok(());
-        }
-        // Some may have ended since it was last noted how many there are.
-        self.take_in_offered();
-        let unfinished = self.lock().ownership.unfinished();
-        self.unfinished.store(unfinished, Ordering::Relaxed);
-        if unfinished < limits::TASKS_MAX {
-            return Ok(());
-        }
-        let message = format!("{} tasks are unfinished on this node: wait for some of them first", limits::TASKS_MAX);
-        Err(Error::new(ErrorKind::LimitExceeded, message))
     }
 }
 

@@ -27,6 +27,7 @@ mod question;
 mod ready;
 mod report;
 mod reuse;
+mod room;
 #[cfg(test)]
 mod sample;
 mod services;

@@ -1,7 +1,7 @@
 //! The node itself: the machine under its lock, and how commands are carried out.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +24,7 @@ use crate::output::OutputSink;
 use crate::question::Questions;
 use crate::ready::ReadyPool;
 use crate::reuse::ReusePool;
+use crate::room::Room;
 use crate::worker::{Orders, Stopper, cancelled};
 
 /// How a node is set up.
@@ -75,8 +76,8 @@ pub struct Node {
     pub(crate) offered: Offered,
     /// The backlog of all who do nothing.
     pub(crate) no_backlog: Arc<Backlog>,
-    /// Its unfinished tasks when last counted.
-    pub(crate) unfinished: AtomicUsize,
+    /// What its guests have of it, when last counted.
+    pub(crate) room: Room,
     /// Whether the head was told all but how full the store is.
     pub(crate) is_new_to_head: AtomicBool,
     pub(crate) at: NodeAddress,
@@ -189,7 +190,7 @@ impl Node {
             requests: AtomicU64::new(0),
             offered: Offered::default(),
             no_backlog: Arc::default(),
-            unfinished: AtomicUsize::new(0),
+            room: Room::default(),
             is_new_to_head: AtomicBool::new(false),
             at: settings.at,
             labels: settings.labels,

@@ -52,7 +52,8 @@ impl NodeServices {
         if job == self.job { Ok(Arc::clone(&self.catalog)) } else { Ok(Arc::clone(&self.node.job(job)?.catalog)) }
     }
 
-    /// Arguments that are too large to travel become objects of their own.
+    /// Arguments that are too large to travel, or for which there is no room beside the store, become objects of
+    /// their own.
     fn store_large(&self, caller: &Caller, args: &mut [Arg]) -> Result<Vec<Event>, Error> {
         if args.len() > limits::ARGS_MAX {
             let message = format!("{} arguments are too many, at most {} are allowed", args.len(), limits::ARGS_MAX);
@@ -62,7 +63,7 @@ impl NodeServices {
         let mut puts = Vec::new();
         for argument in args {
             let Arg::Value(value) = argument else { continue };
-            if value.data.len() > limits::INLINE_BYTES_MAX {
+            if !self.node.keeps_inline(value) {
                 // It may need the room of what was dropped.
                 self.node.take_in(&caller.backlog);
                 let object = Self::next_put(caller);
@@ -242,6 +243,7 @@ impl Services for NodeServices {
     }
 
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
+        self.node.admit_object()?;
         let object = Self::next_put(caller);
         let output = self.node.output(object, value, &caller.backlog);
         if let Made::Failed(error) = output {

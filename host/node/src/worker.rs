@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rayw_core::ownership::{Event, Input, Order, Outcome, Output};
-use rayw_core::{Error, ErrorKind, ObjectId, TaskSpec, Value, limits};
+use rayw_core::{Error, ErrorKind, ObjectId, TaskSpec, Value};
 use rayw_engine::{Backlog, Caller, Handles, Instance, Returned, Sandbox};
 use tokio::sync::Notify;
 
@@ -280,14 +280,14 @@ impl Node {
         self.engine.start(&job.program, Arc::clone(&job.services), Arc::clone(caller), &sandbox).await
     }
 
-    /// Large values go to the store; small ones travel with the news.
+    /// Large values go to the store; small ones travel with the news, while there is room for them.
     pub(crate) fn outputs(self: &Arc<Self>, spec: &TaskSpec, values: Vec<Value>, backlog: &Backlog) -> Vec<Output> {
         let outputs = values.into_iter().zip(0..);
         outputs.map(|(value, index)| self.output(spec.id.output(index), value, backlog)).collect()
     }
 
     pub(crate) fn output(self: &Arc<Self>, object: ObjectId, value: Value, backlog: &Backlog) -> Output {
-        if value.data.len() <= limits::INLINE_BYTES_MAX {
+        if self.keeps_inline(&value) {
             return Output::Inline(Arc::new(value));
         }
         let (size, refs) = (value.size(), value.refs.clone());

@@ -280,6 +280,12 @@ impl Store {
         }
     }
 
+    /// Bytes that may be in memory.
+    #[must_use]
+    pub fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
     /// Whether an object of that size can be stored without touching files.
     #[must_use]
     pub fn has_room(&self, size: u64) -> bool {

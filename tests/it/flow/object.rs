@@ -222,6 +222,13 @@ fn what_does_not_fit_into_the_store_comes_back_from_files() {
 }
 
 #[test]
+fn small_values_go_to_the_store_when_they_are_too_many() {
+    let scenario = "more_small_values_than_there_is_room_for";
+    let output = run("behave").args([scenario]).num_cpus(2).flag("--object-store-memory", "1MiB").output();
+    insta::assert_snapshot!(output.succeeded(), @"true");
+}
+
+#[test]
 fn every_kind_of_value_comes_back_as_it_was() {
     insta::assert_snapshot!(prints("every_kind_of_value"), @r#"
     true

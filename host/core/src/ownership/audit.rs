@@ -25,6 +25,7 @@ impl Ownership {
         let mut wrong = Vec::new();
         self.audit_counts(handles, &mut wrong);
         self.audit_lineage(&mut wrong);
+        self.audit_small_bytes(&mut wrong);
         self.audit_leases(&mut wrong);
         for (id, object) in &self.objects {
             let is_kept = object.is_wanted() || object.lineage > 0 || (object.is_pending() && !object.is_borrowed());
@@ -86,6 +87,18 @@ impl Ownership {
             RefId::Actor(id) => self.actors.contains_key(&id),
             // The head knows it, and nobody counts it.
             RefId::Group(_) => true,
+        }
+    }
+
+    fn audit_small_bytes(&self, wrong: &mut Vec<String>) {
+        let objects = self.objects.values().map(|object| match &object.place {
+            Place::Inline(value) => value.size(),
+            Place::Pending | Place::Stored(_) | Place::Lost | Place::Failed(_) => 0,
+        });
+        let tasks = self.tasks.values().map(|task| super::task::bytes_within(&task.spec));
+        let small_bytes = objects.chain(tasks).sum::<u64>();
+        if small_bytes != self.small_bytes {
+            wrong.push(format!("{} bytes of small values are counted, and {small_bytes} are here", self.small_bytes));
         }
     }
 

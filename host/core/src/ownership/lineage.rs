@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use super::borrow::owner_died;
 use super::object::{Count, Place};
-use super::task::{Task, refs_of};
+use super::task::{Task, bytes_within, refs_of};
 use super::{Command, LostCopy, Output, Ownership};
 use crate::message::ToPeer;
-use crate::{Arg, Error, ErrorKind, IdMap, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskSpec, limits};
+use crate::{Error, ErrorKind, IdMap, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskSpec, limits};
 
 /// Finished tasks that may run again.
 #[derive(Debug)]
@@ -65,11 +65,7 @@ impl Ownership {
         if outputs == 0 {
             return;
         }
-        let inline = spec.args.iter().map(|argument| match argument {
-            Arg::Value(value) => value.size(),
-            Arg::Object(_) => 0,
-        });
-        let bytes = KEPT_BYTES + inline.sum::<u64>();
+        let bytes = KEPT_BYTES + bytes_within(spec);
         for used in refs_of(spec) {
             self.count_up(used, Count::Lineage);
         }

@@ -251,7 +251,10 @@ impl Ownership {
         // A small value never counted: its task is not kept for its sake.
         let was_kept_for = matches!(object.place, Place::Stored(_) | Place::Lost);
         let refs = match object.place {
-            Place::Inline(value) => value.refs.clone(),
+            Place::Inline(value) => {
+                self.small_bytes -= value.size();
+                value.refs.clone()
+            }
             Place::Stored(copies) => {
                 if !was_borrowed {
                     self.forget_copies(id, copies.at, out);
@@ -303,6 +306,9 @@ impl Ownership {
             Output::Failed(_) => Vec::new(),
         };
         object.place = settled_place(output);
+        if let Place::Inline(value) = &object.place {
+            self.small_bytes += value.size();
+        }
         let (is_wanted, has_lineage) = (object.is_wanted(), object.lineage > 0);
         let wanted_by = object.far.as_mut().map(|far| std::mem::take(&mut far.wanted_by)).unwrap_or_default();
         self.move_if_leaving(id, out);

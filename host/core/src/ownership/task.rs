@@ -90,6 +90,7 @@ impl Ownership {
             cancels_children: false,
         };
         let kind = task.spec.kind.clone();
+        self.small_bytes += bytes_within(&task.spec);
         self.tasks.insert(id, task);
         if let TaskKind::ActorCall { actor } = kind {
             if missing == 0 && failure.is_none() && self.send_at_once(actor, id, now, out) {
@@ -328,6 +329,7 @@ impl Ownership {
     /// Takes a task out: its slot, its place in line, the references of its arguments.
     pub(super) fn end(&mut self, id: TaskId, error: Option<Error>, now: Millis, out: &mut Vec<Command>) {
         let Some(task) = self.tasks.remove(&id) else { return };
+        self.small_bytes -= bytes_within(&task.spec);
         match (&task.spec.kind, error.is_some()) {
             (TaskKind::ActorCreation, _) => {}
             (_, true) => self.tally.failed += 1,
@@ -359,6 +361,15 @@ impl Ownership {
         let past = self.past_of(task, error, Some(Compact::new(now)));
         self.finished.push_back(past);
     }
+}
+
+/// Bytes of the arguments that come with a task.
+pub(super) fn bytes_within(spec: &TaskSpec) -> u64 {
+    let bytes = spec.args.iter().map(|argument| match argument {
+        Arg::Value(value) => value.size(),
+        Arg::Object(_) => 0,
+    });
+    bytes.sum()
 }
 
 /// All references of a task's arguments: those at the top and those inside values.

@@ -19,6 +19,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     a_reference_in_an_object,
     a_result_nobody_wants,
     some_of_a_long_list,
+    more_small_values_than_there_is_room_for,
     many_values_of_every_size,
     ten_thousand_references,
     a_large_value,
@@ -357,6 +358,20 @@ fn more_than_the_store_holds() -> rayw::Result<()> {
         assert!(bytes.len() == 10 << 20 && bytes.iter().all(|found| *found == byte), "object {byte} came back changed");
     }
     println!("{} objects came back", objects.len());
+    Ok(())
+}
+
+/// With a store of 1 MiB: small values beyond as much go to the store, which has files for them.
+fn more_small_values_than_there_is_room_for() -> rayw::Result<()> {
+    const SMALL: usize = 50_000;
+    let objects: Vec<_> = (0..100_u8).map(|byte| rayw::put_bytes(vec![byte; SMALL])).collect::<Result<_, _>>()?;
+    let sent: Vec<_> = (0..100).map(|_| check::remote(Bytes::from(vec![5; SMALL]))).collect();
+    let made: Vec<_> = (0..100).map(|byte| large::remote(SMALL, byte)).collect();
+    for (object, byte) in objects.iter().chain(&made).zip((0..100).chain(0..100)) {
+        let bytes = object.get()?;
+        assert!(bytes.len() == SMALL && bytes.iter().all(|found| *found == byte), "object {byte} came back changed");
+    }
+    println!("{}", rayw::get_all(&sent)?.iter().all(|found| *found == (SMALL, true)));
     Ok(())
 }
 
