@@ -16,6 +16,10 @@ pub const INSTANCE_MEMORY_BYTES_DEFAULT: u64 = 2 << 30;
 /// takes as much.
 pub const ALWAYS_INLINE_BYTES_MAX: usize = 512;
 
+/// Bytes of small arguments that one task may bring along, and of small values that it may return with the news of its
+/// end; Ray's `task_rpc_inlined_bytes_limit`. What is more goes to the store.
+pub const INLINE_TOGETHER_BYTES_MAX: u64 = 10 << 20;
+
 /// Objects that one node may own. Each takes some 200 bytes beside its value, so that these are 2 GB.
 pub const OBJECTS_MAX: usize = 10_000_000;
 
@@ -243,6 +247,10 @@ pub const STATE_OF_NODE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Bytes of messages to one process that it has not confirmed yet. At 200 MB/s this is what comes
 /// together until a silent node is declared dead; beyond it the other side is taken for lost.
 pub const LINK_BYTES_MAX: usize = 512 << 20;
+
+/// Bytes of arguments of calls that one actor on another node has and that have not ended: enough that it never waits
+/// for the next one, and little beside [`LINK_BYTES_MAX`]. Beyond it, calls wait where they were submitted.
+pub const CALLS_AWAY_BYTES_MAX: u64 = 4 << 20;
 
 /// Bytes of messages in one packet: enough that a packet's own cost does not show, little enough that
 /// the first message in it does not wait for the last.

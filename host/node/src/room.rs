@@ -32,11 +32,31 @@ fn stays_small(value: &Value, small_bytes: u64, store_bytes_max: u64) -> bool {
     bytes <= limits::ALWAYS_INLINE_BYTES_MAX || (bytes <= limits::INLINE_BYTES_MAX && small_bytes < store_bytes_max)
 }
 
+/// The small values of one message, of which all together have a limit, too.
+#[derive(Debug, Default)]
+pub(crate) struct Together {
+    bytes: u64,
+}
+
+impl Together {
+    /// Whether there is room for another value, which has it then.
+    fn take(&mut self, value: &Value) -> bool {
+        let bytes = self.bytes + value.size();
+        let has_room =
+            bytes <= limits::INLINE_TOGETHER_BYTES_MAX || value.data.len() <= limits::ALWAYS_INLINE_BYTES_MAX;
+        if has_room {
+            self.bytes = bytes;
+        }
+        has_room
+    }
+}
+
 impl Node {
     /// Whether a value stays with its owner: small ones do, while all of them together have no more memory than
     /// the store. The rest goes to the store, which has files for it.
-    pub(crate) fn keeps_inline(&self, value: &Value) -> bool {
+    pub(crate) fn keeps_inline(&self, value: &Value, together: &mut Together) -> bool {
         stays_small(value, self.room.small_bytes.load(Ordering::Relaxed), self.store.bytes_max())
+            && together.take(value)
     }
 
     /// Whether one more task may be submitted.
@@ -83,5 +103,15 @@ mod tests {
         assert!(!stays_small(&value(limits::INLINE_BYTES_MAX), 100, 100));
         assert!(!stays_small(&value(limits::INLINE_BYTES_MAX + 1), 0, 100));
         assert!(stays_small(&value(limits::ALWAYS_INLINE_BYTES_MAX), 100, 100));
+    }
+
+    #[test]
+    fn small_values_of_one_message_have_a_limit_together() {
+        let value = |bytes| Value { codec: Codec::Raw, data: Bytes::from(vec![0; bytes]), refs: Vec::new() };
+        let (small, tiny) = (value(limits::INLINE_BYTES_MAX), value(1));
+        let mut together = Together::default();
+        let taken = (0..200).filter(|_| together.take(&small)).count();
+        assert_eq!(taken, 102, "100 KiB each, 10 MiB together");
+        assert!(together.take(&tiny));
     }
 }

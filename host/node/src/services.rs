@@ -18,6 +18,7 @@ use crate::catalog::{Catalog, captured};
 use crate::fetch::Missing;
 use crate::held::HeldRefs;
 use crate::output::Line;
+use crate::room::Together;
 
 /// The services of a node, for the guests of one job.
 pub(crate) struct NodeServices {
@@ -60,14 +61,14 @@ impl NodeServices {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         self.node.admit_task()?;
-        let mut puts = Vec::new();
+        let (mut puts, mut together) = (Vec::new(), Together::default());
         for argument in args {
             let Arg::Value(value) = argument else { continue };
-            if !self.node.keeps_inline(value) {
+            if !self.node.keeps_inline(value, &mut together) {
                 // It may need the room of what was dropped.
                 self.node.take_in(&caller.backlog);
                 let object = Self::next_put(caller);
-                let output = self.node.output(object, value.clone(), &caller.backlog);
+                let output = self.node.stored(object, value.clone(), &caller.backlog);
                 if let Made::Failed(error) = output {
                     self.unstore(puts);
                     return Err(*error);
@@ -245,7 +246,11 @@ impl Services for NodeServices {
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
         self.node.admit_object()?;
         let object = Self::next_put(caller);
-        let output = self.node.output(object, value, &caller.backlog);
+        let output = if self.node.keeps_inline(&value, &mut Together::default()) {
+            Made::Inline(Arc::new(value))
+        } else {
+            self.node.stored(object, value, &caller.backlog)
+        };
         if let Made::Failed(error) = output {
             return Err(*error);
         }

@@ -23,6 +23,7 @@ use crate::job::JobRun;
 use crate::node::After;
 use crate::ready::Spent;
 use crate::reuse::{Kept, Reused};
+use crate::room::Together;
 
 pub(crate) use orders::Orders;
 
@@ -282,14 +283,18 @@ impl Node {
 
     /// Large values go to the store; small ones travel with the news, while there is room for them.
     pub(crate) fn outputs(self: &Arc<Self>, spec: &TaskSpec, values: Vec<Value>, backlog: &Backlog) -> Vec<Output> {
-        let outputs = values.into_iter().zip(0..);
-        outputs.map(|(value, index)| self.output(spec.id.output(index), value, backlog)).collect()
+        let mut together = Together::default();
+        let outputs = values.into_iter().zip(0..).map(|(value, index)| {
+            if self.keeps_inline(&value, &mut together) {
+                return Output::Inline(Arc::new(value));
+            }
+            self.stored(spec.id.output(index), value, backlog)
+        });
+        outputs.collect()
     }
 
-    pub(crate) fn output(self: &Arc<Self>, object: ObjectId, value: Value, backlog: &Backlog) -> Output {
-        if self.keeps_inline(&value) {
-            return Output::Inline(Arc::new(value));
-        }
+    /// An object in the store.
+    pub(crate) fn stored(self: &Arc<Self>, object: ObjectId, value: Value, backlog: &Backlog) -> Output {
         let (size, refs) = (value.size(), value.refs.clone());
         let stored = if self.store.has_room(size) {
             self.store.put(object, value)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::borrow::{Far, for_head};
 use super::object::Count;
+use super::task::bytes_within;
 use super::{Command, Input, Order, Ownership};
 use crate::message::{ActorChange, FromHead, ToHead, ToPeer};
 use crate::{
@@ -37,11 +38,21 @@ struct Calls {
     lines: Vec<(TaskId, VecDeque<Call>)>,
     /// Calls that the actor's life has, in the order in which they went there. Nearly all end in that order, and
     /// those that come back do so from the last one on.
-    sent: VecDeque<TaskId>,
+    sent: VecDeque<Sent>,
+    /// Bytes of their arguments, where the life is on another node.
+    away_bytes: u64,
     /// Somebody asked for its end: no further call is sent to that life.
     ending: Option<Ending>,
     /// Why it waits for a node.
     why: String,
+}
+
+/// A call that the actor's life has.
+#[derive(Debug)]
+struct Sent {
+    id: TaskId,
+    /// Bytes of its arguments that went to another node.
+    away_bytes: u32,
 }
 
 #[derive(Debug)]
@@ -69,13 +80,20 @@ struct Ending {
 impl Calls {
     /// The life does not have that call any more.
     fn forget_sent(&mut self, id: TaskId) {
-        if self.sent.front() == Some(&id) {
-            self.sent.pop_front();
-        } else if self.sent.back() == Some(&id) {
-            self.sent.pop_back();
-        } else if let Some(index) = self.sent.iter().position(|sent| *sent == id) {
-            self.sent.remove(index);
-        }
+        let is_it = |sent: &Sent| sent.id == id;
+        let forgotten = if self.sent.front().is_some_and(is_it) {
+            self.sent.pop_front()
+        } else if self.sent.back().is_some_and(is_it) {
+            self.sent.pop_back()
+        } else {
+            self.sent.iter().position(is_it).and_then(|index| self.sent.remove(index))
+        };
+        self.away_bytes -= forgotten.map_or(0, |sent| u64::from(sent.away_bytes));
+    }
+
+    /// Whether another call may go to a life on another node.
+    fn has_room_away(&self, more_bytes: u64) -> bool {
+        self.away_bytes + more_bytes < limits::CALLS_AWAY_BYTES_MAX
     }
 }
 
@@ -137,7 +155,7 @@ impl ActorEntry {
 
     /// Calls that its life has.
     fn sent(&self) -> Vec<TaskId> {
-        self.calls.iter().flat_map(|calls| calls.sent.iter().copied()).collect()
+        self.calls.iter().flat_map(|calls| calls.sent.iter().map(|sent| sent.id)).collect()
     }
 
     fn line(&mut self, submitter: TaskId) -> &mut VecDeque<Call> {
@@ -259,7 +277,8 @@ impl Ownership {
         let Some(entry) = self.actors.get_mut(&actor) else { return false };
         let View::Alive { node, incarnation } = entry.state else { return false };
         let calls = entry.calls();
-        if !calls.lines.is_empty() || calls.ending.is_some() {
+        let has_room = node == self.node || calls.has_room_away(0);
+        if !calls.lines.is_empty() || calls.ending.is_some() || !has_room {
             return false;
         }
         entry.unfinished += 1;
@@ -290,12 +309,14 @@ impl Ownership {
         };
         let Some(calls) = entry.calls.as_mut().filter(|calls| !calls.lines.is_empty()) else { return };
         let mut lines = std::mem::take(&mut calls.lines);
+        let is_away = node != self.node;
+        let (mut has_room, mut more_bytes) = (!is_away || calls.has_room_away(0), 0);
         let out_of_order = entry.spec.out_of_order;
         let mut sent = Vec::new();
         let mut ending = None;
         for (submitter, line) in &mut lines {
             let mut index = 0;
-            while let Some(call) = line.get(index) {
+            while has_room && let Some(call) = line.get(index) {
                 let id = match call {
                     Call::Task(id) => id,
                     // Calls before it in line come first, even where others may overtake them.
@@ -312,6 +333,10 @@ impl Ownership {
                         line.remove(index);
                     }
                     Some(task) if task.missing == 0 => {
+                        if is_away {
+                            more_bytes += bytes_within(&task.spec);
+                            has_room = calls.has_room_away(more_bytes);
+                        }
                         sent.push(*id);
                         line.remove(index);
                     }
@@ -355,11 +380,15 @@ impl Ownership {
         if let Some(task) = self.tasks.get_mut(&id) {
             task.state = TaskState::SubmittedToWorker;
         }
+        let is_away = node != self.node;
+        let away_bytes = if is_away { u32::try_from(bytes_within(&order.spec)).unwrap_or(u32::MAX) } else { 0 };
         if let Some(entry) = self.actors.get_mut(&actor) {
-            entry.calls().sent.push_back(id);
+            let calls = entry.calls();
+            calls.sent.push_back(Sent { id, away_bytes });
+            calls.away_bytes += u64::from(away_bytes);
         }
         self.tally.running += 1;
-        if node == self.node {
+        if !is_away {
             out.push(Command::Call { actor, incarnation, order });
         } else {
             let (order, refs) = self.travelling(order, node, out);
@@ -639,7 +668,7 @@ impl Ownership {
 
     pub(super) fn is_sent_to(&self, actor: ActorId, id: TaskId) -> bool {
         let calls = self.actors.get(&actor).and_then(|entry| entry.calls.as_ref());
-        calls.is_some_and(|calls| calls.sent.contains(&id))
+        calls.is_some_and(|calls| calls.sent.iter().any(|sent| sent.id == id))
     }
 }
 

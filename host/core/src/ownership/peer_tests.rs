@@ -716,3 +716,28 @@ fn what_an_actor_submits_after_the_end_of_its_job_is_asked_for_anew() {
     node.tell(Event::Submitted(Arc::new(TaskSpec { parent, ..spec(4, Vec::new()) })));
     assert_eq!(wants(&node), 1);
 }
+
+#[test]
+fn calls_with_large_arguments_wait_here_until_the_actor_away_has_taken_those_before() {
+    let mut node = Node::new();
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let actor = ActorId::from(creation.id);
+    node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
+    let change = crate::message::ActorChange::Alive { node: OTHER, incarnation: 0 };
+    node.tell(Event::FromHead(Box::new(FromHead::ActorChanged { actor, change })));
+    let data = Bytes::from(vec![0; usize::try_from(limits::CALLS_AWAY_BYTES_MAX).unwrap() / 2]);
+    let argument = || Arg::Value(Value { codec: Codec::Raw, data: data.clone(), refs: Vec::new() });
+    let call = |number| TaskSpec { kind: TaskKind::ActorCall { actor }, ..spec(number, vec![argument()]) };
+    let is_call = |message: &ToPeer| matches!(message, ToPeer::Call { .. });
+    let mut goes = |number| {
+        node.tell(Event::Submitted(Arc::new(call(number))));
+        node.says(OTHER, is_call)
+    };
+    assert_eq!([2, 3, 4, 5].map(&mut goes), [true, true, false, false]);
+    for (ended, goes) in [(2, true), (3, true), (4, false), (5, false)] {
+        node.finishes(OTHER, call(ended).id, vec![inline(Vec::new())], Vec::new());
+        assert_eq!(node.says(OTHER, is_call), goes, "after call {ended}");
+    }
+    assert_eq!(node.owner.small_bytes(), 4, "of each call its result is left");
+}
