@@ -125,10 +125,11 @@ impl List {
         let mut state = self.lock();
         state.is_read = false;
         state.let_go_if_done();
-        state.tell_if_dropped();
         if state.contents.is_some() {
+            // Known before it says that something was dropped: who hears of it looks for it.
             drop(state);
             lists().add(self);
+            self.lock().tell_if_dropped();
         }
     }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::Amount;
 
-/// Values up to here travel inside messages and live in the owner's tables; larger ones live in a
-/// store. Ray's `max_direct_call_object_size`.
+/// Values up to here travel inside messages and live in the owner's tables, while these have room
+/// ([`SMALL_BYTES_AT_LEAST`], [`INLINE_TOGETHER_BYTES_MAX`]); larger ones live in a store. Ray's `max_direct_call_object_size`.
 pub const INLINE_BYTES_MAX: usize = 100 * 1024;
 
 /// What an instance may have when its task asks for no memory: half of what wasm32 can address, so
@@ -14,7 +14,11 @@ pub const INSTANCE_MEMORY_BYTES_DEFAULT: u64 = 2 << 30;
 
 /// Values up to this size are with their owner however many there are: the owner's entry for an object in the store
 /// takes as much.
-pub const ALWAYS_INLINE_BYTES_MAX: usize = 512;
+pub const ALWAYS_INLINE_BYTES_MAX: u64 = 512;
+
+/// Bytes that small values, arguments of unfinished tasks and references in objects may have on a node at least; with
+/// a larger store they may have twice what that may have in memory. Then guests are refused.
+pub const SMALL_BYTES_AT_LEAST: u64 = 256 << 20;
 
 /// Bytes of small arguments that one task may bring along, and of small values that it may return with the news of its
 /// end; Ray's `task_rpc_inlined_bytes_limit`. What is more goes to the store.

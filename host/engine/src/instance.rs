@@ -261,6 +261,8 @@ impl Instance {
         num_returns: u32,
     ) -> Result<Option<Value>, Error> {
         let function = program.exports.typed(function)?;
+        let admitted = self.store.data_mut().admit(args);
+        admitted.map_err(|error| trap::explain(&error, self.store.data()))?;
         let params = function.params(args)?;
         function.check_returns(num_returns)?;
         let mut results = function.results();
@@ -279,7 +281,7 @@ impl Instance {
 
     fn give(&mut self, args: &[Arc<Value>]) -> Result<Vec<types::Value>, Error> {
         let guest = self.store.data_mut();
-        let admitted = guest.admit(args.iter());
+        let admitted = guest.admit(args);
         let given: wasmtime::Result<Vec<_>> = admitted.and_then(|()| args.iter().map(|arg| guest.give(arg)).collect());
         given.map_err(|error| trap::explain(&error, self.store.data()))
     }

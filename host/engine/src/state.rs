@@ -14,6 +14,9 @@ use crate::{Caller, Grants, Sandbox, Services, reference, sandbox, types};
 /// Handles that one store may hold: one for each task that may be unfinished, and several values full of references.
 pub(crate) const HANDLES_MAX: usize = limits::TASKS_MAX + 500_000;
 
+/// References in all values that are read in one call: looking whether they are to objects takes 50 ms then.
+const READ_REFS_MAX: usize = 50_000_000;
+
 /// The data of every store: one concrete type, so that one linker serves all components.
 pub(crate) struct Guest {
     pub(crate) services: Arc<dyn Services>,
@@ -109,12 +112,23 @@ impl Guest {
 
     /// Refuses values that the guest has no room for, before any of it is copied or counted: it may ask for one
     /// object a million times.
-    pub(crate) fn admit<'a>(&mut self, values: impl Iterator<Item = &'a Arc<Value>>) -> wasmtime::Result<()> {
-        let (mut bytes, mut refs) = (0, self.references.held());
-        for value in values {
-            bytes += value.data.len() as u64;
-            refs += value.refs.len();
+    pub(crate) fn admit(&mut self, values: &[Arc<Value>]) -> wasmtime::Result<()> {
+        self.admit_with(values, |value| value.refs.len())
+    }
+
+    /// The same for values that are given by [`give_reading`](Self::give_reading).
+    pub(crate) fn admit_readings(&mut self, values: &[Arc<Value>]) -> wasmtime::Result<()> {
+        let looked_through: usize = values.iter().map(|value| value.refs.len()).sum();
+        if looked_through > READ_REFS_MAX {
+            let message = format!("values with {looked_through} references are read at once, at most {READ_REFS_MAX}");
+            return Err(wasmtime::Error::msg(message));
         }
+        self.admit_with(values, |value| if is_read_later(value) { 1 } else { value.refs.len() })
+    }
+
+    fn admit_with(&mut self, values: &[Arc<Value>], handles: impl Fn(&Value) -> usize) -> wasmtime::Result<()> {
+        let bytes = values.iter().map(|value| value.data.len() as u64).sum();
+        let refs = self.references.held() + values.iter().map(|value| handles(value)).sum::<usize>();
         if !self.memory.admit(bytes) {
             return Err(wasmtime::Error::msg(format!("values of {bytes} bytes are more than the guest may have")));
         }

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 /// The form of keys and records. It is counted up whenever one of their types changes: they are written
 /// in postcard, which carries no description of itself.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");

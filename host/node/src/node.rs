@@ -330,6 +330,7 @@ impl Node {
             for event in events {
                 state.apply(event, self, None, &mut after);
             }
+            self.room.count(&state.ownership);
         }
         self.finish_up(after);
     }

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rayw_core::ownership::Ownership;
 use rayw_core::{Error, ErrorKind, Value, limits};
+use rayw_engine::Backlog;
 
 use crate::Node;
 
-/// Counted at each turn of the owner's lock, and read without it.
+/// Counted whenever the owner's machine has taken something in, and read without its lock.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     unfinished: AtomicUsize,
@@ -23,13 +24,35 @@ impl Room {
         self.objects.store(ownership.objects(), Ordering::Relaxed);
         self.small_bytes.store(ownership.small_bytes(), Ordering::Relaxed);
     }
+
+    /// Why there is no room for so many more tasks and objects; `None` when there is.
+    fn refusal(&self, tasks: usize, objects: usize, small_bytes_max: u64) -> Option<String> {
+        let (tasks_max, objects_max) = (limits::TASKS_MAX, limits::OBJECTS_MAX);
+        if self.unfinished.load(Ordering::Relaxed) + tasks > tasks_max {
+            return Some(format!("{tasks_max} tasks are unfinished on this node: wait for some of them first"));
+        }
+        if self.objects.load(Ordering::Relaxed) + objects > objects_max {
+            return Some(format!("{objects_max} objects are on this node: drop references to some of them first"));
+        }
+        if self.small_bytes.load(Ordering::Relaxed) > small_bytes_max {
+            return Some(format!(
+                "small values, arguments and references have more than {small_bytes_max} bytes on this node: wait for \
+                 some tasks or drop references first, or give the object store more memory"
+            ));
+        }
+        None
+    }
 }
 
 /// Whether a value stays with its owner instead of in the store, when the owner has so many bytes of such values and
 /// the store may have so many in memory.
 fn stays_small(value: &Value, small_bytes: u64, store_bytes_max: u64) -> bool {
-    let bytes = value.data.len();
-    bytes <= limits::ALWAYS_INLINE_BYTES_MAX || (bytes <= limits::INLINE_BYTES_MAX && small_bytes < store_bytes_max)
+    is_tiny(value) || (value.data.len() <= limits::INLINE_BYTES_MAX && small_bytes < store_bytes_max)
+}
+
+/// With its references: they are what is large of a long list.
+fn is_tiny(value: &Value) -> bool {
+    value.size() <= limits::ALWAYS_INLINE_BYTES_MAX
 }
 
 /// The small values of one message, of which all together have a limit, too.
@@ -42,8 +65,7 @@ impl Together {
     /// Whether there is room for another value, which has it then.
     fn take(&mut self, value: &Value) -> bool {
         let bytes = self.bytes + value.size();
-        let has_room =
-            bytes <= limits::INLINE_TOGETHER_BYTES_MAX || value.data.len() <= limits::ALWAYS_INLINE_BYTES_MAX;
+        let has_room = bytes <= limits::INLINE_TOGETHER_BYTES_MAX || is_tiny(value);
         if has_room {
             self.bytes = bytes;
         }
@@ -52,47 +74,42 @@ impl Together {
 }
 
 impl Node {
-    /// Whether a value stays with its owner: small ones do, while all of them together have no more memory than
-    /// the store. The rest goes to the store, which has files for it.
+    /// Whether a value stays with its owner, which is this node: small ones do, while all of them together have no
+    /// more memory than the store. The rest goes to the store, which has files for it.
     pub(crate) fn keeps_inline(&self, value: &Value, together: &mut Together) -> bool {
         stays_small(value, self.room.small_bytes.load(Ordering::Relaxed), self.store.bytes_max())
             && together.take(value)
     }
 
-    /// Whether one more task may be submitted.
-    ///
-    /// # Errors
-    /// `LimitExceeded` when too many are unfinished.
-    pub(crate) fn admit_task(self: &Arc<Self>) -> Result<(), Error> {
-        self.admit(limits::TASKS_MAX, |room| &room.unfinished, "tasks are unfinished on this node: wait for some")
+    /// The same for a value that another node will own: how much that one has is not known here.
+    pub(crate) fn sends_inline(value: &Value, together: &mut Together) -> bool {
+        stays_small(value, 0, u64::MAX) && together.take(value)
     }
 
-    /// Whether one more object may be put.
+    /// Whether whoever has that backlog may submit so many tasks, and make so many objects by that.
     ///
     /// # Errors
-    /// `LimitExceeded` when there are too many.
-    pub(crate) fn admit_object(self: &Arc<Self>) -> Result<(), Error> {
-        self.admit(limits::OBJECTS_MAX, |room| &room.objects, "objects are kept on this node: drop references to some")
-    }
-
-    fn admit(self: &Arc<Self>, most: usize, of: fn(&Room) -> &AtomicUsize, what: &str) -> Result<(), Error> {
-        if of(&self.room).load(Ordering::Relaxed) < most {
+    /// `LimitExceeded` when there are too many, or small values have no room.
+    pub(crate) fn admit(self: &Arc<Self>, backlog: &Backlog, tasks: usize, objects: usize) -> Result<(), Error> {
+        let small_bytes_max = self.store.bytes_max().saturating_mul(2).max(limits::SMALL_BYTES_AT_LEAST);
+        if self.room.refusal(tasks, objects, small_bytes_max).is_none() {
             return Ok(());
         }
-        // Some may have gone since they were last counted.
+        // Some may have gone since they were last counted, by what this one did, too.
+        self.take_in(backlog);
         self.take_in_offered();
         self.room.count(&self.lock().ownership);
-        if of(&self.room).load(Ordering::Relaxed) < most {
-            return Ok(());
+        match self.room.refusal(tasks, objects, small_bytes_max) {
+            None => Ok(()),
+            Some(why) => Err(Error::new(ErrorKind::LimitExceeded, why)),
         }
-        Err(Error::new(ErrorKind::LimitExceeded, format!("{most} {what} of them first")))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use rayw_core::Codec;
+    use rayw_core::{Codec, ObjectId, RefId};
 
     use super::*;
 
@@ -102,7 +119,27 @@ mod tests {
         assert!(stays_small(&value(limits::INLINE_BYTES_MAX), 99, 100));
         assert!(!stays_small(&value(limits::INLINE_BYTES_MAX), 100, 100));
         assert!(!stays_small(&value(limits::INLINE_BYTES_MAX + 1), 0, 100));
-        assert!(stays_small(&value(limits::ALWAYS_INLINE_BYTES_MAX), 100, 100));
+        assert!(stays_small(&value(512), 100, 100));
+        let mut list = value(0);
+        list.refs = vec![RefId::Object(ObjectId([1; 20])); 1_000];
+        assert!(!stays_small(&list, 100, 100), "its references are large");
+    }
+
+    #[test]
+    fn a_node_without_room_says_what_there_is_too_much_of() {
+        let room = Room::default();
+        assert_eq!(room.refusal(limits::TASKS_MAX, limits::OBJECTS_MAX, 0), None);
+        let why = room.refusal(limits::TASKS_MAX + 1, 0, 0).unwrap();
+        assert_eq!(why, "2000000 tasks are unfinished on this node: wait for some of them first");
+        let why = room.refusal(1, limits::OBJECTS_MAX + 1, 0).unwrap();
+        assert_eq!(why, "10000000 objects are on this node: drop references to some of them first");
+        room.small_bytes.store(101, Ordering::Relaxed);
+        let why = room.refusal(1, 1, 100).unwrap();
+        assert_eq!(
+            why,
+            "small values, arguments and references have more than 100 bytes on this node: wait for some tasks or drop \
+             references first, or give the object store more memory"
+        );
     }
 
     #[test]

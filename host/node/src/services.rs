@@ -9,7 +9,7 @@ use rayw_core::message::ToHead;
 use rayw_core::ownership::{Event, Found, Output as Made, WaitFor, WaitResult, for_head};
 use rayw_core::{
     ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, JobId, NodeId, ObjectId, RefId,
-    Retries, TaskId, TaskKind, TaskOptions, TaskSpec, Value, check_arity, check_name, limits,
+    Retries, TaskId, TaskKind, TaskOptions, TaskSpec, TaskTerms, Value, check_arity, check_name, limits,
 };
 use rayw_engine::{Answer, Caller, KnownActor, Output, Services};
 
@@ -55,12 +55,12 @@ impl NodeServices {
 
     /// Arguments that are too large to travel, or for which there is no room beside the store, become objects of
     /// their own.
-    fn store_large(&self, caller: &Caller, args: &mut [Arg]) -> Result<Vec<Event>, Error> {
+    fn store_large(&self, caller: &Caller, args: &mut [Arg], terms: &TaskTerms) -> Result<Vec<Event>, Error> {
         if args.len() > limits::ARGS_MAX {
             let message = format!("{} arguments are too many, at most {} are allowed", args.len(), limits::ARGS_MAX);
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        self.node.admit_task()?;
+        self.node.admit(&caller.backlog, 1, terms.num_returns as usize + args.len())?;
         let (mut puts, mut together) = (Vec::new(), Together::default());
         for argument in args {
             let Arg::Value(value) = argument else { continue };
@@ -185,6 +185,15 @@ impl NodeServices {
     }
 }
 
+/// Whether the arguments of an actor can be with the head, which knows detached ones.
+fn are_small(args: &[Arg]) -> bool {
+    let bytes = args.iter().map(|argument| match argument {
+        Arg::Value(value) => value.data.len(),
+        Arg::Object(_) => 0,
+    });
+    bytes.sum::<usize>() <= limits::INLINE_BYTES_MAX
+}
+
 /// Objects that carry large arguments, then what takes them, then the end of the references that kept them
 /// until then.
 fn carrying(puts: Vec<Event>, taker: Event) -> impl Iterator<Item = Event> {
@@ -231,7 +240,7 @@ impl Services for NodeServices {
         let entry = catalog.function(function)?;
         check_arity(function, &entry.parameters, args.len())?;
         let terms = entry.terms(options, caller.component, &caller.placement)?;
-        let puts = self.store_large(caller, &mut args)?;
+        let puts = self.store_large(caller, &mut args, &terms)?;
         let spec = TaskSpec {
             id: Self::next_child(caller),
             parent: caller.task,
@@ -244,7 +253,7 @@ impl Services for NodeServices {
     }
 
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
-        self.node.admit_object()?;
+        self.node.admit(&caller.backlog, 0, 1)?;
         let object = Self::next_put(caller);
         let output = if self.node.keeps_inline(&value, &mut Together::default()) {
             Made::Inline(Arc::new(value))
@@ -355,7 +364,14 @@ impl Services for NodeServices {
             let max_restarts = Retries::from_count(options.max_restarts.unwrap_or(0), "max_restarts")?;
             let max_task_retries = Retries::from_count(options.max_task_retries.unwrap_or(0), "max_task_retries")?;
             // Behind all that can be wrong: what is stored here is to be used.
-            let puts = self.store_large(&caller, &mut args)?;
+            let terms = entry.terms(caller.component, &place);
+            // The head makes a detached actor anew when its owner is gone, from arguments that it has itself.
+            let puts = if options.detached && are_small(&args) {
+                self.node.admit(&caller.backlog, 1, 0)?;
+                Vec::new()
+            } else {
+                self.store_large(&caller, &mut args, &terms)?
+            };
             let id = Self::next_child(&caller);
             let creation = TaskSpec {
                 id,
@@ -363,7 +379,7 @@ impl Services for NodeServices {
                 submitter: caller.submitter,
                 kind: TaskKind::ActorCreation,
                 args,
-                terms: entry.terms(caller.component, &place),
+                terms,
             };
             let pending = options.max_pending_calls.unwrap_or(-1);
             let namespace = options.namespace.as_deref().map_or_else(|| Arc::clone(&caller.namespace), Arc::from);
@@ -437,7 +453,7 @@ impl Services for NodeServices {
                 terms
             }
         };
-        let puts = self.store_large(caller, &mut args)?;
+        let puts = self.store_large(caller, &mut args, &terms)?;
         let spec = TaskSpec {
             id: Self::next_child(caller),
             parent: caller.task,

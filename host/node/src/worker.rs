@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rayw_core::ownership::{Event, Input, Order, Outcome, Output};
-use rayw_core::{Error, ErrorKind, ObjectId, TaskSpec, Value};
+use rayw_core::{Error, ErrorKind, NodeId, ObjectId, TaskSpec, Value};
 use rayw_engine::{Backlog, Caller, Handles, Instance, Returned, Sandbox};
 use tokio::sync::Notify;
 
@@ -215,7 +215,7 @@ impl Worker {
         match node.until_stopped(orders.stopper(), spec.timeout, running).await {
             Ended::Done(result) => {
                 let returned = result?;
-                Ok((node.outputs(spec, returned.values, backlog), returned.handles))
+                Ok((node.outputs(spec, order.owner, returned.values, backlog), returned.handles))
             }
             Ended::Stopped => Err(cancelled(spec).into()),
             Ended::TimedOut(timeout) => Err(timed_out(spec, timeout).into()),
@@ -282,10 +282,21 @@ impl Node {
     }
 
     /// Large values go to the store; small ones travel with the news, while there is room for them.
-    pub(crate) fn outputs(self: &Arc<Self>, spec: &TaskSpec, values: Vec<Value>, backlog: &Backlog) -> Vec<Output> {
+    pub(crate) fn outputs(
+        self: &Arc<Self>,
+        spec: &TaskSpec,
+        owner: NodeId,
+        values: Vec<Value>,
+        backlog: &Backlog,
+    ) -> Vec<Output> {
         let mut together = Together::default();
         let outputs = values.into_iter().zip(0..).map(|(value, index)| {
-            if self.keeps_inline(&value, &mut together) {
+            let is_inline = if owner == self.id {
+                self.keeps_inline(&value, &mut together)
+            } else {
+                Self::sends_inline(&value, &mut together)
+            };
+            if is_inline {
                 return Output::Inline(Arc::new(value));
             }
             self.stored(spec.id.output(index), value, backlog)

@@ -91,10 +91,7 @@ impl Ownership {
     }
 
     fn audit_small_bytes(&self, wrong: &mut Vec<String>) {
-        let objects = self.objects.values().map(|object| match &object.place {
-            Place::Inline(value) => value.size(),
-            Place::Pending | Place::Stored(_) | Place::Lost | Place::Failed(_) => 0,
-        });
+        let objects = self.objects.values().map(|object| object.place.bytes_here());
         let tasks = self.tasks.values().map(|task| super::task::bytes_within(&task.spec));
         let small_bytes = objects.chain(tasks).sum::<u64>();
         if small_bytes != self.small_bytes {

@@ -82,8 +82,16 @@ impl Ownership {
         }
     }
 
+    /// A task that ran again failed: no attempt has the number of one before.
+    pub(super) fn keep_attempt(&mut self, id: TaskId, attempt: u32, out: &mut Vec<Command>) {
+        if let Some(kept) = self.lineage.tasks.get_mut(&id) {
+            kept.attempt = attempt;
+        }
+        self.recount_lineage(id, out);
+    }
+
     /// Objects of a task may be smaller than they were, or have failed: it ran again, or cannot.
-    pub(super) fn recount_lineage(&mut self, id: TaskId, out: &mut Vec<Command>) {
+    fn recount_lineage(&mut self, id: TaskId, out: &mut Vec<Command>) {
         let Some(kept) = self.lineage.tasks.get(&id) else { return };
         let outputs = self.outputs_in_stores(&kept.spec);
         if outputs == 0 {
@@ -154,6 +162,7 @@ impl Ownership {
     /// Has the tasks of lost objects run again, and those of their arguments.
     pub(super) fn make_again(&mut self, now: Millis, out: &mut Vec<Command>) {
         // A queue and no recursion: a chain of lost objects can be long.
+        let mut failed = Vec::new();
         while let Some(id) = self.lineage.lost.pop_front() {
             let task = id.task();
             let message = if id.is_put() {
@@ -170,6 +179,9 @@ impl Ownership {
                 continue;
             };
             self.settle(id, Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message))), out);
+            failed.push(task);
+        }
+        for task in failed.into_iter().filter(|task| !self.tasks.contains_key(task)).collect::<Vec<_>>() {
             self.recount_lineage(task, out);
         }
     }
@@ -233,7 +245,10 @@ impl Ownership {
     /// Forgets where an object is, and what it contained.
     pub(super) fn lose(&mut self, id: ObjectId, place: Place, out: &mut Vec<Command>) {
         let Some(object) = self.objects.get_mut(&id) else { return };
-        if let Place::Stored(copies) = std::mem::replace(&mut object.place, place) {
+        let lost = std::mem::replace(&mut object.place, place);
+        self.small_bytes += object.place.bytes_here();
+        self.small_bytes -= lost.bytes_here();
+        if let Place::Stored(copies) = lost {
             for inner in copies.refs {
                 self.count_down(inner, Count::Capture, out);
             }

@@ -60,7 +60,21 @@ pub(super) struct Copies {
     pub(super) refs: Vec<RefId>,
 }
 
+/// What references in a value take of its owner.
+fn ref_bytes(refs: &[RefId]) -> u64 {
+    size_of_val(refs) as u64
+}
+
 impl Place {
+    /// Bytes that it takes of its owner: a small value, or the references in a large one.
+    pub(super) fn bytes_here(&self) -> u64 {
+        match self {
+            Self::Inline(value) => value.size(),
+            Self::Stored(copies) => ref_bytes(&copies.refs),
+            Self::Pending | Self::Lost | Self::Failed(_) => 0,
+        }
+    }
+
     /// The nodes whose stores have it.
     pub(super) fn copies(&self) -> &[NodeId] {
         match self {
@@ -225,6 +239,7 @@ impl Ownership {
             // Small values stay for the sake of those who may run again; large ones are made again.
             return match (&mut object.place, is_borrowed) {
                 (Place::Stored(copies), false) => {
+                    self.small_bytes -= ref_bytes(&copies.refs);
                     let (at, refs) = (std::mem::take(&mut copies.at), std::mem::take(&mut copies.refs));
                     object.place = Place::Lost;
                     self.forget_copies(id, at, out);
@@ -248,13 +263,11 @@ impl Ownership {
             // Its owner, who would have said so, is dead.
             out.push(Command::Forget(id));
         }
+        self.small_bytes -= object.place.bytes_here();
         // A small value never counted: its task is not kept for its sake.
         let was_kept_for = matches!(object.place, Place::Stored(_) | Place::Lost);
         let refs = match object.place {
-            Place::Inline(value) => {
-                self.small_bytes -= value.size();
-                value.refs.clone()
-            }
+            Place::Inline(value) => value.refs.clone(),
             Place::Stored(copies) => {
                 if !was_borrowed {
                     self.forget_copies(id, copies.at, out);
@@ -306,9 +319,7 @@ impl Ownership {
             Output::Failed(_) => Vec::new(),
         };
         object.place = settled_place(output);
-        if let Place::Inline(value) = &object.place {
-            self.small_bytes += value.size();
-        }
+        self.small_bytes += object.place.bytes_here();
         let (is_wanted, has_lineage) = (object.is_wanted(), object.lineage > 0);
         let wanted_by = object.far.as_mut().map(|far| std::mem::take(&mut far.wanted_by)).unwrap_or_default();
         self.move_if_leaving(id, out);

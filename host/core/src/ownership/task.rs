@@ -339,7 +339,7 @@ impl Ownership {
         if error.is_none() && matches!(task.spec.kind, TaskKind::Normal | TaskKind::ActorCall { .. }) {
             self.keep_lineage(&task, out);
         } else {
-            self.recount_lineage(id, out);
+            self.keep_attempt(id, task.attempt, out);
         }
         let (was_blocked, was_sent) = (task.is_blocked(), task.is_sent());
         self.leave_slot(id, task.lease, was_blocked, now, out);

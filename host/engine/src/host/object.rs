@@ -100,9 +100,11 @@ fn release_contents(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
 }
 
 fn put(guest: &mut Guest, value: types::Value) -> wasmtime::Result<Answer<Resource<ObjectRef>>> {
+    // It may need the room of what was dropped, and a large one may take its time.
     if value.data.len() > limits::INLINE_BYTES_MAX {
-        // It may need the room of what was dropped, and take its time.
         guest.tell_node();
+    } else {
+        guest.settle();
     }
     let mut handles = Handles::default();
     let put = match guest.take(value, &mut handles)? {
@@ -125,6 +127,7 @@ async fn get(
         Err(error) => return Ok((Err(error.into()),)),
     };
     let guest = store.data_mut();
+    guest.admit(&values)?;
     let mut given = Vec::with_capacity(values.len());
     for value in &values {
         given.push(guest.give(value)?);
@@ -141,7 +144,9 @@ async fn read(
         Ok(values) => values,
         Err(error) => return Ok((Err(error.into()),)),
     };
-    Ok((Ok(give_readings(store.data_mut(), &refs, &values)?),))
+    let guest = store.data_mut();
+    guest.admit_readings(&values)?;
+    Ok((Ok(give_readings(guest, &refs, &values)?),))
 }
 
 /// Many small values come packed, the others one by one.
@@ -186,11 +191,7 @@ async fn values(
     let objects = ids(guest, refs)?;
     let services = Arc::clone(&guest.services);
     let caller = Arc::clone(&guest.caller);
-    let values = services.get(caller, objects, timeout_ms.map(Duration::from_millis)).await;
-    if let Ok(values) = &values {
-        store.data_mut().admit(values.iter())?;
-    }
-    Ok(values)
+    Ok(services.get(caller, objects, timeout_ms.map(Duration::from_millis)).await)
 }
 
 async fn wait(

@@ -129,5 +129,5 @@ fn a_journal_of_another_form_is_refused() {
     transaction.open_table(ABOUT).unwrap().insert("format", FORMAT + 1).unwrap();
     transaction.commit().unwrap();
     drop(opened);
-    insta::assert_snapshot!(refused(&path(&folder)), @"the head's journal `JOURNAL` has the form 2, and this rayw reads the form 1: start the head with the rayw that wrote it, or move the file away to begin anew");
+    insta::assert_snapshot!(refused(&path(&folder)), @"the head's journal `JOURNAL` has the form 3, and this rayw reads the form 2: start the head with the rayw that wrote it, or move the file away to begin anew");
 }

@@ -367,6 +367,8 @@ fn more_small_values_than_there_is_room_for() -> rayw::Result<()> {
     let objects: Vec<_> = (0..100_u8).map(|byte| rayw::put_bytes(vec![byte; SMALL])).collect::<Result<_, _>>()?;
     let sent: Vec<_> = (0..100).map(|_| check::remote(Bytes::from(vec![5; SMALL]))).collect();
     let made: Vec<_> = (0..100).map(|byte| large::remote(SMALL, byte)).collect();
+    rayw::wait(&made, made.len(), None)?;
+    pause("full");
     for (object, byte) in objects.iter().chain(&made).zip((0..100).chain(0..100)) {
         let bytes = object.get()?;
         assert!(bytes.len() == SMALL && bytes.iter().all(|found| *found == byte), "object {byte} came back changed");
