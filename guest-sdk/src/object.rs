@@ -105,8 +105,7 @@ impl<T> ObjectRef<T> {
     {
         let raw = self.shared().raw()?;
         contents::settle();
-        let read = objects::read(&[raw], timeout.map(milliseconds))?;
-        value::decode_readings(read, 1)?.pop().ok_or_else(|| value::wrong_count(1, 0))
+        value::decode_reading(objects::read_one(raw, timeout.map(milliseconds))?)
     }
 }
 

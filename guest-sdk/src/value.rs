@@ -84,11 +84,12 @@ pub(crate) fn decode_readings<T: DeserializeOwned>(readings: Readings, asked: us
     }
 }
 
-pub(crate) fn wrong_count(asked: usize, found: usize) -> Error {
+fn wrong_count(asked: usize, found: usize) -> Error {
     Error::of_kind(ErrorKind::System, format!("the host was asked for {asked} values and answered with {found}"))
 }
 
-fn decode_reading<T: DeserializeOwned>(reading: Reading) -> Result<T> {
+/// Decodes a value that was read by itself.
+pub(crate) fn decode_reading<T: DeserializeOwned>(reading: Reading) -> Result<T> {
     match reading.contents {
         None => decode(reading.value),
         Some(contents) => {

@@ -85,6 +85,14 @@ pub(crate) fn read(refs: &[&ObjectRef], timeout_ms: Option<u64>) -> Result<Readi
     Ok(readings(values.collect::<Result<_, _>>()?))
 }
 
+pub(crate) fn read_one(object: &ObjectRef, timeout_ms: Option<u64>) -> Result<Reading, Error> {
+    match read(&[object], timeout_ms)? {
+        Readings::Each(values) => values.into_iter().next(),
+        Readings::Packed(_) => None,
+    }
+    .ok_or_else(|| Error::new(ErrorKind::System, "one value was asked for, and there is none"))
+}
+
 /// References from which on a value is read with its [`Contents`]: as on a node, where it is a small value, too.
 const CONTENTS_MIN: usize = 64;
 

@@ -24,6 +24,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     objects.func_wrap_async("read", |store: Store, (refs, timeout): (Vec<Resource<ObjectRef>>, Option<u64>)| {
         Box::new(read(store, refs, timeout))
     })?;
+    objects.func_wrap_async("read-one", |store: Store, (object, timeout): (Resource<ObjectRef>, Option<u64>)| {
+        Box::new(read_one(store, object, timeout))
+    })?;
     objects.func_wrap_async(
         "wait",
         |store: Store, (refs, ready, timeout, fetch): (Vec<Resource<ObjectRef>>, u32, Option<u64>, bool)| {
@@ -147,6 +150,24 @@ async fn read(
     let guest = store.data_mut();
     guest.admit_readings(&values)?;
     Ok((Ok(give_readings(guest, &refs, &values)?),))
+}
+
+async fn read_one(
+    mut store: Store<'_>,
+    object: Resource<ObjectRef>,
+    timeout_ms: Option<u64>,
+) -> wasmtime::Result<Answer<types::Reading>> {
+    let number = object.rep();
+    let values = match values(&mut store, &[object], timeout_ms).await? {
+        Ok(values) => values,
+        Err(error) => return Ok((Err(error.into()),)),
+    };
+    let [value] = &values[..] else {
+        return Err(wasmtime::Error::msg(format!("one value was asked for, and there are {}", values.len())));
+    };
+    let guest = store.data_mut();
+    guest.admit_readings(&values)?;
+    Ok((Ok(guest.give_reading(number, value)?),))
 }
 
 /// Many small values come packed, the others one by one.
