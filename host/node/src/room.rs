@@ -71,6 +71,11 @@ impl Together {
         }
         has_room
     }
+
+    /// Whether they are so many that the owner shall have them before the guest sends more.
+    pub(crate) fn are_heavy(&self) -> bool {
+        self.bytes > limits::INLINE_BYTES_MAX as u64
+    }
 }
 
 impl Node {

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::borrow::{Far, for_head};
-use super::object::Count;
-use super::task::bytes_within;
+use super::object::{Count, Object};
 use super::{Command, Input, Order, Ownership};
 use crate::message::{ActorChange, FromHead, ToHead, ToPeer};
 use crate::{
-    ActorId, ActorSpec, Error, ErrorKind, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskState, Value, limits,
+    ActorId, ActorSpec, Arg, Error, ErrorKind, IdMap, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskSpec,
+    TaskState, Value, limits,
 };
 
 #[derive(Debug)]
@@ -95,6 +95,16 @@ impl Calls {
     fn has_room_away(&self, more_bytes: u64) -> bool {
         self.away_bytes + more_bytes < limits::CALLS_AWAY_BYTES_MAX
     }
+}
+
+/// Bytes that a call takes along to another node: its arguments, and of the objects that it names the small values and
+/// the references in large ones.
+fn bytes_along(objects: &IdMap<ObjectId, Object>, spec: &TaskSpec) -> u64 {
+    let bytes = spec.args.iter().map(|argument| match argument {
+        Arg::Value(value) => value.size(),
+        Arg::Object(id) => objects.get(id).map_or(0, |object| object.place.bytes_here()),
+    });
+    bytes.sum()
 }
 
 impl ActorEntry {
@@ -308,13 +318,20 @@ impl Ownership {
             View::Pending | View::Restarting => return,
         };
         let Some(calls) = entry.calls.as_mut().filter(|calls| !calls.lines.is_empty()) else { return };
-        let mut lines = std::mem::take(&mut calls.lines);
         let is_away = node != self.node;
-        let (mut has_room, mut more_bytes) = (!is_away || calls.has_room_away(0), 0);
+        if is_away && !calls.has_room_away(0) {
+            return;
+        }
+        let mut lines = std::mem::take(&mut calls.lines);
+        let (mut has_room, mut more_bytes) = (true, 0);
         let out_of_order = entry.spec.out_of_order;
         let mut sent = Vec::new();
-        let mut ending = None;
-        for (submitter, line) in &mut lines {
+        let mut ends = Vec::new();
+        let mut served = 0;
+        for (_, line) in &mut lines {
+            if !has_room {
+                break;
+            }
             let mut index = 0;
             while has_room && let Some(call) = line.get(index) {
                 let id = match call {
@@ -322,8 +339,7 @@ impl Ownership {
                     // Calls before it in line come first, even where others may overtake them.
                     Call::Terminate(turn) => {
                         if index == 0 {
-                            ending = Some(Ending { submitter: *submitter, turn: *turn });
-                            line.remove(index);
+                            ends.push((served, *turn));
                         }
                         break;
                     }
@@ -334,7 +350,7 @@ impl Ownership {
                     }
                     Some(task) if task.missing == 0 => {
                         if is_away {
-                            more_bytes += bytes_within(&task.spec);
+                            more_bytes += bytes_along(&self.objects, &task.spec);
                             has_room = calls.has_room_away(more_bytes);
                         }
                         sent.push(*id);
@@ -344,6 +360,24 @@ impl Ownership {
                     Some(_) => break,
                 }
             }
+            served += 1;
+        }
+        let mut ending = None;
+        for (line, turn) in ends {
+            // What was submitted before it and has no room yet is to run, too.
+            let is_earlier = |call: &Call| match call {
+                Call::Task(id) => self.tasks.get(id).is_some_and(|task| task.missing == 0 && task.turn < turn),
+                Call::Terminate(_) => false,
+            };
+            if has_room || !lines.iter().any(|(_, line)| line.front().is_some_and(is_earlier)) {
+                let (submitter, line) = &mut lines[line];
+                ending = Some(Ending { submitter: *submitter, turn });
+                line.pop_front();
+            }
+        }
+        if !has_room {
+            // Others first the next time, or who always has the next call ready would leave no room for them.
+            lines.rotate_left(served);
         }
         lines.retain(|(_, line)| !line.is_empty());
         if let Some(calls) = self.actors.get_mut(&actor).and_then(|entry| entry.calls.as_mut()) {
@@ -381,7 +415,8 @@ impl Ownership {
             task.state = TaskState::SubmittedToWorker;
         }
         let is_away = node != self.node;
-        let away_bytes = if is_away { u32::try_from(bytes_within(&order.spec)).unwrap_or(u32::MAX) } else { 0 };
+        let away_bytes =
+            if is_away { u32::try_from(bytes_along(&self.objects, &order.spec)).unwrap_or(u32::MAX) } else { 0 };
         if let Some(entry) = self.actors.get_mut(&actor) {
             let calls = entry.calls();
             calls.sent.push_back(Sent { id, away_bytes });

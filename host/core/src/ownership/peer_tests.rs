@@ -741,3 +741,62 @@ fn calls_with_large_arguments_wait_here_until_the_actor_away_has_taken_those_bef
     }
     assert_eq!(node.owner.small_bytes(), 4, "of each call its result is left");
 }
+
+/// An actor on another node, and calls of it that take half the room each.
+fn actor_away(node: &mut Node) -> impl Fn(u64, TaskId) -> TaskSpec + use<> {
+    let creation =
+        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let actor = ActorId::from(creation.id);
+    node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
+    let change = crate::message::ActorChange::Alive { node: OTHER, incarnation: 0 };
+    node.tell(Event::FromHead(Box::new(FromHead::ActorChanged { actor, change })));
+    let data = Bytes::from(vec![0; usize::try_from(limits::CALLS_AWAY_BYTES_MAX).unwrap() / 2]);
+    move |number, submitter| {
+        let argument = Arg::Value(Value { codec: Codec::Raw, data: data.clone(), refs: Vec::new() });
+        TaskSpec { kind: TaskKind::ActorCall { actor }, submitter, ..spec(number, vec![argument]) }
+    }
+}
+
+fn calls_sent(node: &Node) -> Vec<TaskId> {
+    let calls = node.said.iter().filter_map(|(_, message)| match message {
+        ToPeer::Call { order, .. } => Some(order.spec.id),
+        _ => None,
+    });
+    calls.collect()
+}
+
+#[test]
+fn who_always_has_the_next_call_ready_leaves_room_for_others() {
+    let mut node = Node::new();
+    let call = actor_away(&mut node);
+    let (flood, other) = (spec(8, Vec::new()).id, spec(9, Vec::new()).id);
+    for number in 10..15 {
+        node.tell(Event::Submitted(Arc::new(call(number, flood))));
+    }
+    let of_other = call(20, other);
+    node.tell(Event::Submitted(Arc::new(of_other.clone())));
+    let mut sent = Vec::new();
+    for number in 10..13 {
+        node.finishes(OTHER, call(number, flood).id, vec![inline(Vec::new())], Vec::new());
+        sent.extend(calls_sent(&node));
+    }
+    assert!(sent.contains(&of_other.id), "{sent:?}");
+}
+
+#[test]
+fn an_end_waits_for_the_calls_before_it_that_have_no_room_yet() {
+    let mut node = Node::new();
+    let call = actor_away(&mut node);
+    let (one, other) = (spec(8, Vec::new()).id, spec(9, Vec::new()).id);
+    for number in 10..13 {
+        node.tell(Event::Submitted(Arc::new(call(number, one))));
+    }
+    let TaskKind::ActorCall { actor } = call(10, one).kind else { unreachable!("it is a call") };
+    node.tell(Event::ActorTerminated { actor, submitter: other });
+    let is_end = |message: &ToPeer| matches!(message, ToPeer::EndActor { .. });
+    assert!(!node.says(OTHER, is_end), "a call before it waits for room");
+    node.finishes(OTHER, call(10, one).id, vec![inline(Vec::new())], Vec::new());
+    assert_eq!(calls_sent(&node), [call(12, one).id]);
+    node.finishes(OTHER, call(11, one).id, vec![inline(Vec::new())], Vec::new());
+    assert!(node.says(OTHER, is_end), "{:?}", node.said);
+}
