@@ -57,3 +57,14 @@ pub enum Arg {
     /// An object whose value is put in place before the callee runs.
     Object(ObjectId),
 }
+
+impl Arg {
+    /// The value that comes along; `None` for an object, which is elsewhere.
+    #[must_use]
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Object(_) => None,
+        }
+    }
+}

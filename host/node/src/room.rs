@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rayw_core::ownership::Ownership;
-use rayw_core::{Error, ErrorKind, Value, limits};
+use rayw_core::{Error, ErrorKind, NodeId, Value, limits};
 use rayw_engine::Backlog;
 
 use crate::Node;
@@ -79,16 +79,15 @@ impl Together {
 }
 
 impl Node {
-    /// Whether a value stays with its owner, which is this node: small ones do, while all of them together have no
-    /// more memory than the store. The rest goes to the store, which has files for it.
-    pub(crate) fn keeps_inline(&self, value: &Value, together: &mut Together) -> bool {
-        stays_small(value, self.room.small_bytes.load(Ordering::Relaxed), self.store.bytes_max())
-            && together.take(value)
-    }
-
-    /// The same for a value that another node will own: how much that one has is not known here.
-    pub(crate) fn sends_inline(value: &Value, together: &mut Together) -> bool {
-        stays_small(value, 0, u64::MAX) && together.take(value)
+    /// Whether a value stays with its owner: small ones do, while all of them together have no more memory than the
+    /// store. The rest goes to the store, which has files for it. How much another node has is not known here.
+    pub(crate) fn keeps_inline(&self, value: &Value, owner: NodeId, together: &mut Together) -> bool {
+        let (small_bytes, bytes_max) = if owner == self.id {
+            (self.room.small_bytes.load(Ordering::Relaxed), self.store.bytes_max())
+        } else {
+            (0, u64::MAX)
+        };
+        stays_small(value, small_bytes, bytes_max) && together.take(value)
     }
 
     /// Whether whoever has that backlog may submit so many tasks, and make so many objects by that.

@@ -64,7 +64,7 @@ impl NodeServices {
         let (mut puts, mut together) = (Vec::new(), Together::default());
         for argument in args {
             let Arg::Value(value) = argument else { continue };
-            if !self.node.keeps_inline(value, &mut together) {
+            if !self.node.keeps_inline(value, self.node.id, &mut together) {
                 // It may need the room of what was dropped.
                 self.node.take_in(&caller.backlog);
                 let object = Self::next_put(caller);
@@ -191,11 +191,7 @@ impl NodeServices {
 
 /// Whether the arguments of an actor can be with the head, which knows detached ones.
 fn are_small(args: &[Arg]) -> bool {
-    let bytes = args.iter().map(|argument| match argument {
-        Arg::Value(value) => value.data.len(),
-        Arg::Object(_) => 0,
-    });
-    bytes.sum::<usize>() <= limits::INLINE_BYTES_MAX
+    args.iter().filter_map(Arg::value).map(|value| value.data.len()).sum::<usize>() <= limits::INLINE_BYTES_MAX
 }
 
 /// Objects that carry large arguments, then what takes them, then the end of the references that kept them
@@ -259,11 +255,7 @@ impl Services for NodeServices {
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
         self.node.admit(&caller.backlog, 0, 1)?;
         let object = Self::next_put(caller);
-        let output = if self.node.keeps_inline(&value, &mut Together::default()) {
-            Made::Inline(Arc::new(value))
-        } else {
-            self.node.stored(object, value, &caller.backlog)
-        };
+        let output = self.node.output(object, value, self.node.id, &mut Together::default(), &caller.backlog);
         if let Made::Failed(error) = output {
             return Err(*error);
         }

@@ -290,18 +290,22 @@ impl Node {
         backlog: &Backlog,
     ) -> Vec<Output> {
         let mut together = Together::default();
-        let outputs = values.into_iter().zip(0..).map(|(value, index)| {
-            let is_inline = if owner == self.id {
-                self.keeps_inline(&value, &mut together)
-            } else {
-                Self::sends_inline(&value, &mut together)
-            };
-            if is_inline {
-                return Output::Inline(Arc::new(value));
-            }
-            self.stored(spec.id.output(index), value, backlog)
-        });
-        outputs.collect()
+        let outputs = values.into_iter().zip(0..);
+        outputs.map(|(value, index)| self.output(spec.id.output(index), value, owner, &mut together, backlog)).collect()
+    }
+
+    pub(crate) fn output(
+        self: &Arc<Self>,
+        object: ObjectId,
+        value: Value,
+        owner: NodeId,
+        together: &mut Together,
+        backlog: &Backlog,
+    ) -> Output {
+        if self.keeps_inline(&value, owner, together) {
+            return Output::Inline(Arc::new(value));
+        }
+        self.stored(object, value, backlog)
     }
 
     /// An object in the store.

@@ -423,11 +423,11 @@ impl Ownership {
             calls.away_bytes += u64::from(away_bytes);
         }
         self.tally.running += 1;
-        if !is_away {
-            out.push(Command::Call { actor, incarnation, order });
-        } else {
+        if is_away {
             let (order, refs) = self.travelling(order, node, out);
             out.push(Command::to_peer(node, ToPeer::Call { actor, incarnation, order, refs }));
+        } else {
+            out.push(Command::Call { actor, incarnation, order });
         }
     }
 

@@ -293,10 +293,7 @@ const ARGS_ALONG_BYTES_MAX: usize = 1_024;
 /// What the head needs to know of an actor. Small arguments go along, because a copy without them costs more.
 #[must_use]
 pub fn for_head(spec: &Arc<ActorSpec>) -> Arc<ActorSpec> {
-    let bytes = spec.creation.args.iter().map(|argument| match argument {
-        Arg::Value(value) => value.data.len(),
-        Arg::Object(_) => 0,
-    });
+    let bytes = spec.creation.args.iter().filter_map(Arg::value).map(|value| value.data.len());
     if bytes.sum::<usize>() > ARGS_ALONG_BYTES_MAX { without_args(spec) } else { Arc::clone(spec) }
 }
 

@@ -57,9 +57,8 @@ impl Ownership {
         if !spec.max_retries.allows(0) {
             return;
         }
-        if let Some(kept) = self.lineage.tasks.get_mut(&spec.id) {
-            kept.attempt = task.attempt;
-            return self.recount_lineage(spec.id, out);
+        if self.lineage.tasks.contains_key(&spec.id) {
+            return self.keep_attempt(spec.id, task.attempt, out);
         }
         let outputs = self.outputs_in_stores(spec);
         if outputs == 0 {
@@ -82,7 +81,7 @@ impl Ownership {
         }
     }
 
-    /// A task that ran again failed: no attempt has the number of one before.
+    /// A task that ran again is over, whether or not it failed: no attempt has the number of one before.
     pub(super) fn keep_attempt(&mut self, id: TaskId, attempt: u32, out: &mut Vec<Command>) {
         if let Some(kept) = self.lineage.tasks.get_mut(&id) {
             kept.attempt = attempt;
@@ -122,7 +121,8 @@ impl Ownership {
         u32::try_from(stored.count()).unwrap_or(u32::MAX)
     }
 
-    /// One of a task's objects that were in stores has gone for good. Answers with what its lineage referred to, when that goes too.
+    /// One of a task's objects that were in stores has gone for good. Answers with what its lineage referred to, when
+    /// that goes too.
     pub(super) fn output_gone(&mut self, id: TaskId) -> Vec<(RefId, Count)> {
         let Some(kept) = self.lineage.tasks.get_mut(&id) else { return Vec::new() };
         kept.outputs = kept.outputs.saturating_sub(1);
@@ -181,8 +181,10 @@ impl Ownership {
             self.settle(id, Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message))), out);
             failed.push(task);
         }
-        for task in failed.into_iter().filter(|task| !self.tasks.contains_key(task)).collect::<Vec<_>>() {
-            self.recount_lineage(task, out);
+        for task in failed {
+            if !self.tasks.contains_key(&task) {
+                self.recount_lineage(task, out);
+            }
         }
     }
 

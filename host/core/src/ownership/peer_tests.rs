@@ -90,6 +90,11 @@ pub(super) fn spec(number: u64, args: Vec<Arg>) -> TaskSpec {
     }
 }
 
+/// The constructor of an actor.
+fn creation() -> TaskSpec {
+    TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0)
+}
+
 pub(super) fn inline(refs: Vec<RefId>) -> Output {
     Output::Inline(Arc::new(Value { codec: Codec::Raw, data: Bytes::from_static(b"x"), refs }))
 }
@@ -395,8 +400,7 @@ fn who_is_submitted_with_a_lost_argument_has_it_made_again() {
 #[test]
 fn what_an_actor_made_that_ended_cannot_be_made_again() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let actor = Arc::new(actor_of(creation));
     let changes = |change| Event::FromHead(Box::new(FromHead::ActorChanged { actor: actor.id, change }));
     node.tell(Event::ActorCreated(Arc::clone(&actor)));
@@ -418,8 +422,7 @@ fn what_an_actor_made_that_ended_cannot_be_made_again() {
 #[test]
 fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let id = RefId::Actor(ActorId::from(creation.id));
     node.hears(OTHER, ToPeer::Lent { id, to: OTHER });
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
@@ -432,8 +435,7 @@ fn an_actor_that_is_found_by_its_name_before_it_is_created_is_borrowed() {
 #[test]
 fn a_dead_actor_that_is_back_before_it_was_said_to_be_lent_is_forgotten() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let actor = Arc::new(ActorSpec { name: Some(Arc::from("n")), detached: true, ..actor_of(creation) });
     let id = RefId::Actor(actor.id);
     node.tell(Event::ActorCreated(Arc::clone(&actor)));
@@ -464,8 +466,7 @@ fn words_about_an_actor_that_ended_meanwhile_leave_nothing() {
 #[test]
 fn a_value_that_holds_an_actor_before_it_is_created_keeps_it() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let id = RefId::Actor(ActorId::from(creation.id));
     node.tell(Event::Put { object: object(1), output: inline(vec![id]) });
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
@@ -478,8 +479,7 @@ fn a_value_that_holds_an_actor_before_it_is_created_keeps_it() {
 #[test]
 fn the_end_of_an_actor_is_asked_for_again_of_a_head_that_is_new() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let actor = ActorId::from(creation.id);
     let spec = actor_of(creation);
     node.tell(Event::ActorCreated(Arc::new(spec)));
@@ -524,8 +524,7 @@ fn what_is_made_for_a_node_that_was_dead_when_it_asked_does_not_stay() {
 #[test]
 fn an_actor_that_another_guest_found_by_its_name_before_it_was_created_is_made_all_the_same() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let spec = Arc::new(ActorSpec { name: Some(Arc::from("name")), ..actor_of(creation) });
     let id = RefId::Actor(spec.id);
     node.tell(Event::Acquired(vec![id]));
@@ -577,8 +576,7 @@ fn what_a_driver_did_last_is_cancelled_when_its_job_is_over_before_it_is_heard_o
 #[test]
 fn a_cancelled_call_that_comes_back_from_a_life_that_ended_is_not_sent_again() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let actor = ActorId::from(creation.id);
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
     let lives = |incarnation| {
@@ -599,8 +597,7 @@ fn a_cancelled_call_that_comes_back_from_a_life_that_ended_is_not_sent_again() {
 #[test]
 fn an_end_that_was_asked_of_a_life_that_broke_down_is_asked_of_the_next_one_behind_the_calls_before_it() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let (actor, submitter) = (ActorId::from(creation.id), creation.submitter);
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
     let lives = |incarnation| {
@@ -628,8 +625,7 @@ fn an_end_that_was_asked_of_a_life_that_broke_down_is_asked_of_the_next_one_behi
 #[test]
 fn calls_of_a_life_whose_end_was_lost_with_the_head_do_not_wait_for_ever() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let actor = ActorId::from(creation.id);
     node.tell(Event::ActorCreated(Arc::new(ActorSpec { max_restarts: Retries::AtMost(1), ..actor_of(creation) })));
     let lives = |node, incarnation| {
@@ -656,8 +652,7 @@ fn calls_of_a_life_whose_end_was_lost_with_the_head_do_not_wait_for_ever() {
 #[test]
 fn an_end_that_was_asked_for_through_a_borrowed_handle_comes_although_the_handle_goes() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let (actor, submitter) = (ActorId::from(creation.id), creation.submitter);
     let spec = Arc::new(ActorSpec { detached: true, ..actor_of(creation) });
     node.tell(Event::ActorKnown { spec, owner: OTHER });
@@ -676,8 +671,7 @@ fn an_end_that_was_asked_for_through_a_borrowed_handle_comes_although_the_handle
 #[test]
 fn a_call_that_comes_back_after_it_was_tried_again_elsewhere_is_not_sent_twice() {
     let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let actor = ActorId::from(creation.id);
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
     let changes = |change| Event::FromHead(Box::new(FromHead::ActorChanged { actor, change }));
@@ -717,35 +711,9 @@ fn what_an_actor_submits_after_the_end_of_its_job_is_asked_for_anew() {
     assert_eq!(wants(&node), 1);
 }
 
-#[test]
-fn calls_with_large_arguments_wait_here_until_the_actor_away_has_taken_those_before() {
-    let mut node = Node::new();
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
-    let actor = ActorId::from(creation.id);
-    node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
-    let change = crate::message::ActorChange::Alive { node: OTHER, incarnation: 0 };
-    node.tell(Event::FromHead(Box::new(FromHead::ActorChanged { actor, change })));
-    let data = Bytes::from(vec![0; usize::try_from(limits::CALLS_AWAY_BYTES_MAX).unwrap() / 2]);
-    let argument = || Arg::Value(Value { codec: Codec::Raw, data: data.clone(), refs: Vec::new() });
-    let call = |number| TaskSpec { kind: TaskKind::ActorCall { actor }, ..spec(number, vec![argument()]) };
-    let is_call = |message: &ToPeer| matches!(message, ToPeer::Call { .. });
-    let mut goes = |number| {
-        node.tell(Event::Submitted(Arc::new(call(number))));
-        node.says(OTHER, is_call)
-    };
-    assert_eq!([2, 3, 4, 5].map(&mut goes), [true, true, false, false]);
-    for (ended, goes) in [(2, true), (3, true), (4, false), (5, false)] {
-        node.finishes(OTHER, call(ended).id, vec![inline(Vec::new())], Vec::new());
-        assert_eq!(node.says(OTHER, is_call), goes, "after call {ended}");
-    }
-    assert_eq!(node.owner.small_bytes(), 4, "of each call its result is left");
-}
-
 /// An actor on another node, and calls of it that take half the room each.
 fn actor_away(node: &mut Node) -> impl Fn(u64, TaskId) -> TaskSpec + use<> {
-    let creation =
-        TaskSpec { kind: TaskKind::ActorCreation, ..spec(1, Vec::new()) }.with_terms(|terms| terms.num_returns = 0);
+    let creation = creation();
     let actor = ActorId::from(creation.id);
     node.tell(Event::ActorCreated(Arc::new(actor_of(creation))));
     let change = crate::message::ActorChange::Alive { node: OTHER, incarnation: 0 };
@@ -763,6 +731,25 @@ fn calls_sent(node: &Node) -> Vec<TaskId> {
         _ => None,
     });
     calls.collect()
+}
+
+#[test]
+fn calls_with_large_arguments_wait_here_until_the_actor_away_has_taken_those_before() {
+    let mut node = Node::new();
+    let away = actor_away(&mut node);
+    let submitter = spec(1, Vec::new()).parent;
+    let call = |number| away(number, submitter);
+    let is_call = |message: &ToPeer| matches!(message, ToPeer::Call { .. });
+    let mut goes = |number| {
+        node.tell(Event::Submitted(Arc::new(call(number))));
+        node.says(OTHER, is_call)
+    };
+    assert_eq!([2, 3, 4, 5].map(&mut goes), [true, true, false, false]);
+    for (ended, goes) in [(2, true), (3, true), (4, false), (5, false)] {
+        node.finishes(OTHER, call(ended).id, vec![inline(Vec::new())], Vec::new());
+        assert_eq!(node.says(OTHER, is_call), goes, "after call {ended}");
+    }
+    assert_eq!(node.owner.small_bytes(), 4, "of each call its result is left");
 }
 
 #[test]

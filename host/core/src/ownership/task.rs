@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::compact::Compact;
 use super::object::{Count, Watcher};
 use super::{Command, Input, Order, Outcome, Output, Ownership};
-use crate::{ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, limits};
+use crate::{
+    ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, Value, limits,
+};
 
 #[derive(Debug)]
 pub(super) struct Task {
@@ -365,11 +367,7 @@ impl Ownership {
 
 /// Bytes of the arguments that come with a task.
 pub(super) fn bytes_within(spec: &TaskSpec) -> u64 {
-    let bytes = spec.args.iter().map(|argument| match argument {
-        Arg::Value(value) => value.size(),
-        Arg::Object(_) => 0,
-    });
-    bytes.sum()
+    spec.args.iter().filter_map(Arg::value).map(Value::size).sum()
 }
 
 /// All references of a task's arguments: those at the top and those inside values.
