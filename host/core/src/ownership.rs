@@ -39,6 +39,7 @@ mod peer_tests;
 mod peers;
 mod report;
 mod rows;
+mod tables;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,8 @@ pub struct Ownership {
     node: NodeId,
     tasks: IdMap<TaskId, task::Task>,
     objects: IdMap<ObjectId, object::Object>,
+    /// How full the tables of tasks and objects were.
+    peaks: tables::Peaks,
     /// Bytes of the values that are here: those of small objects, and arguments of unfinished tasks.
     small_bytes: u64,
     actors: IdMap<ActorId, actor::ActorEntry>,
@@ -131,6 +134,7 @@ impl Ownership {
             node,
             tasks: IdMap::default(),
             objects: IdMap::default(),
+            peaks: tables::Peaks::default(),
             small_bytes: 0,
             actors: IdMap::default(),
             shapes: Slab::new(),
@@ -223,6 +227,7 @@ impl Ownership {
                 self.return_idle(now, out);
                 self.recall_old(out);
                 self.void_dead(now, out);
+                self.fit_tables();
             }
         }
         self.make_again(now, out);
