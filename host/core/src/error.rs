@@ -2,6 +2,7 @@
 //! shown to people.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 
@@ -97,8 +98,17 @@ impl ErrorKind {
 }
 
 /// An error: what failed, on which thing, what to do next.
+///
+/// One word large, as results that hardly ever carry one are moved about with every task. What it says are its
+/// [`Details`], which it derefs to.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Error(Box<Details>);
+
+/// What an [`Error`] says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Error {
+#[serde(rename = "Error")]
+pub struct Details {
     /// What kind of failure it is.
     pub kind: ErrorKind,
     /// Lower case, no final period, the thing in backticks, remedy last.
@@ -115,19 +125,44 @@ pub struct Error {
     pub origin: Option<String>,
 }
 
+impl Deref for Error {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl DerefMut for Error {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
+    }
+}
+
+impl From<Details> for Error {
+    fn from(details: Details) -> Self {
+        Self(Box::new(details))
+    }
+}
+
+impl From<Error> for Details {
+    fn from(error: Error) -> Self {
+        *error.0
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Error {
     /// An error of that kind with those words.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            causes: Vec::new(),
-            type_name: None,
-            payload: None,
-            backtrace: None,
-            origin: None,
-        }
+        let (causes, message) = (Vec::new(), message.into());
+        Details { kind, message, causes, type_name: None, payload: None, backtrace: None, origin: None }.into()
     }
 
     /// The placement group that something was to run in, or that somebody waits for, is gone.

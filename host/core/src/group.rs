@@ -90,9 +90,9 @@ impl GroupOptions {
             self.name.as_ref().map_or_else(|| "placement group".to_owned(), |name| format!("placement group `{name}`"));
         let bundle = |(index, bundle): (usize, BundleOptions)| {
             let settled = bundle.settle();
-            settled.map_err(|error| Error {
-                message: format!("bundle {index} of the {named}: {}", error.message),
-                ..error
+            settled.map_err(|mut error| {
+                error.message = format!("bundle {index} of the {named}: {}", error.message);
+                error
             })
         };
         let spec = GroupSpec {

@@ -30,7 +30,7 @@ pub mod view;
 
 pub use actor::{ActorOptions, ActorSpec, ActorState};
 pub use description::{ActorClass, Description, Function, Method, Parameter, check_arity, unknown};
-pub use error::{Error, ErrorKind};
+pub use error::{Details, Error, ErrorKind};
 pub use group::{
     BundleOptions, BundleSpec, GroupCreator, GroupOptions, GroupSpec, GroupState, GroupStatus, GroupStrategy,
 };

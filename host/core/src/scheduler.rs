@@ -250,7 +250,7 @@ struct Actor {
     preempted: u32,
     /// It must not be restarted any more.
     doomed: Option<Box<Doom>>,
-    cause: Option<Box<Error>>,
+    cause: Option<Error>,
     /// The move by which it came into its state.
     since: u64,
     /// The journal says where it lives, and that node has yet to say so.

@@ -24,7 +24,7 @@ const NAMES_MAX: usize = 100_000;
 pub(crate) async fn ask(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<Description, Error> {
     let unable = |cause: Error| {
         let mut error = Error::new(cause.kind, format!("`{origin}` cannot say what is in it")).caused_by(&cause);
-        error.backtrace = cause.backtrace;
+        error.backtrace = cause.backtrace.clone();
         error
     };
     let asked = tokio::time::timeout(DESCRIBE_TIME_MAX, run(engine, program, origin)).await;

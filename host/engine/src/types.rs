@@ -172,13 +172,13 @@ error_kinds! {
 #[component(record)]
 pub(crate) struct Error {
     kind: ErrorKind,
-    message: String,
-    causes: Vec<String>,
+    message: Box<str>,
+    causes: Box<[Box<str>]>,
     #[component(name = "type-name")]
-    type_name: Option<String>,
-    payload: Option<Bytes>,
-    backtrace: Option<String>,
-    origin: Option<String>,
+    type_name: Option<Box<str>>,
+    payload: Option<Box<[u8]>>,
+    backtrace: Option<Box<str>>,
+    origin: Option<Box<str>>,
 }
 
 /// Text of an error that travels on. Errors are copied to every waiter and kept for people.
@@ -192,28 +192,31 @@ const ERROR_PAYLOAD_BYTES_MAX: usize = 1 << 20;
 
 impl From<Error> for rayw_core::Error {
     fn from(error: Error) -> Self {
-        Self {
+        let shortened = |text: Box<str>| shortened(text.into_string());
+        let details = rayw_core::Details {
             kind: error.kind.into(),
             message: shortened(error.message),
             causes: error.causes.into_iter().take(ERROR_CAUSES_MAX).map(shortened).collect(),
             type_name: error.type_name.map(shortened),
-            payload: error.payload.filter(|bytes| bytes.len() <= ERROR_PAYLOAD_BYTES_MAX).map(|bytes| bytes.to_vec()),
+            payload: error.payload.filter(|bytes| bytes.len() <= ERROR_PAYLOAD_BYTES_MAX).map(<[u8]>::into_vec),
             backtrace: error.backtrace.map(shortened),
             origin: error.origin.map(shortened),
-        }
+        };
+        details.into()
     }
 }
 
 impl From<rayw_core::Error> for Error {
     fn from(error: rayw_core::Error) -> Self {
+        let error = rayw_core::Details::from(error);
         Self {
             kind: error.kind.into(),
-            message: error.message,
-            causes: error.causes,
-            type_name: error.type_name,
-            payload: error.payload.map(Bytes::from),
-            backtrace: error.backtrace,
-            origin: error.origin,
+            message: error.message.into(),
+            causes: error.causes.into_iter().map(Into::into).collect(),
+            type_name: error.type_name.map(Into::into),
+            payload: error.payload.map(Into::into),
+            backtrace: error.backtrace.map(Into::into),
+            origin: error.origin.map(Into::into),
         }
     }
 }

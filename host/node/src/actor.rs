@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 
 use rayw_core::message::{ActorEnd, ToHead};
 use rayw_core::ownership::{Event, Input, Order, Outcome};
-use rayw_core::{ActorId, ActorSpec, Error, ErrorKind, JobId, NodeId, TaskId, Value};
+use rayw_core::{ActorId, ActorSpec, Details, Error, ErrorKind, JobId, NodeId, TaskId, Value};
 use rayw_engine::{Backlog, Caller, Checkpoint, Instance, Sandbox};
 use tokio::sync::{Notify, oneshot};
 
@@ -35,7 +35,7 @@ pub(crate) struct Mailbox {
     job: JobId,
     reach: Arc<Reach>,
     /// Why it is stopped, and whether it may live again.
-    stop: Option<Box<(Error, bool)>>,
+    stop: Option<(Error, bool)>,
     /// Its constructor has run.
     is_ready: bool,
     /// What only actors have that can be written down.
@@ -120,7 +120,7 @@ impl Drop for Life {
             self.take_in();
             // What it was at has an owner who waits, and references that were lent for it.
             if let Some(call) = self.reach.letters.current() {
-                let outcome = Outcome::ActorCrashed(Box::new(error.clone()));
+                let outcome = Outcome::ActorCrashed(error.clone());
                 self.node.handle(Event::Finished { task: call.task, attempt: call.attempt, outcome });
             }
             self.node.lock().constructors.remove(&(actor, incarnation));
@@ -210,7 +210,7 @@ impl Mailbox {
 
     /// Ends the life at once.
     fn stop(&mut self, reason: Error, restart: bool, after: &mut After) {
-        self.stop.get_or_insert_with(|| Box::new((reason, restart)));
+        self.stop.get_or_insert((reason, restart));
         self.reach.stopper.stop();
         self.wake(after);
     }
@@ -323,7 +323,7 @@ impl Life {
         match ended {
             Ended::Done(Ok(constructed)) => Ok(constructed),
             Ended::Done(Err(error)) => {
-                let error = error.from_task(&creation.name, creation.id);
+                let error = Details::from(error.from_task(&creation.name, creation.id));
                 let message = format!("actor `{}` ({}) is dead: its constructor failed", self.spec.class, self.spec.id);
                 let mut death = Error::new(ErrorKind::ActorDied, message).caused_by(&error.message);
                 death.causes.extend(error.causes);
@@ -422,24 +422,22 @@ impl Life {
                 let error = error.from_task(&spec.name, spec.id);
                 if instance.is_usable() {
                     let end = instance.exit_requested().then(|| self.exited());
-                    (Outcome::Failed(Box::new(error)), None, end)
+                    (Outcome::Failed(error), None, end)
                 } else {
                     let end = ActorEnd::Crashed(error.clone());
-                    (Outcome::ActorCrashed(Box::new(error)), None, Some(end))
+                    (Outcome::ActorCrashed(error), None, Some(end))
                 }
             }
             Ended::TimedOut(timeout) => {
                 let error = timed_out(&spec, timeout).from_task(&spec.name, spec.id);
-                (Outcome::ActorCrashed(Box::new(error.clone())), None, Some(ActorEnd::Crashed(error)))
+                (Outcome::ActorCrashed(error.clone()), None, Some(ActorEnd::Crashed(error)))
             }
             Ended::Stopped => {
                 let end = self.stopped_end();
                 let outcome = match &end {
-                    ActorEnd::Crashed(error) => Outcome::ActorCrashed(Box::new(error.clone())),
+                    ActorEnd::Crashed(error) => Outcome::ActorCrashed(error.clone()),
                     // It was meant to end for good: nothing to try again.
-                    ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error) => {
-                        Outcome::Failed(Box::new(error.clone()))
-                    }
+                    ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error) => Outcome::Failed(error.clone()),
                 };
                 (outcome, None, Some(end))
             }
@@ -468,7 +466,7 @@ impl Life {
                     Some(Next::Call(order, caller))
                 }
                 Some(Taken::Unwanted(order)) => {
-                    let outcome = Outcome::Failed(Box::new(cancelled(&order.spec)));
+                    let outcome = Outcome::Failed(cancelled(&order.spec));
                     let (task, attempt) = (order.spec.id, order.attempt);
                     self.node.note_of_actor(&self.backlog, Event::Finished { task, attempt, outcome });
                     continue;
@@ -512,7 +510,7 @@ impl Life {
 
     fn stopped_end(&self) -> ActorEnd {
         let stop = self.node.lock().mailboxes.get_mut(&self.spec.id).and_then(|mailbox| mailbox.stop.take());
-        match stop.map(|stop| *stop) {
+        match stop {
             Some((reason, true)) => ActorEnd::Crashed(reason),
             Some((reason, false)) => ActorEnd::Intended(reason),
             None => ActorEnd::Intended(Error::new(ErrorKind::ActorDied, "the actor was stopped")),

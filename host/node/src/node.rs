@@ -538,7 +538,7 @@ impl State {
                     if let Some(Order { spec, attempt, .. }) =
                         self.running.get(&task).and_then(|orders| orders.stop(task))
                     {
-                        let outcome = Outcome::Failed(Box::new(cancelled(&spec).from_task(&spec.name, task)));
+                        let outcome = Outcome::Failed(cancelled(&spec).from_task(&spec.name, task));
                         self.further.push_back(Event::Finished { task, attempt, outcome });
                     }
                 }
@@ -547,7 +547,7 @@ impl State {
                         self.further.push_back(Event::CallDropped(task));
                     }
                 }
-                Command::EndActor { actor, incarnation, reason } => self.post_end(actor, incarnation, *reason, after),
+                Command::EndActor { actor, incarnation, reason } => self.post_end(actor, incarnation, reason, after),
                 Command::Construct { actor, incarnation, result } => {
                     if let Some(life) = self.constructors.remove(&(actor, incarnation)) {
                         // The life may have been stopped meanwhile.

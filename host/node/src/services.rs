@@ -71,7 +71,7 @@ impl NodeServices {
                 let output = self.node.stored(object, value.clone(), &caller.backlog);
                 if let Made::Failed(error) = output {
                     self.unstore(puts);
-                    return Err(*error);
+                    return Err(error);
                 }
                 puts.push(Event::Put { object, output });
                 *argument = Arg::Object(object);
@@ -257,7 +257,7 @@ impl Services for NodeServices {
         let object = Self::next_put(caller);
         let output = self.node.output(object, value, self.node.id, &mut Together::default(), &caller.backlog);
         if let Made::Failed(error) = output {
-            return Err(*error);
+            return Err(error);
         }
         self.node.note(&caller.backlog, [Event::Put { object, output }]);
         Ok(object)
@@ -280,7 +280,7 @@ impl Services for NodeServices {
                         Err(Missing::Failed(error)) => return Err(error),
                         Err(Missing::Lost(copies)) => self.node.handle(Event::CopiesMissing(copies)),
                     },
-                    WaitResult::Failed(error) => return Err(*error),
+                    WaitResult::Failed(error) => return Err(error),
                     WaitResult::TimedOut { ready, of } => {
                         let asked = timeout.unwrap_or_default();
                         let message = format!("{ready} of {of} objects were ready after {asked:?}: wait longer");
@@ -322,7 +322,7 @@ impl Services for NodeServices {
                     Ok(ready)
                 }
                 WaitResult::TimedOut { .. } => Ok(Vec::new()),
-                WaitResult::Failed(error) => Err(*error),
+                WaitResult::Failed(error) => Err(error),
                 WaitResult::Values(_) => Err(Error::new(ErrorKind::System, "a `wait` was answered like a `get`")),
             }
         })

@@ -57,7 +57,7 @@ impl Drop for Worker {
         self.node.take_in_last(&self.backlog);
         if let Some((spec, attempt)) = self.current.take() {
             let error = Error::new(ErrorKind::WorkerCrashed, "the worker that ran the task broke down");
-            let outcome = Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id)));
+            let outcome = Outcome::Failed(error.from_task(&spec.name, spec.id));
             self.node.handle(Event::Finished { task: spec.id, attempt, outcome });
         }
         let mut after = After::default();
@@ -155,7 +155,7 @@ impl Worker {
         let mut left = None;
         let (outcome, handles) = match self.run_order(order, worker, &mut left).await {
             Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
-            Err(Missing::Failed(error)) => (Outcome::Failed(Box::new(error.from_task(&spec.name, spec.id))), None),
+            Err(Missing::Failed(error)) => (Outcome::Failed(error.from_task(&spec.name, spec.id)), None),
             Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
         };
         let finished = Event::Finished { task: spec.id, attempt, outcome };
@@ -321,7 +321,7 @@ impl Node {
         };
         match stored {
             Ok(()) => Output::Stored { at: vec![self.id], size, refs },
-            Err(error) => Output::Failed(Box::new(error)),
+            Err(error) => Output::Failed(error),
         }
     }
 

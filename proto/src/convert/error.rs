@@ -1,6 +1,6 @@
 //! Errors.
 
-use rayw_core::{Error, ErrorKind};
+use rayw_core::{Details, Error, ErrorKind};
 
 use crate::wire;
 
@@ -69,7 +69,7 @@ impl From<wire::ErrorKind> for ErrorKind {
 
 impl From<Error> for wire::Error {
     fn from(error: Error) -> Self {
-        let Error { kind, message, causes, type_name, payload, backtrace, origin } = error;
+        let Details { kind, message, causes, type_name, payload, backtrace, origin } = error.into();
         Self { kind: wire::ErrorKind::from(kind).into(), message, causes, type_name, payload, backtrace, origin }
     }
 }
@@ -78,7 +78,7 @@ impl From<wire::Error> for Error {
     fn from(error: wire::Error) -> Self {
         let kind = error.kind().into();
         let wire::Error { kind: _, message, causes, type_name, payload, backtrace, origin } = error;
-        Self { kind, message, causes, type_name, payload, backtrace, origin }
+        Details { kind, message, causes, type_name, payload, backtrace, origin }.into()
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
             backtrace in prop::option::of(".*"),
             origin in prop::option::of(".*"),
         ) {
-            let error = Error { kind, message, causes, type_name, payload, backtrace, origin };
+            let error = Error::from(Details { kind, message, causes, type_name, payload, backtrace, origin });
             prop_assert_eq!(Error::from(wire::Error::from(error.clone())), error);
         }
     }

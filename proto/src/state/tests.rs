@@ -108,7 +108,7 @@ async fn an_error_arrives_whole_even_a_long_one() {
     let error = client.list(query(Resource::Actors, 1)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidArgument);
     assert_eq!(error.to_string(), "no column `x`: a typo");
-    assert_eq!(error.backtrace.unwrap().lines().count(), 10_000);
+    assert_eq!(error.backtrace.as_ref().unwrap().lines().count(), 10_000);
 }
 
 #[tokio::test]

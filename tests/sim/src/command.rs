@@ -76,7 +76,7 @@ impl World {
             }
             Command::Stop { task, .. } if node.behind.contains_key(&task) => {
                 if let Some(order) = node.take_behind(task) {
-                    let outcome = Outcome::Failed(Box::new(cancelled(&order.spec)));
+                    let outcome = Outcome::Failed(cancelled(&order.spec));
                     events.push_back(Event::Finished { task, attempt: order.attempt, outcome });
                 }
             }
@@ -93,7 +93,7 @@ impl World {
                     events.push_back(Event::CallDropped(dropped));
                 }
             }
-            Command::EndActor { actor, incarnation, reason } => self.post_end(id, actor, incarnation, *reason),
+            Command::EndActor { actor, incarnation, reason } => self.post_end(id, actor, incarnation, reason),
             Command::FlagCancelled { actor, task } => {
                 if let Some(mailbox) = node.mailboxes.get_mut(&actor) {
                     mailbox.unwanted.insert(task);

@@ -201,7 +201,7 @@ impl World {
                 if is_unwanted {
                     let message = format!("task `{}` was cancelled", order.spec.name);
                     let error = Error::new(ErrorKind::TaskCancelled, message);
-                    self.tell(id, Event::Finished { task, attempt, outcome: Outcome::Failed(Box::new(error)) });
+                    self.tell(id, Event::Finished { task, attempt, outcome: Outcome::Failed(error) });
                     return self.wake(id, work);
                 }
                 self.tell(id, Event::Started { task, worker: work });
@@ -281,7 +281,7 @@ impl World {
 
     pub(crate) fn life_crashed(&mut self, id: NodeId, work: WorkId, error: Error) {
         let end = ActorEnd::Crashed(error.clone());
-        self.call_ended(id, work, Outcome::ActorCrashed(Box::new(error)), Some(end));
+        self.call_ended(id, work, Outcome::ActorCrashed(error), Some(end));
     }
 
     pub(crate) fn life_stopped(&mut self, id: NodeId, work: WorkId) {
@@ -296,10 +296,8 @@ impl World {
         let in_call = matches!(self.work(id, work).map(|known| &known.role), Some(Role::Life { call: Some(_), .. }));
         if in_call {
             let outcome = match &end {
-                ActorEnd::Crashed(error) => Outcome::ActorCrashed(Box::new(error.clone())),
-                ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error) => {
-                    Outcome::Failed(Box::new(error.clone()))
-                }
+                ActorEnd::Crashed(error) => Outcome::ActorCrashed(error.clone()),
+                ActorEnd::Intended(error) | ActorEnd::ConstructorFailed(error) => Outcome::Failed(error.clone()),
             };
             return self.call_ended(id, work, outcome, Some(end));
         }

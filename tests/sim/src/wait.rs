@@ -79,7 +79,7 @@ impl World {
             }
             WaitResult::Failed(error) => {
                 self.check_failure(id, work, &objects, &error);
-                self.stage(id, work, Stage::Ready(Ready::Failed(*error)));
+                self.stage(id, work, Stage::Ready(Ready::Failed(error)));
             }
             WaitResult::TimedOut { .. } | WaitResult::Ready(_) => {
                 self.fail(|| format!("a `get` of {objects:?} without a time-out ended with {result:?}"));

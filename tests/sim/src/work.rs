@@ -287,7 +287,7 @@ impl World {
     }
 
     pub(crate) fn task_failed(&mut self, id: NodeId, work: WorkId, error: Error) {
-        self.task_ended(id, work, Outcome::Failed(Box::new(error)));
+        self.task_ended(id, work, Outcome::Failed(error));
     }
 
     pub(crate) fn task_ended(&mut self, id: NodeId, work: WorkId, outcome: Outcome) {
@@ -343,7 +343,7 @@ impl World {
         match known.role.clone() {
             Role::Task(_) => self.task_failed(id, work, failure(kind)),
             Role::Life { call: Some(_), .. } => {
-                self.call_ended(id, work, Outcome::Failed(Box::new(failure(kind))), None);
+                self.call_ended(id, work, Outcome::Failed(failure(kind)), None);
             }
             Role::Life { .. } => self.constructor_failed(id, work, failure(kind)),
             Role::Driver(spec) => {

@@ -60,7 +60,7 @@ enum View {
     Pending,
     Alive { node: NodeId, incarnation: u32 },
     Restarting,
-    Dead(Box<Error>),
+    Dead(Error),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -676,7 +676,7 @@ impl Ownership {
                     _ => self.death(actor, "its instance broke down", &cause),
                 };
                 let Some(entry) = self.actors.get_mut(&actor) else { return };
-                entry.state = View::Dead(Box::new(cause.clone()));
+                entry.state = View::Dead(cause.clone());
                 let unreported = entry.sent();
                 for id in unreported {
                     self.fail(id, cause.clone(), now, out);

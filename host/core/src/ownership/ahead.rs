@@ -323,7 +323,7 @@ impl Ownership {
         let error = super::task::cancelled_error(&foreign.spec).from_task(&foreign.spec.name, task);
         let Some(owner) = self.take_held(task, out) else { return false };
         if !self.dead.contains(&owner) {
-            let outcome = Outcome::Failed(Box::new(error));
+            let outcome = Outcome::Failed(error);
             out.push(Command::to_peer(owner, ToPeer::Finished { task, attempt, outcome, refs: Vec::new() }));
         }
         true

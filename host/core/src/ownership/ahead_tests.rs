@@ -337,7 +337,7 @@ fn held_orders_end_with_their_job_and_with_their_owner() {
     let told = node.said.iter().filter(|(_, message)| matches!(message, ToPeer::Finished { .. })).count();
     assert_eq!((told, begun(&node)), (2, Vec::new()));
     let error = Error::new(ErrorKind::TaskCancelled, "it was stopped");
-    node.tell(Event::Finished { task: ids[0], attempt: 0, outcome: Outcome::Failed(Box::new(error)) });
+    node.tell(Event::Finished { task: ids[0], attempt: 0, outcome: Outcome::Failed(error) });
     assert_eq!((begun(&node), node.owner.leftovers()), (Vec::new(), Vec::new()));
     let (mut node, _) = node_with(3);
     node.loses(OTHER);

@@ -62,7 +62,7 @@ pub enum WaitResult {
     /// Indices of ready objects, in the order of the question.
     Ready(Vec<u32>),
     /// The first object that failed.
-    Failed(Box<Error>),
+    Failed(Error),
     /// The time is over: how many of how many were ready.
     TimedOut {
         /// Objects that were ready.
@@ -123,7 +123,7 @@ pub enum Command {
         /// Which life of it.
         incarnation: u32,
         /// Why, for those who call it later.
-        reason: Box<Error>,
+        reason: Error,
     },
     /// The constructor of an actor that is to be made here, or why there is none.
     Construct {

@@ -33,7 +33,7 @@ impl Ownership {
     /// A lease is over without being given back: its tasks ended with this error.
     fn lease_lost(&mut self, id: LeaseId, error: &Error, now: Millis, out: &mut Vec<Command>) {
         for (task, attempt) in self.drop_lease(id) {
-            self.finished(task, attempt, Outcome::Failed(Box::new(error.clone())), now, out);
+            self.finished(task, attempt, Outcome::Failed(error.clone()), now, out);
         }
     }
 
@@ -98,7 +98,7 @@ impl Ownership {
             .collect();
         for id in orphans {
             self.lose(id, Place::Pending, out);
-            self.settle(id, Output::Failed(Box::new(owner_died(id, node))), out);
+            self.settle(id, Output::Failed(owner_died(id, node)), out);
         }
     }
 

@@ -168,9 +168,9 @@ pub enum Outcome {
     /// With these values, one for each return.
     Returned(Vec<Output>),
     /// It failed.
-    Failed(Box<Error>),
+    Failed(Error),
     /// The actor's instance broke down under it.
-    ActorCrashed(Box<Error>),
+    ActorCrashed(Error),
     /// It never began: these arguments could not be had from where they were said to be.
     ArgumentsLost(Vec<LostCopy>),
 }
@@ -199,5 +199,5 @@ pub enum Output {
         refs: Vec<RefId>,
     },
     /// It could not be stored.
-    Failed(Box<Error>),
+    Failed(Error),
 }

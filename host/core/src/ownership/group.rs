@@ -104,5 +104,5 @@ fn ready() -> Output {
 }
 
 fn removed(group: GroupId, why: &str) -> Output {
-    Output::Failed(Box::new(Error::group_removed(group, why)))
+    Output::Failed(Error::group_removed(group, why))
 }

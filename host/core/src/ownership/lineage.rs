@@ -178,7 +178,7 @@ impl Ownership {
             } else {
                 continue;
             };
-            self.settle(id, Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message))), out);
+            self.settle(id, Output::Failed(Error::new(ErrorKind::ObjectLost, message)), out);
             failed.push(task);
         }
         for task in failed {
@@ -229,7 +229,7 @@ impl Ownership {
         }) {
             self.lose(id, Place::Pending, out);
             if self.dead.contains(&owner) {
-                return self.settle(id, Output::Failed(Box::new(owner_died(id, owner))), out);
+                return self.settle(id, Output::Failed(owner_died(id, owner)), out);
             }
             out.push(Command::to_peer(owner, ToPeer::Wanted { object: id, missing_at }));
             return;

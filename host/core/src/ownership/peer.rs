@@ -52,7 +52,7 @@ impl Ownership {
                 out.push(Command::FlagCancelled { actor, task });
             }
             ToPeer::EndActor { actor, incarnation, reason } => {
-                out.push(Command::EndActor { actor, incarnation, reason: Box::new(reason) });
+                out.push(Command::EndActor { actor, incarnation, reason });
             }
             ToPeer::Started { task, attempt, worker } => {
                 if self.tasks.get(&task).is_some_and(|known| known.attempt == attempt) {
@@ -126,7 +126,7 @@ impl Ownership {
     fn wanted(&mut self, id: ObjectId, by: NodeId, missing_at: Vec<NodeId>, now: Millis, out: &mut Vec<Command>) {
         let Some(_) = self.objects.get(&id) else {
             let message = format!("object `{id}` is lost: its owner does not know it any more");
-            let output = Output::Failed(Box::new(Error::new(ErrorKind::ObjectLost, message)));
+            let output = Output::Failed(Error::new(ErrorKind::ObjectLost, message));
             return out.push(Command::to_peer(by, ToPeer::Settled { object: id, output, refs: Vec::new() }));
         };
         self.copy_missing(id, missing_at, out);
@@ -150,7 +150,7 @@ impl Ownership {
             Some(Place::Stored(copies)) => {
                 Output::Stored { at: copies.at.clone(), size: copies.size, refs: copies.refs.clone() }
             }
-            Some(Place::Failed(error)) => Output::Failed(Box::new(error.as_ref().clone())),
+            Some(Place::Failed(error)) => Output::Failed(error.as_ref().clone()),
             Some(Place::Pending | Place::Lost) | None => return,
         };
         let refs = self.lend_refs(refs_in(&output), to, out);

@@ -154,7 +154,7 @@ fn the_end_of_a_job_is_no_end_of_the_word_about_its_tasks() {
     node.tell(Event::JobEnded(JobId::numbered(1)));
     assert!(matches!(node.rest[..], [Command::Stop { .. }]), "{:?}", node.rest);
     let error = crate::Error::new(crate::ErrorKind::TaskCancelled, "it was stopped");
-    node.tell(Event::Finished { task, attempt: 0, outcome: Outcome::Failed(Box::new(error)) });
+    node.tell(Event::Finished { task, attempt: 0, outcome: Outcome::Failed(error) });
     assert!(node.says(OTHER, |message| matches!(message, ToPeer::Finished { .. })), "{:?}", node.said);
 }
 
@@ -381,7 +381,7 @@ fn a_task_that_breaks_down_after_it_was_cancelled_was_cancelled() {
     let (objects, wait) = (vec![task.output(0)], WaitFor::Values);
     node.tell(Event::WaitStarted { waiter: WaiterId(1), objects, wait, caller: None, poll: false });
     let error = crate::Error::new(crate::ErrorKind::WorkerCrashed, "the sandbox broke down");
-    let outcome = Outcome::Failed(Box::new(error));
+    let outcome = Outcome::Failed(error);
     node.hears(OTHER, ToPeer::Finished { task, attempt: 0, outcome, refs: Vec::new() });
     let is_cancelled = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Failed(error), .. } if error.kind == crate::ErrorKind::TaskCancelled);
     assert!(node.rest.iter().any(is_cancelled), "{:?}", node.rest);

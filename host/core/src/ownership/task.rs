@@ -248,11 +248,11 @@ impl Ownership {
                     (true, TaskKind::Normal) => self.retry(id, now, out),
                     (true, TaskKind::ActorCall { actor }) => self.retry_call(*actor, id, now, out),
                     (_, TaskKind::Normal | TaskKind::ActorCall { .. } | TaskKind::ActorCreation | TaskKind::Driver) => {
-                        self.fail(id, *error, now, out);
+                        self.fail(id, error, now, out);
                     }
                 }
             }
-            Outcome::ActorCrashed(error) => self.call_crashed(id, *error, now, out),
+            Outcome::ActorCrashed(error) => self.call_crashed(id, error, now, out),
             Outcome::ArgumentsLost(_) if cancelled => {
                 self.fail(id, cancelled_error(&spec), now, out);
             }
@@ -303,7 +303,7 @@ impl Ownership {
                     self.forget_copies(id.output(index), at, out);
                 }
             }
-            return self.fail(id, *error, now, out);
+            return self.fail(id, error, now, out);
         }
         for (output, index) in outputs.into_iter().zip(0..) {
             self.settle(id.output(index), output, out);
@@ -322,7 +322,7 @@ impl Ownership {
             return self.actor_dependencies_ready(ActorId::from(id), Some(error), out);
         }
         for index in 0..spec.num_returns {
-            self.settle(id.output(index), Output::Failed(Box::new(error.clone())), out);
+            self.settle(id.output(index), Output::Failed(error.clone()), out);
         }
         self.settle_all(now, out);
         self.end(id, Some(error), now, out);

@@ -199,7 +199,7 @@ fn value(refs: Vec<RefId>) -> Arc<Value> {
 }
 
 fn failed(kind: ErrorKind) -> Outcome {
-    Outcome::Failed(Box::new(Error::new(kind, "it failed")))
+    Outcome::Failed(Error::new(kind, "it failed"))
 }
 
 #[test]
@@ -596,7 +596,7 @@ impl World {
         }
         self.tell(Event::CallsReturned { actor, tasks: mail });
         if let Some(current) = current {
-            self.end(current, Outcome::ActorCrashed(Box::new(error.clone())));
+            self.end(current, Outcome::ActorCrashed(error.clone()));
         }
         self.say(ToHead::ActorEnded { actor, incarnation, end: ActorEnd::Crashed(error) });
     }
@@ -704,7 +704,7 @@ fn calls_on_their_way_to_an_instance_that_ends_keep_their_place() {
     world.running.retain(|id, _| !mail[1..].contains(id));
     world.tell(Event::CallsReturned { actor, tasks: vec![calls[1]] });
     let error = Error::new(ErrorKind::WorkerCrashed, "it trapped");
-    world.end(calls[0], Outcome::ActorCrashed(Box::new(error.clone())));
+    world.end(calls[0], Outcome::ActorCrashed(error.clone()));
     world.say(ToHead::ActorEnded { actor, incarnation: 0, end: ActorEnd::Crashed(error) });
     world.ready(actor, 1);
     assert_eq!(world.mail[&actor], calls);

@@ -36,7 +36,7 @@ impl Ownership {
         if wait == WaitFor::Values
             && let Some(error) = objects.iter().find_map(|object| self.failure(*object))
         {
-            return out.push(Command::Wake { waiter: id, result: WaitResult::Failed(Box::new(error.clone())) });
+            return out.push(Command::Wake { waiter: id, result: WaitResult::Failed(error.clone()) });
         }
         let pending = objects.iter().filter(|object| self.is_unsettled(**object)).count();
         let ready = objects.len() - pending;
@@ -72,7 +72,7 @@ impl Ownership {
         waiter.remaining = waiter.remaining.saturating_sub(1);
         match failure {
             Some(error) if waiter.wait == WaitFor::Values => {
-                let result = WaitResult::Failed(Box::new(error.clone()));
+                let result = WaitResult::Failed(error.clone());
                 self.end_wait(id, result, out);
             }
             Some(_) | None => {
@@ -151,7 +151,7 @@ impl Ownership {
             WaitFor::Values => {
                 // One that was there may have been lost for good while others were waited for.
                 if let Some(error) = waiter.objects.iter().find_map(|object| self.failure(*object)) {
-                    return WaitResult::Failed(Box::new(error.clone()));
+                    return WaitResult::Failed(error.clone());
                 }
                 let values: Vec<_> = waiter.objects.iter().filter_map(|object| self.found(*object)).collect();
                 if values.len() == waiter.objects.len() {

@@ -13,7 +13,7 @@ impl Actor {
     /// How it is now, for who asks.
     fn change(&self, head: &Scheduler) -> ActorChange {
         let unknown = || Error::new(ErrorKind::ActorDied, format!("actor ({}) died", self.spec.id));
-        let cause = || self.cause.as_deref().cloned().unwrap_or_else(unknown);
+        let cause = || self.cause.clone().unwrap_or_else(unknown);
         match (self.state, self.spot) {
             (ActorState::Dead, _) => ActorChange::Dead { cause: cause() },
             (ActorState::Restarting, _) => ActorChange::Restarting { incarnation: self.incarnation, cause: cause() },
@@ -287,7 +287,7 @@ impl Scheduler {
                 actor.incarnation += 1;
                 actor.state = ActorState::Restarting;
                 let change = ActorChange::Restarting { incarnation: actor.incarnation, cause: cause.clone() };
-                actor.cause = Some(Box::new(cause));
+                actor.cause = Some(cause);
                 self.tell_change(id, &change, out);
                 self.demand_actor(id);
             }
@@ -342,7 +342,7 @@ impl Scheduler {
         let Some(actor) = self.actors.get_mut(&id) else { return };
         (actor.since, actor.is_unseen) = (since, false);
         actor.state = ActorState::Dead;
-        actor.cause = Some(Box::new(cause.clone()));
+        actor.cause = Some(cause.clone());
         actor.doomed = None;
         self.tell_change(id, &ActorChange::Dead { cause }, out);
         let mut is_detached = false;

@@ -242,7 +242,7 @@ fn a_draining_node_takes_nothing_new_and_leaves_when_it_is_empty() {
 fn drain(head: &mut Scheduler, node: &str, reason: DrainReason) -> Result<Outbox, String> {
     let mut out = Outbox::new();
     let request = DrainRequest { node: node.to_owned(), reason, message: String::new(), deadline_ms: None };
-    head.drain(request, 0, &mut out).map(|()| out).map_err(|error| error.message)
+    head.drain(request, 0, &mut out).map(|()| out).map_err(|error| error.message.clone())
 }
 
 #[test]

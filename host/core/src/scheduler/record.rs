@@ -277,7 +277,7 @@ impl Scheduler {
             preempted: actor.preempted,
             inputs: actor.inputs().cloned(),
             doomed: actor.doomed.as_deref().cloned(),
-            cause: actor.cause.as_deref().cloned(),
+            cause: actor.cause.clone(),
             since: actor.since,
         }))
     }

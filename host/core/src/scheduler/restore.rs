@@ -201,7 +201,7 @@ impl Scheduler {
             incarnation,
             preempted,
             doomed: doomed.map(Box::new),
-            cause: cause.map(Box::new),
+            cause,
             since,
             is_unseen: spot.is_some(),
             is_unclaimed: !is_dead,

@@ -21,7 +21,7 @@ async fn unreachable_code_has_a_backtrace() {
 async fn endless_recursion_is_a_stack_overflow() {
     let error = crashed("", "call $f").await;
     assert!(error.message.contains("stack overflow"), "{error}");
-    let backtrace = error.backtrace.unwrap();
+    let backtrace = error.backtrace.clone().unwrap();
     assert!(backtrace.starts_with("  0: f\n") && backtrace.ends_with("\n     …"), "{backtrace}");
 }
 

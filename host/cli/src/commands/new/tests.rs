@@ -65,7 +65,7 @@ fn a_folder_with_something_in_it_is_left_alone() {
 fn names_that_cargo_would_refuse_are_refused_at_once() {
     let why = |name: &str| match crate_name(Path::new(name)) {
         Ok(name) => format!("{name}: fine"),
-        Err(failure) => failure.error.message,
+        Err(failure) => failure.error.message.clone(),
     };
     let names = ["app", "my-app_2", "path/to/app", "2fast", "", "..", "a b", "ä", "fn", "Self", "rayw", "proc-macro"];
     insta::assert_snapshot!(names.map(why).join("\n"), @r"
