@@ -35,7 +35,7 @@ pub(crate) struct Mailbox {
     job: JobId,
     reach: Arc<Reach>,
     /// Why it is stopped, and whether it may live again.
-    stop: Option<(Error, bool)>,
+    stop: Option<Box<(Error, bool)>>,
     /// Its constructor has run.
     is_ready: bool,
     /// What only actors have that can be written down.
@@ -210,7 +210,7 @@ impl Mailbox {
 
     /// Ends the life at once.
     fn stop(&mut self, reason: Error, restart: bool, after: &mut After) {
-        self.stop.get_or_insert((reason, restart));
+        self.stop.get_or_insert_with(|| Box::new((reason, restart)));
         self.reach.stopper.stop();
         self.wake(after);
     }
@@ -510,7 +510,7 @@ impl Life {
 
     fn stopped_end(&self) -> ActorEnd {
         let stop = self.node.lock().mailboxes.get_mut(&self.spec.id).and_then(|mailbox| mailbox.stop.take());
-        match stop {
+        match stop.map(|stop| *stop) {
             Some((reason, true)) => ActorEnd::Crashed(reason),
             Some((reason, false)) => ActorEnd::Intended(reason),
             None => ActorEnd::Intended(Error::new(ErrorKind::ActorDied, "the actor was stopped")),
