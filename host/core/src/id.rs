@@ -119,7 +119,7 @@ hex_id!(
     NodeId, 16, "a node id"
 );
 hex_id!(
-    /// A task: blake3 of its parent's id and of the number of the child.
+    /// A task: blake3 of its parent's id and of the run of children that it is of, and its step in that (`children.rs`).
     TaskId, 16, "a task id"
 );
 hex_id!(
@@ -154,15 +154,6 @@ impl JobId {
 }
 
 impl TaskId {
-    /// The id of this task's child of that number.
-    #[must_use]
-    pub fn child(self, number: u64) -> Self {
-        let mut input = [0; 24];
-        input[..16].copy_from_slice(&self.0);
-        input[16..].copy_from_slice(&number.to_be_bytes());
-        derive(&[&input])
-    }
-
     /// The object that is this task's return of that index, from 0.
     #[must_use]
     pub fn output(self, index: u32) -> ObjectId {
@@ -293,13 +284,6 @@ pub type IdSet<K> = HashSet<K, BuildHasherDefault<IdHasher>>;
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn children_have_ids_of_their_own() {
-        let driver = JobId::numbered(1).driver(7);
-        assert_ne!(driver.child(0), driver.child(1));
-        assert_eq!(driver.child(3), JobId::numbered(1).driver(7).child(3));
-    }
 
     #[test]
     fn puts_and_returns_never_meet() {

@@ -12,6 +12,7 @@
 //! async code in this crate, so a test needs neither a runtime nor a sleep.
 
 mod actor;
+mod children;
 pub mod control;
 mod description;
 mod error;
@@ -29,6 +30,7 @@ mod value;
 pub mod view;
 
 pub use actor::{ActorOptions, ActorSpec, ActorState};
+pub use children::Children;
 pub use description::{ActorClass, Description, Function, Method, Parameter, check_arity, unknown};
 pub use error::{Details, Error, ErrorKind};
 pub use group::{

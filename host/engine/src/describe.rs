@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::time::Duration;
 
 use rayw_core::{
     ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Error, ErrorKind, GroupId, GroupOptions,
-    GroupStatus, JobId, Labels, NodeId, ObjectId, RefId, Resources, TaskId, TaskOptions, Value, limits,
+    GroupStatus, JobId, Labels, NodeId, ObjectId, RefId, TaskId, TaskOptions, TaskTerms, Value, limits,
 };
 
 use crate::services::Answer;
@@ -93,26 +92,8 @@ fn check(description: &Description) -> Result<(), String> {
 /// Who runs when a component is asked: nobody's task.
 fn nobody(component: ComponentDigest) -> Caller {
     let task = TaskId([0; 16]);
-    Caller {
-        job: JobId::numbered(0),
-        task,
-        submitter: task,
-        attempt: 0,
-        name: "describe".into(),
-        component,
-        node: NodeId([0; 16]),
-        worker: 0,
-        actor: None,
-        restarts: 0,
-        namespace: "".into(),
-        resources: Arc::new(Resources::default()),
-        placement: Arc::default(),
-        is_driver: false,
-        children: AtomicU64::new(0),
-        puts: AtomicU32::new(0),
-        cancelled: AtomicBool::new(false),
-        backlog: Arc::default(),
-    }
+    let terms = TaskTerms::new(JobId::numbered(0), component, "describe".into());
+    Caller::new(task, Arc::new(terms), NodeId([0; 16]), "".into(), Arc::default())
 }
 
 /// The services of a component that is only asked what is in it.

@@ -7,14 +7,15 @@
 mod group;
 
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rayw_core::{
-    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Error, GroupId, JobId, NodeId, ObjectId, Placement,
-    RefId, Resources, Strategy, TaskId, TaskOptions, Value,
+    ActorId, ActorOptions, Arg, CallOptions, Children, Error, GroupId, NodeId, ObjectId, RefId, Strategy, TaskId,
+    TaskOptions, TaskTerms, Value,
 };
 
 pub use group::GroupServices;
@@ -24,21 +25,18 @@ use crate::Backlog;
 /// A boxed future: the slow answers of a node. One allocation beside a wait is nothing.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// Who is running, for every call that a guest makes. One for each attempt of a task.
+/// Who is running, for every call that a guest makes. One for each attempt of a task. What all tasks of its function
+/// have in common it derefs to: its job and component, its name, what it holds and how its node was chosen.
 #[derive(Debug)]
 pub struct Caller {
-    /// The job.
-    pub job: JobId,
+    /// The terms on which it runs; for a call, where its actor was placed.
+    pub terms: Arc<TaskTerms>,
     /// The task: a driver, a task, a constructor or one call of an actor.
     pub task: TaskId,
     /// Who keeps the order of calls: the task, or for actors the creation task of the actor.
     pub submitter: TaskId,
     /// 0 for the first attempt.
     pub attempt: u32,
-    /// Name for people.
-    pub name: Arc<str>,
-    /// The component that runs, which is also where its tasks are looked up.
-    pub component: ComponentDigest,
     /// The node that runs it.
     pub node: NodeId,
     /// The instance that runs it, unique on its node.
@@ -49,23 +47,48 @@ pub struct Caller {
     pub restarts: u32,
     /// Namespace of names.
     pub namespace: Arc<str>,
-    /// What it holds.
-    pub resources: Arc<Resources>,
-    /// How its node was chosen; for a call that of its actor.
-    pub placement: Arc<Placement>,
     /// Whether it is the driver of its job.
     pub is_driver: bool,
-    /// Tasks submitted so far: derives the ids of children.
-    pub children: AtomicU64,
+    /// Derives the ids of the tasks that it submits.
+    pub children: Mutex<Children>,
     /// Objects put so far: derives their ids.
     pub puts: AtomicU32,
     /// Set when somebody wants it cancelled and its sandbox is not dropped for it.
-    pub cancelled: std::sync::atomic::AtomicBool,
+    pub cancelled: AtomicBool,
     /// What it did that the node has not taken in yet. All calls of one life of an actor share one.
     pub backlog: Arc<Backlog>,
 }
 
+impl Deref for Caller {
+    type Target = TaskTerms;
+
+    fn deref(&self) -> &TaskTerms {
+        &self.terms
+    }
+}
+
 impl Caller {
+    /// The first attempt of that task, which is no actor's, in an instance of no number.
+    #[must_use]
+    pub fn new(task: TaskId, terms: Arc<TaskTerms>, node: NodeId, namespace: Arc<str>, backlog: Arc<Backlog>) -> Self {
+        Self {
+            terms,
+            task,
+            submitter: task,
+            attempt: 0,
+            node,
+            worker: 0,
+            actor: None,
+            restarts: 0,
+            namespace,
+            is_driver: false,
+            children: Mutex::default(),
+            puts: AtomicU32::new(0),
+            cancelled: AtomicBool::new(false),
+            backlog,
+        }
+    }
+
     /// The placement group that it runs in.
     #[must_use]
     pub fn group(&self) -> Option<GroupId> {

@@ -1,7 +1,6 @@
 //! Who is running: made for each attempt, given to the engine.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
 use rayw_core::{ActorId, TaskId, TaskKind, TaskSpec};
 use rayw_engine::{Backlog, Caller};
@@ -30,25 +29,15 @@ impl Node {
             TaskKind::ActorCall { actor } => Some(actor),
             TaskKind::Normal | TaskKind::Driver => None,
         };
+        let (terms, namespace) = (Arc::clone(&spec.terms), Arc::clone(&job.spec.namespace));
         Arc::new(Caller {
-            job: spec.job,
-            task: spec.id,
             submitter: actor.map_or(spec.id, TaskId::from),
             attempt: attempt.number,
-            name: Arc::clone(&spec.name),
-            component: spec.component,
-            node: self.id,
             worker: attempt.worker,
             actor,
             restarts: attempt.restarts,
-            namespace: Arc::clone(&job.spec.namespace),
-            resources: Arc::clone(&spec.resources),
-            placement: Arc::clone(&spec.placement),
             is_driver: spec.kind == TaskKind::Driver,
-            children: AtomicU64::new(0),
-            puts: AtomicU32::new(0),
-            cancelled: AtomicBool::new(false),
-            backlog: Arc::clone(backlog),
+            ..Caller::new(spec.id, terms, self.id, namespace, Arc::clone(backlog))
         })
     }
 }

@@ -2,12 +2,12 @@
 
 mod arrival;
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use rayw_core::message::ToHead;
 use rayw_core::ownership::Event;
-use rayw_core::{Error, ErrorKind, JobId, JobSpec, JobState, RefId, TaskOptions, Value};
+use rayw_core::{Error, ErrorKind, JobId, JobSpec, JobState, RefId, TaskOptions, TaskTerms, Value};
 use rayw_engine::{Caller, Grants, Program, Sandbox, Services};
 use tokio::sync::oneshot;
 
@@ -299,25 +299,9 @@ impl Node {
 
     fn driver_caller(&self, job: &JobRun, worker: u64) -> Arc<Caller> {
         let task = job.spec.id.driver(self.cluster);
-        Arc::new(Caller {
-            job: job.spec.id,
-            task,
-            submitter: task,
-            attempt: 0,
-            name: Arc::from("driver"),
-            component: job.spec.component,
-            node: self.id,
-            worker,
-            actor: None,
-            restarts: 0,
-            namespace: Arc::clone(&job.spec.namespace),
-            resources: Arc::clone(&job.spec.resources),
-            placement: Arc::default(),
-            is_driver: true,
-            children: AtomicU64::new(0),
-            puts: AtomicU32::new(0),
-            cancelled: AtomicBool::new(false),
-            backlog: Arc::default(),
-        })
+        let mut terms = TaskTerms::new(job.spec.id, job.spec.component, "driver".into());
+        terms.resources = Arc::clone(&job.spec.resources);
+        let caller = Caller::new(task, Arc::new(terms), self.id, Arc::clone(&job.spec.namespace), Arc::default());
+        Arc::new(Caller { worker, is_driver: true, ..caller })
     }
 }

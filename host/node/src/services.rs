@@ -1,8 +1,8 @@
 //! What this node does for its guests: checks, derives ids, tells the machine.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayw_core::message::ToHead;
@@ -28,14 +28,10 @@ pub(crate) struct NodeServices {
     pub(crate) catalog: Arc<Catalog>,
 }
 
-/// Bits of a child's number that count children; those above hold the attempt, so that the
-/// children of two attempts, which may differ, never share an id.
-const CHILD_BITS: u32 = 40;
-
 impl NodeServices {
     pub(crate) fn next_child(caller: &Caller) -> TaskId {
-        let number = caller.children.fetch_add(1, Ordering::Relaxed);
-        caller.task.child((u64::from(caller.attempt) << CHILD_BITS) | number)
+        let mut children = caller.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children.next_id(caller.task, caller.attempt)
     }
 
     pub(crate) fn next_put(caller: &Caller) -> ObjectId {
@@ -44,7 +40,7 @@ impl NodeServices {
             return caller.task.put(number);
         }
         // A retry's puts stand apart from those of the attempts before it.
-        caller.task.child((u64::from(caller.attempt) << CHILD_BITS) | PUT_CHILD).put(number)
+        caller.task.putting_child(caller.attempt).put(number)
     }
 
     /// What the component of a job offers. An actor that outlives its job may be called in another one, to which
@@ -224,9 +220,6 @@ fn put_of(event: &Event) -> Option<RefId> {
         _ => None,
     }
 }
-
-/// Apart from all numbers that children have.
-const PUT_CHILD: u64 = (1 << CHILD_BITS) - 1;
 
 impl Services for NodeServices {
     fn submit(

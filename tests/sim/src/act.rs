@@ -14,9 +14,6 @@ use crate::node::{Ready, Stage, WorkId, encode};
 use crate::work::root;
 use crate::world::World;
 
-/// Bits of a child's number that count children; the attempt is above them, as in the node.
-const CHILD_BITS: u32 = 40;
-
 /// What a piece of work is, for its children.
 pub(crate) struct Caller {
     task: TaskId,
@@ -34,8 +31,7 @@ impl World {
 
     pub(crate) fn next_child(&mut self, id: NodeId, work: WorkId, caller: &Caller) -> TaskId {
         let Some(known) = self.work(id, work) else { return caller.task };
-        known.children += 1;
-        caller.task.child((u64::from(caller.attempt) << CHILD_BITS) | known.children)
+        known.children.next_id(caller.task, caller.attempt)
     }
 
     pub(crate) fn next_put(&mut self, id: NodeId, work: WorkId, caller: &Caller) -> ObjectId {
@@ -45,8 +41,7 @@ impl World {
         if caller.attempt == 0 {
             return caller.task.put(puts);
         }
-        let apart = (u64::from(caller.attempt) << CHILD_BITS) | ((1 << CHILD_BITS) - 1);
-        caller.task.child(apart).put(puts)
+        caller.task.putting_child(caller.attempt).put(puts)
     }
 
     /// Goes on soon with that answer.

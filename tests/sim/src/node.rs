@@ -7,8 +7,8 @@ use bytes::Bytes;
 use rayw_core::message::{RequestId, ToHead};
 use rayw_core::ownership::{Event, Input, LostCopy, Order, Ownership, Stored, WaitResult, WaiterId};
 use rayw_core::{
-    ActorId, ActorSpec, Codec, Error, IdMap, JobId, JobSpec, Labels, NodeId, ObjectId, RefId, Resources, TaskId,
-    TaskKind, Value,
+    ActorId, ActorSpec, Children, Codec, Error, IdMap, JobId, JobSpec, Labels, NodeId, ObjectId, RefId, Resources,
+    TaskId, TaskKind, Value,
 };
 
 use crate::guest::{Guest, Reference, Val};
@@ -133,7 +133,7 @@ pub struct Work {
     /// What the actor holds.
     pub kept: Vec<RefId>,
     /// How many children the running task has submitted.
-    pub children: u64,
+    pub children: Children,
     /// How many objects it has put.
     pub puts: u32,
     /// Somebody stopped it.
@@ -281,7 +281,7 @@ impl SimNode {
             guest: None,
             held: Vec::new(),
             kept: Vec::new(),
-            children: 0,
+            children: Children::default(),
             puts: 0,
             is_stopped: false,
             group: None,

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rayw_core::{
     ActorId, ActorOptions, Amount, Arg, CallOptions, Codec, ComponentDigest, Error, GroupId, GroupOptions, GroupStatus,
-    JobId, Labels, NodeId, ObjectId, RefId, Resources, TaskId, TaskOptions, Value,
+    JobId, Labels, NodeId, ObjectId, RefId, Resources, TaskId, TaskOptions, TaskTerms, Value,
 };
 use rayw_engine::{
     Answer, Caller, Engine, EngineSettings, Grants, GroupServices, Instance, Output, Program, Sandbox, Services,
@@ -159,26 +159,10 @@ pub(crate) async fn load(engine: &Arc<Engine>, file: impl AsRef<[u8]>) -> Result
 
 pub(crate) fn caller() -> Arc<Caller> {
     let task = JobId::numbered(1).driver(1);
-    Arc::new(Caller {
-        job: JobId::numbered(1),
-        task,
-        submitter: task,
-        attempt: 0,
-        name: "test".into(),
-        component: ComponentDigest([0; 32]),
-        node: NodeId([1; 16]),
-        worker: 1,
-        actor: None,
-        restarts: 0,
-        namespace: "test".into(),
-        resources: Arc::new(Resources::cpus(Amount::ONE)),
-        placement: Arc::default(),
-        is_driver: false,
-        children: AtomicU64::new(0),
-        puts: AtomicU32::new(0),
-        cancelled: AtomicBool::new(false),
-        backlog: Arc::default(),
-    })
+    let mut terms = TaskTerms::new(JobId::numbered(1), ComponentDigest([0; 32]), "test".into());
+    terms.resources = Arc::new(Resources::cpus(Amount::ONE));
+    let caller = Caller::new(task, Arc::new(terms), NodeId([1; 16]), "test".into(), Arc::default());
+    Arc::new(Caller { worker: 1, ..caller })
 }
 
 pub(crate) fn sandbox(memory_bytes_max: u64) -> Sandbox {
