@@ -1,87 +1,103 @@
-//! The ids of a task's children, which every attempt derives anew: a digest for each run of them, and within a run a
-//! step of its own for each.
+//! The ids of what a task makes while it runs: of the tasks that it submits and of the objects that it puts. Each
+//! execution derives them anew: a digest for each brood of children, and within it a step of its own for each.
 
-use crate::TaskId;
+use crate::{ObjectId, TaskId};
 
-/// Bits of a child's number that count children; those above hold the attempt, so that the children of two attempts,
-/// which may differ, never share an id.
-const CHILD_BITS: u32 = 40;
+/// Children of one digest. Guests do nothing more often than to submit, and a digest for each was a thirtieth of a
+/// call.
+const BROOD: u64 = 256;
 
-/// The child whose puts are those of an attempt after the first. Apart from all numbers that children have.
-const PUT_CHILD: u64 = (1 << CHILD_BITS) - 1;
+/// The brood in whose name puts are made that are not the task's own. Apart from all that children have.
+const PUTS: u64 = u64::MAX;
 
-/// Children of one run, whose numbers differ in the last bits only. Guests do nothing more often than to submit, and a
-/// digest for each was a thirtieth of a call.
-const RUN: u64 = 256;
-
-/// What ids within a run differ by: 2¹²⁸ over the golden ratio, odd, so that no two of them are the same, and spread over
-/// all bits (D. Knuth, The Art of Computer Programming, vol. 3, 6.4).
+/// What ids within a brood differ by: 2¹²⁸ over the golden ratio, odd, so that no two of them are the same, and spread
+/// over all bits (D. Knuth, The Art of Computer Programming, vol. 3, 6.4).
 const STEP: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 
-/// One run of children of one task.
+/// Which execution of a task's code it is. What two of them make may differ, so it never shares an id.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Execution {
+    /// Times that the actor, whose constructor or call it is, was restarted before; 0 elsewhere.
+    pub restarts: u32,
+    /// For a task or a call its attempt, from 0. For what an actor runs in the name of its constructor (that one itself,
+    /// and each time it is written down or brought back) the number within its life, from 0.
+    pub number: u32,
+}
+
+/// One brood of children of one execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Siblings {
-    /// The run that they are of.
-    run: u64,
-    /// The digest of parent and run.
+struct Brood {
+    number: u64,
+    /// The digest of parent, execution and number.
     base: [u8; 16],
 }
 
-impl Siblings {
-    /// Those of that parent among whom this one is.
-    fn of(parent: TaskId, number: u64) -> Self {
-        let run = number / RUN;
-        let mut input = [0; 24];
+impl Brood {
+    fn of(parent: TaskId, execution: Execution, number: u64) -> Self {
+        let mut input = [0; 32];
         input[..16].copy_from_slice(&parent.0);
-        input[16..].copy_from_slice(&run.to_be_bytes());
+        input[16..20].copy_from_slice(&execution.restarts.to_be_bytes());
+        input[20..24].copy_from_slice(&execution.number.to_be_bytes());
+        input[24..].copy_from_slice(&number.to_be_bytes());
         let mut base = [0; 16];
         base.copy_from_slice(&blake3::hash(&input).as_bytes()[..16]);
-        Self { run, base }
+        Self { number, base }
     }
 
-    /// The id of the one with that number, which is of the run.
-    fn id(self, number: u64) -> TaskId {
-        let steps = STEP.wrapping_mul(u128::from(number % RUN));
+    /// The id of the child with that number, which is one of them.
+    fn id(self, child: u64) -> TaskId {
+        let steps = STEP.wrapping_mul(u128::from(child % BROOD));
         TaskId(u128::from_le_bytes(self.base).wrapping_add(steps).to_le_bytes())
     }
 }
 
 impl TaskId {
-    /// The id of this task's child of that number.
+    /// The id of the child of that number that this task's first execution has.
     #[must_use]
     pub fn child(self, number: u64) -> Self {
-        Siblings::of(self, number).id(number)
-    }
-
-    /// The child in whose name an attempt after the first puts its objects, which may differ from those of the one before.
-    #[must_use]
-    pub fn putting_child(self, attempt: u32) -> Self {
-        self.child(numbered(attempt, PUT_CHILD))
+        Brood::of(self, Execution::default(), number / BROOD).id(number)
     }
 }
 
-/// The number of an attempt's child.
-fn numbered(attempt: u32, child: u64) -> u64 {
-    (u64::from(attempt) << CHILD_BITS) | child
-}
-
-/// Gives the children of one attempt of a task their ids, in order.
-#[derive(Debug, Default)]
+/// Gives what one execution of a task makes its ids, in order.
+#[derive(Debug)]
 pub struct Children {
-    given: u64,
-    /// The run of the last one.
-    siblings: Option<Siblings>,
+    parent: TaskId,
+    execution: Execution,
+    /// Children so far.
+    submitted: u64,
+    /// Objects put so far.
+    put: u32,
+    /// The brood of the last child.
+    brood: Option<Brood>,
 }
 
 impl Children {
-    /// The id of the next child. Parent and attempt are always the same ones.
-    pub fn next_id(&mut self, parent: TaskId, attempt: u32) -> TaskId {
-        let number = numbered(attempt, self.given);
-        self.given += 1;
-        let known = self.siblings.filter(|siblings| siblings.run == number / RUN);
-        let siblings = known.unwrap_or_else(|| Siblings::of(parent, number));
-        self.siblings = Some(siblings);
-        siblings.id(number)
+    /// Those of that execution of the task, of which there are none yet.
+    #[must_use]
+    pub fn new(parent: TaskId, execution: Execution) -> Self {
+        Self { parent, execution, submitted: 0, put: 0, brood: None }
+    }
+
+    /// The id of the next child.
+    pub fn next_id(&mut self) -> TaskId {
+        let child = self.submitted;
+        self.submitted += 1;
+        let known = self.brood.filter(|brood| brood.number == child / BROOD);
+        let brood = known.unwrap_or_else(|| Brood::of(self.parent, self.execution, child / BROOD));
+        self.brood = Some(brood);
+        brood.id(child)
+    }
+
+    /// The id of the next object that is put.
+    pub fn next_put(&mut self) -> ObjectId {
+        let number = self.put;
+        self.put += 1;
+        let maker = match self.execution {
+            Execution { restarts: 0, number: 0 } => self.parent,
+            execution => Brood::of(self.parent, execution, PUTS).id(0),
+        };
+        maker.put(number)
     }
 }
 
@@ -102,16 +118,27 @@ mod tests {
     }
 
     #[test]
-    fn each_attempt_gives_ids_of_its_own_and_the_same_ones_whenever_it_is_asked() {
+    fn the_first_execution_has_the_children_and_puts_of_the_task() {
         let driver = JobId::numbered(1).driver(7);
-        for attempt in [0, 1] {
-            let mut children = Children::default();
-            for number in 0..3 * RUN {
-                let id = children.next_id(driver, attempt);
-                assert_eq!(id, driver.child((u64::from(attempt) << CHILD_BITS) | number));
-            }
-        }
-        assert_ne!(driver.child(0), driver.child(1 << CHILD_BITS));
+        let mut children = Children::new(driver, Execution::default());
+        assert!((0..3 * BROOD).all(|number| children.next_id() == driver.child(number)));
+        assert_eq!([children.next_put(), children.next_put()], [driver.put(0), driver.put(1)]);
+    }
+
+    #[test]
+    fn each_execution_gives_ids_of_its_own_and_the_same_ones_whenever_it_is_asked() {
+        let driver = JobId::numbered(1).driver(7);
+        let made = |restarts, number| {
+            let mut children = Children::new(driver, Execution { restarts, number });
+            let submitted: Vec<_> = (0..2 * BROOD).map(|_| children.next_id()).collect();
+            let put: Vec<_> = (0..3).map(|_| children.next_put()).collect();
+            (submitted, put)
+        };
+        let all = [made(0, 0), made(0, 1), made(1, 0), made(1, 1)];
+        assert_eq!(all[3], made(1, 1));
+        let submitted: HashSet<_> = all.iter().flat_map(|(submitted, _)| submitted).collect();
+        let put: HashSet<_> = all.iter().flat_map(|(_, put)| put).collect();
+        assert_eq!((submitted.len() as u64, put.len()), (4 * 2 * BROOD, 4 * 3));
     }
 
     #[test]
@@ -123,7 +150,8 @@ mod tests {
         let buckets: HashSet<u64> = hashes().map(|hash| hash & 0xfff).collect();
         // 3 740 of them is what chance would give.
         assert!(buckets.len() > 3_600, "{} of 4096 buckets", buckets.len());
-        let tags: HashSet<u64> = hashes().map(|hash| hash >> 57).collect();
-        assert_eq!(tags.len(), 128, "the tags tell them apart");
+        // Of those in one bucket, one in 128 has the tag of another by chance.
+        let slots: HashSet<u64> = hashes().map(|hash| (hash & 0xfff) | (hash >> 57) << 12).collect();
+        assert!(slots.len() > 9_850, "{} of 10 000 are told apart by bucket and tag", slots.len());
     }
 }

@@ -211,6 +211,12 @@ mod tests {
         assert_eq!(error.to_string(), "actor `Counter` died: its constructor failed");
     }
 
+    /// Results are moved about with every call, and hardly ever carry one.
+    #[test]
+    fn an_error_is_one_word_large() {
+        assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+    }
+
     #[test]
     fn the_first_origin_stays() {
         let error = Error::new(ErrorKind::TaskError, "x").from_task("f", 1).from_task("g", 2);

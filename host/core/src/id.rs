@@ -249,7 +249,8 @@ impl fmt::Display for LeaseId {
     }
 }
 
-/// Hashes ids by taking eight of their bytes: they are digests already, and no guest chooses them.
+/// Hashes ids without a key: they come from digests, and no guest chooses them. The ids of one task's children and
+/// objects are a sequence, which is mixed until it spreads like chance.
 #[derive(Default)]
 pub struct IdHasher(u64);
 

@@ -30,7 +30,7 @@ mod value;
 pub mod view;
 
 pub use actor::{ActorOptions, ActorSpec, ActorState};
-pub use children::Children;
+pub use children::{Children, Execution};
 pub use description::{ActorClass, Description, Function, Method, Parameter, check_arity, unknown};
 pub use error::{Details, Error, ErrorKind};
 pub use group::{

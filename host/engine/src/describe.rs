@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rayw_core::{
-    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Error, ErrorKind, GroupId, GroupOptions,
-    GroupStatus, JobId, Labels, NodeId, ObjectId, RefId, TaskId, TaskOptions, TaskTerms, Value, limits,
+    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Details, Error, ErrorKind, GroupId,
+    GroupOptions, GroupStatus, JobId, Labels, NodeId, ObjectId, RefId, TaskId, TaskOptions, TaskTerms, Value, limits,
 };
 
 use crate::services::Answer;
@@ -23,7 +23,7 @@ const NAMES_MAX: usize = 100_000;
 pub(crate) async fn ask(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<Description, Error> {
     let unable = |cause: Error| {
         let mut error = Error::new(cause.kind, format!("`{origin}` cannot say what is in it")).caused_by(&cause);
-        error.backtrace = cause.backtrace.clone();
+        error.backtrace = Details::from(cause).backtrace;
         error
     };
     let asked = tokio::time::timeout(DESCRIBE_TIME_MAX, run(engine, program, origin)).await;

@@ -9,13 +9,13 @@ mod group;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rayw_core::{
-    ActorId, ActorOptions, Arg, CallOptions, Children, Error, GroupId, NodeId, ObjectId, RefId, Strategy, TaskId,
-    TaskOptions, TaskTerms, Value,
+    ActorId, ActorOptions, Arg, CallOptions, Children, Error, Execution, GroupId, NodeId, ObjectId, RefId, Strategy,
+    TaskId, TaskOptions, TaskTerms, Value,
 };
 
 pub use group::GroupServices;
@@ -49,10 +49,8 @@ pub struct Caller {
     pub namespace: Arc<str>,
     /// Whether it is the driver of its job.
     pub is_driver: bool,
-    /// Derives the ids of the tasks that it submits.
+    /// Derives the ids of what it submits and puts.
     pub children: Mutex<Children>,
-    /// Objects put so far: derives their ids.
-    pub puts: AtomicU32,
     /// Set when somebody wants it cancelled and its sandbox is not dropped for it.
     pub cancelled: AtomicBool,
     /// What it did that the node has not taken in yet. All calls of one life of an actor share one.
@@ -68,7 +66,7 @@ impl Deref for Caller {
 }
 
 impl Caller {
-    /// The first attempt of that task, which is no actor's, in an instance of no number.
+    /// The first attempt of that task, which is no actor's; `worker` is 0.
     #[must_use]
     pub fn new(task: TaskId, terms: Arc<TaskTerms>, node: NodeId, namespace: Arc<str>, backlog: Arc<Backlog>) -> Self {
         Self {
@@ -82,8 +80,7 @@ impl Caller {
             restarts: 0,
             namespace,
             is_driver: false,
-            children: Mutex::default(),
-            puts: AtomicU32::new(0),
+            children: Mutex::new(Children::new(task, Execution::default())),
             cancelled: AtomicBool::new(false),
             backlog,
         }

@@ -11,11 +11,11 @@ mod passive;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayw_core::message::{ActorEnd, ToHead};
 use rayw_core::ownership::{Event, Input, Order, Outcome};
-use rayw_core::{ActorId, ActorSpec, Details, Error, ErrorKind, JobId, NodeId, TaskId, Value};
+use rayw_core::{ActorId, ActorSpec, Details, Error, ErrorKind, Execution, JobId, NodeId, TaskId, TaskSpec, Value};
 use rayw_engine::{Backlog, Caller, Checkpoint, Instance, Sandbox};
 use tokio::sync::{Notify, oneshot};
 
@@ -107,6 +107,8 @@ struct Life {
     inputs: Option<Box<[Value]>>,
     reach: Arc<Reach>,
     worker: u64,
+    /// Callers in the constructor's name so far.
+    made: AtomicU32,
     /// What its calls did and how they ended, as far as the node has not taken it in.
     backlog: Arc<Backlog>,
 }
@@ -153,7 +155,7 @@ impl Node {
         let worker = self.engine.next_worker();
         let node = Arc::clone(self);
         let (inputs, backlog) = (inputs.map(Vec::into_boxed_slice), Arc::default());
-        let life = Life { node, spec, incarnation, owner, inputs, reach, worker, backlog };
+        let life = Life { node, spec, incarnation, owner, inputs, reach, worker, made: AtomicU32::new(0), backlog };
         self.tracker.spawn_on(life.live(), &self.guests);
     }
 
@@ -311,7 +313,7 @@ impl Life {
         let constructing = async {
             let job = self.node.job_here(creation.job).await?;
             let inputs = self.arguments().await?;
-            let caller = self.caller(creation.as_ref(), 0, &job);
+            let caller = self.maker(&job);
             let mut instance = self.start(&caller, &job).await?;
             instance.construct(caller, &self.spec.class, &inputs).await?;
             Ok::<_, Error>((instance, job))
@@ -523,8 +525,17 @@ impl Life {
         ActorEnd::Intended(Error::new(ErrorKind::ActorDied, message))
     }
 
-    fn caller(&self, spec: &rayw_core::TaskSpec, attempt: u32, job: &JobRun) -> Arc<Caller> {
-        let attempt = Attempt { number: attempt, worker: self.worker, restarts: self.incarnation };
-        self.node.caller(spec, job, attempt, &self.backlog)
+    /// Who runs that attempt of a call.
+    fn caller(&self, spec: &TaskSpec, attempt: u32, job: &JobRun) -> Arc<Caller> {
+        let execution = Execution { restarts: self.incarnation, number: attempt };
+        self.node.caller(spec, job, Attempt { number: attempt, worker: self.worker, execution }, &self.backlog)
+    }
+
+    /// Who runs what is run in the name of the constructor: this one, or writing the actor down, or bringing it back.
+    fn maker(&self, job: &JobRun) -> Arc<Caller> {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let execution = Execution { restarts: self.incarnation, number };
+        let attempt = Attempt { number: 0, worker: self.worker, execution };
+        self.node.caller(&self.spec.creation, job, attempt, &self.backlog)
     }
 }

@@ -1,8 +1,8 @@
 //! Who is running: made for each attempt, given to the engine.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use rayw_core::{ActorId, TaskId, TaskKind, TaskSpec};
+use rayw_core::{ActorId, Children, Execution, TaskId, TaskKind, TaskSpec};
 use rayw_engine::{Backlog, Caller};
 
 use crate::Node;
@@ -11,9 +11,11 @@ use crate::job::JobRun;
 /// What differs between the attempts and the lives of a task.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Attempt {
+    /// As the task itself is told it.
     pub(crate) number: u32,
     pub(crate) worker: u64,
-    pub(crate) restarts: u32,
+    /// By which what it makes is told apart from what other ones make.
+    pub(crate) execution: Execution,
 }
 
 impl Node {
@@ -35,7 +37,8 @@ impl Node {
             attempt: attempt.number,
             worker: attempt.worker,
             actor,
-            restarts: attempt.restarts,
+            restarts: attempt.execution.restarts,
+            children: Mutex::new(Children::new(spec.id, attempt.execution)),
             is_driver: spec.kind == TaskKind::Driver,
             ..Caller::new(spec.id, terms, self.id, namespace, Arc::clone(backlog))
         })

@@ -1,7 +1,6 @@
 //! What this node does for its guests: checks, derives ids, tells the machine.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,17 +29,11 @@ pub(crate) struct NodeServices {
 
 impl NodeServices {
     pub(crate) fn next_child(caller: &Caller) -> TaskId {
-        let mut children = caller.children.lock().unwrap_or_else(PoisonError::into_inner);
-        children.next_id(caller.task, caller.attempt)
+        caller.children.lock().unwrap_or_else(PoisonError::into_inner).next_id()
     }
 
     pub(crate) fn next_put(caller: &Caller) -> ObjectId {
-        let number = caller.puts.fetch_add(1, Ordering::Relaxed);
-        if caller.attempt == 0 {
-            return caller.task.put(number);
-        }
-        // A retry's puts stand apart from those of the attempts before it.
-        caller.task.putting_child(caller.attempt).put(number)
+        caller.children.lock().unwrap_or_else(PoisonError::into_inner).next_put()
     }
 
     /// What the component of a job offers. An actor that outlives its job may be called in another one, to which

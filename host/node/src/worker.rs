@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rayw_core::ownership::{Event, Input, Order, Outcome, Output};
-use rayw_core::{Error, ErrorKind, NodeId, ObjectId, TaskSpec, Value};
+use rayw_core::{Error, ErrorKind, Execution, NodeId, ObjectId, TaskSpec, Value};
 use rayw_engine::{Backlog, Caller, Handles, Instance, Returned, Sandbox};
 use tokio::sync::Notify;
 
@@ -255,7 +255,8 @@ impl Node {
         let inputs = self.inputs(&order.inputs).await?;
         let reused = if spec.max_calls == 1 { None } else { kept.take(spec, self, backlog) };
         let worker = reused.as_ref().map_or(worker, |reused| reused.worker);
-        let caller = self.caller(spec, &job, Attempt { number: order.attempt, worker, restarts: 0 }, backlog);
+        let execution = Execution { restarts: 0, number: order.attempt };
+        let caller = self.caller(spec, &job, Attempt { number: order.attempt, worker, execution }, backlog);
         let mut reused = match reused {
             Some(reused) => reused,
             None => Reused { instance: self.fresh(spec, &job, &caller).await?, worker, calls: 0 },
@@ -291,7 +292,7 @@ impl Node {
     ) -> Vec<Output> {
         let mut together = Together::default();
         let outputs = values.into_iter().zip(0..);
-        outputs.map(|(value, index)| self.output(spec.id.output(index), value, owner, &mut together, backlog)).collect()
+        outputs.map(|(value, index)| self.output(task.output(index), value, &mut together, backlog)).collect()
     }
 
     pub(crate) fn output(

@@ -126,6 +126,14 @@ fn an_actor_that_nobody_calls_restarts_by_itself_and_takes_its_resources_again()
 }
 
 #[test]
+fn what_a_constructor_made_in_a_former_life_is_not_what_it_makes_in_the_next() {
+    insta::assert_snapshot!(prints("makes_the_same_in_each_life"), @"
+    [0, 0] [1, 1]
+    0 of 2 are the same objects
+    ");
+}
+
+#[test]
 fn a_killed_actor_is_dead_and_does_not_restart() {
     insta::assert_snapshot!(prints("killed_for_good"), @"
     1

@@ -17,7 +17,6 @@ use crate::world::World;
 /// What a piece of work is, for its children.
 pub(crate) struct Caller {
     task: TaskId,
-    attempt: u32,
     pub(crate) submitter: TaskId,
     pub(crate) job: JobId,
 }
@@ -25,23 +24,15 @@ pub(crate) struct Caller {
 impl World {
     pub(crate) fn caller(&mut self, id: NodeId, work: WorkId) -> Option<Caller> {
         let known = self.work(id, work)?;
-        let (task, attempt) = known.task()?;
-        Some(Caller { task, attempt, submitter: known.submitter()?, job: known.job() })
+        Some(Caller { task: known.task(), submitter: known.submitter(), job: known.job() })
     }
 
     pub(crate) fn next_child(&mut self, id: NodeId, work: WorkId, caller: &Caller) -> TaskId {
-        let Some(known) = self.work(id, work) else { return caller.task };
-        known.children.next_id(caller.task, caller.attempt)
+        self.work(id, work).map_or(caller.task, |known| known.children.next_id())
     }
 
     pub(crate) fn next_put(&mut self, id: NodeId, work: WorkId, caller: &Caller) -> ObjectId {
-        let Some(known) = self.work(id, work) else { return caller.task.put(0) };
-        known.puts += 1;
-        let puts = known.puts;
-        if caller.attempt == 0 {
-            return caller.task.put(puts);
-        }
-        caller.task.putting_child(caller.attempt).put(puts)
+        self.work(id, work).map_or_else(|| caller.task.put(0), |known| known.children.next_put())
     }
 
     /// Goes on soon with that answer.

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use rayw_core::message::{RequestId, ToHead};
 use rayw_core::ownership::{Event, Input, LostCopy, Order, Ownership, Stored, WaitResult, WaiterId};
 use rayw_core::{
-    ActorId, ActorSpec, Children, Codec, Error, IdMap, JobId, JobSpec, Labels, NodeId, ObjectId, RefId, Resources,
-    TaskId, TaskKind, Value,
+    ActorId, ActorSpec, Children, Codec, Error, Execution, IdMap, JobId, JobSpec, Labels, NodeId, ObjectId, RefId,
+    Resources, TaskId, TaskKind, Value,
 };
 
 use crate::guest::{Guest, Reference, Val};
@@ -132,10 +132,8 @@ pub struct Work {
     pub held: Vec<RefId>,
     /// What the actor holds.
     pub kept: Vec<RefId>,
-    /// How many children the running task has submitted.
+    /// Derives the ids of what the running task submits and puts.
     pub children: Children,
-    /// How many objects it has put.
-    pub puts: u32,
     /// Somebody stopped it.
     pub is_stopped: bool,
     /// The job's group.
@@ -206,21 +204,35 @@ pub enum Ready {
     Start(Vec<Arc<Value>>),
 }
 
-impl Work {
-    /// The task that runs, and its attempt; a driver has none that its node knows.
-    pub(crate) fn task(&self) -> Option<(TaskId, u32)> {
-        match &self.role {
-            Role::Task(order) | Role::Life { call: Some(order), .. } => Some((order.spec.id, order.attempt)),
-            Role::Life { spec, .. } => Some((spec.creation.id, 0)),
-            Role::Driver(spec) => Some((spec.id.driver(1), 0)),
+impl Role {
+    /// The task that runs, and its attempt.
+    fn task(&self) -> (TaskId, u32) {
+        match self {
+            Self::Task(order) | Self::Life { call: Some(order), .. } => (order.spec.id, order.attempt),
+            Self::Life { spec, .. } => (spec.creation.id, 0),
+            Self::Driver(spec) => (spec.id.driver(1), 0),
         }
     }
 
+    /// What it makes, before it makes anything.
+    pub(crate) fn children(&self) -> Children {
+        let (task, number) = self.task();
+        let restarts = if let Self::Life { incarnation, .. } = self { *incarnation } else { 0 };
+        Children::new(task, Execution { restarts, number })
+    }
+}
+
+impl Work {
+    /// The task that runs.
+    pub(crate) fn task(&self) -> TaskId {
+        self.role.task().0
+    }
+
     /// Who keeps the order of its calls.
-    pub(crate) fn submitter(&self) -> Option<TaskId> {
+    pub(crate) fn submitter(&self) -> TaskId {
         match &self.role {
-            Role::Life { spec, .. } => Some(spec.creation.id),
-            Role::Task(_) | Role::Driver(_) => self.task().map(|(task, _)| task),
+            Role::Life { spec, .. } => spec.creation.id,
+            Role::Task(_) | Role::Driver(_) => self.task(),
         }
     }
 
@@ -276,13 +288,12 @@ impl SimNode {
     pub fn begin(&mut self, role: Role) -> WorkId {
         self.next_work += 1;
         let work = Work {
+            children: role.children(),
             role,
             stage: Stage::Begin,
             guest: None,
             held: Vec::new(),
             kept: Vec::new(),
-            children: Children::default(),
-            puts: 0,
             is_stopped: false,
             group: None,
         };

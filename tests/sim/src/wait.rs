@@ -24,7 +24,7 @@ impl World {
         let Some(known) = node.work.get_mut(&work) else { return };
         let is_wait = wait != WaitFor::Values;
         known.stage = Stage::Waiting(WaiterId(number), objects.clone(), is_wait);
-        let caller = known.task().map(|(task, _)| task);
+        let caller = Some(known.task());
         let poll = timeout == Some(0);
         if let Some(millis) = timeout.filter(|millis| *millis > 0) {
             self.after(millis * MILLI, Happening::TimedOut(id, work, number));

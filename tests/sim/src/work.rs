@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rayw_core::message::ToHead;
 use rayw_core::ownership::{Event, Outcome, Output};
-use rayw_core::{Children, Error, ErrorKind, JobId, JobState, NodeId, ObjectId, RefId, TaskId, TaskSpec, Value};
+use rayw_core::{Error, ErrorKind, JobId, JobState, NodeId, ObjectId, RefId, TaskId, TaskSpec, Value};
 
 use crate::guest::{Answer, Code, Guest, Kind, Val};
 use crate::node::{INLINE_BYTES, Ready, Role, Run, Stage, Work, WorkId, decode};
@@ -167,7 +167,7 @@ impl World {
         let args = values.iter().map(|value| decode(value)).collect();
         if let Some(known) = self.work(id, work) {
             known.guest = Some(Guest::new(code, args, returns, features));
-            (known.children, known.puts) = (Children::default(), 0);
+            known.children = known.role.children();
             known.stage = Stage::Ready(Ready::Nothing);
         }
         let busy = self.random.between(0, 3_000);

@@ -172,6 +172,6 @@ pub(super) fn settled_place(output: Output) -> Place {
     match output {
         Output::Inline(value) => Place::Inline(value),
         Output::Stored { at, size, refs } => Place::Stored(Box::new(Copies { at, size, refs })),
-        Output::Failed(error) => Place::Failed(Arc::from(error)),
+        Output::Failed(error) => Place::Failed(Arc::new(error)),
     }
 }

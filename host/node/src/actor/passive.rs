@@ -152,7 +152,7 @@ impl Life {
         instance: &mut Instance,
         job: &JobRun,
     ) -> Result<Option<Checkpoint>, ActorEnd> {
-        let caller = self.caller(self.spec.creation.as_ref(), 0, job);
+        let caller = self.maker(job);
         let timeout = self.spec.creation.timeout;
         let ended = self.node.until_stopped(&self.reach.stopper, timeout, instance.checkpoint(caller)).await;
         self.take_in();
@@ -173,7 +173,7 @@ impl Life {
         let Body::Asleep(state) = body else { return Ok(()) };
         // It may take its time.
         self.take_in();
-        let caller = self.caller(self.spec.creation.as_ref(), 0, job);
+        let caller = self.maker(job);
         let restoring = async {
             let mut instance = self.start(&caller, job).await?;
             instance.restore(Arc::clone(&caller), &self.spec.class, state).await?;

@@ -1,6 +1,6 @@
 //! Actors: order, ends, restarts, names, handles, limits.
 
-use rayw::{Error, ErrorKind};
+use rayw::{Error, ErrorKind, ObjectRef};
 
 use crate::stage::{self, Log, LogHandle, kind, told, until};
 use crate::{Scenario, scenarios};
@@ -17,6 +17,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     restarts_after_a_crash,
     restarts_with_retried_calls,
     restarts_by_itself,
+    makes_the_same_in_each_life,
     killed_for_good,
     terminated_after_ten_calls,
     terminated_with_a_slow_argument,
@@ -279,6 +280,40 @@ fn restarts_by_itself() -> rayw::Result<()> {
     seat.kill()?;
     println!("{} constructed, {} restarts of the other", 3, other.restarts().get()?);
     println!("{}", kind(seat.restarts().get()));
+    Ok(())
+}
+
+#[rayw::task]
+fn returned_life(number: u32) -> u32 {
+    number
+}
+
+/// An actor whose constructor puts an object and submits a task; both say in which life.
+struct Maker {
+    put: ObjectRef<u32>,
+    returned: ObjectRef<u32>,
+}
+
+#[rayw::actor]
+impl Maker {
+    fn new() -> rayw::Result<Self> {
+        let life = rayw::context().restarts;
+        Ok(Self { put: rayw::put(&life)?, returned: returned_life::remote(life) })
+    }
+
+    fn made(&self) -> Vec<ObjectRef<u32>> {
+        vec![self.put.clone(), self.returned.clone()]
+    }
+}
+
+fn makes_the_same_in_each_life() -> rayw::Result<()> {
+    let maker = Maker::options().max_restarts(1).max_task_retries(-1).remote()?;
+    let first = maker.made().get()?;
+    maker.kill_and_restart()?;
+    let second = maker.made().get()?;
+    println!("{:?} {:?}", rayw::get_all(&first)?, rayw::get_all(&second)?);
+    let same = first.iter().zip(&second).filter(|(first, second)| first.id() == second.id()).count();
+    println!("{same} of {} are the same objects", first.len());
     Ok(())
 }
 
