@@ -68,6 +68,8 @@ pub struct Ownership {
     peaks: tables::Peaks,
     /// Bytes of the values that are here: those of small objects, and arguments of unfinished tasks.
     small_bytes: u64,
+    /// From how many of them on there is no room for more.
+    small_bytes_max: u64,
     actors: IdMap<ActorId, actor::ActorEntry>,
     shapes: Slab<lease::ShapeQueue>,
     shape_index: HashMap<Shape, usize>,
@@ -136,6 +138,7 @@ impl Ownership {
             objects: IdMap::default(),
             peaks: tables::Peaks::default(),
             small_bytes: 0,
+            small_bytes_max: u64::MAX,
             actors: IdMap::default(),
             shapes: Slab::new(),
             shape_index: HashMap::new(),
@@ -170,6 +173,14 @@ impl Ownership {
     #[must_use]
     pub fn with_lineage(mut self, bytes_max: u64) -> Self {
         self.lineage.bytes_max = bytes_max;
+        self
+    }
+
+    /// The same machine, which wants small values, arguments and references to have so many bytes here: with more of
+    /// them, what tasks return that begin then goes to stores.
+    #[must_use]
+    pub const fn with_small(mut self, bytes_max: u64) -> Self {
+        self.small_bytes_max = bytes_max;
         self
     }
 

@@ -415,7 +415,7 @@ impl Life {
         };
         let (outcome, handles, end) = match ended {
             Ended::Done(Ok(returned)) => {
-                let outputs = self.node.outputs(&spec, order.owner, returned.values, &self.backlog);
+                let outputs = self.node.outputs(&order, returned.values, &self.backlog);
                 let end = instance.exit_requested().then(|| self.exited());
                 (Outcome::Returned(outputs), Some(returned.handles), end)
             }

@@ -160,6 +160,8 @@ impl Node {
     pub fn new(settings: NodeSettings, head: Arc<dyn HeadLink>) -> Arc<Self> {
         let ready = ReadyPool::start(Arc::clone(&settings.engine), settings.guests.clone());
         let ready = ready.inspect_err(|error| tracing::warn!(%error, "sandboxes are not made ahead")).ok();
+        // Small values have no more memory than the store.
+        let small_bytes_max = settings.store.bytes_max();
         Arc::new(Self {
             id: settings.id,
             total: settings.total,
@@ -171,7 +173,9 @@ impl Node {
             cluster: settings.cluster,
             head,
             state: Mutex::new(State {
-                ownership: Ownership::new(settings.id).with_lineage(settings.lineage_bytes_max),
+                ownership: Ownership::new(settings.id)
+                    .with_lineage(settings.lineage_bytes_max)
+                    .with_small(small_bytes_max),
                 commands: Vec::new(),
                 events: Vec::new(),
                 waiters: IdMap::default(),

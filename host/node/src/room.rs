@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use rayw_core::ownership::Ownership;
+use rayw_core::ownership::{Order, Ownership};
 use rayw_core::{Error, ErrorKind, NodeId, Value, limits};
 use rayw_engine::Backlog;
 
@@ -44,10 +44,9 @@ impl Room {
     }
 }
 
-/// Whether a value stays with its owner instead of in the store, when the owner has so many bytes of such values and
-/// the store may have so many in memory.
-fn stays_small(value: &Value, small_bytes: u64, store_bytes_max: u64) -> bool {
-    is_tiny(value) || (value.data.len() <= limits::INLINE_BYTES_MAX && small_bytes < store_bytes_max)
+/// Whether a value stays with its owner instead of in the store.
+fn stays_small(value: &Value, has_room: bool) -> bool {
+    is_tiny(value) || (value.data.len() <= limits::INLINE_BYTES_MAX && has_room)
 }
 
 /// With its references: they are what is large of a long list.
@@ -56,12 +55,34 @@ fn is_tiny(value: &Value) -> bool {
 }
 
 /// The small values of one message, of which all together have a limit, too.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Together {
     bytes: u64,
+    owner: Owner,
+}
+
+/// Whose the values of a message are, and so who knows whether there is room for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Here,
+    /// Another node, and what it said when it sent the order.
+    Elsewhere {
+        has_room: bool,
+    },
 }
 
 impl Together {
+    /// Those of somebody here.
+    pub(crate) fn here() -> Self {
+        Self { bytes: 0, owner: Owner::Here }
+    }
+
+    /// What is returned for an order that is carried out by this node.
+    pub(crate) fn returns(order: &Order, here: NodeId) -> Self {
+        let elsewhere = Owner::Elsewhere { has_room: !order.stores_returns };
+        Self { bytes: 0, owner: if order.owner == here { Owner::Here } else { elsewhere } }
+    }
+
     /// Whether there is room for another value, which has it then.
     fn take(&mut self, value: &Value) -> bool {
         let bytes = self.bytes + value.size();
@@ -80,14 +101,14 @@ impl Together {
 
 impl Node {
     /// Whether a value stays with its owner: small ones do, while all of them together have no more memory than the
-    /// store. The rest goes to the store, which has files for it. How much another node has is not known here.
-    pub(crate) fn keeps_inline(&self, value: &Value, owner: NodeId, together: &mut Together) -> bool {
-        let (small_bytes, bytes_max) = if owner == self.id {
-            (self.room.small_bytes.load(Ordering::Relaxed), self.store.bytes_max())
-        } else {
-            (0, u64::MAX)
+    /// store. The rest goes to the store here, which has files for it. How much another node has it says with its
+    /// orders: what is under way by then comes to it all the same.
+    pub(crate) fn keeps_inline(&self, value: &Value, together: &mut Together) -> bool {
+        let has_room = match together.owner {
+            Owner::Here => self.room.small_bytes.load(Ordering::Relaxed) < self.store.bytes_max(),
+            Owner::Elsewhere { has_room } => has_room,
         };
-        stays_small(value, small_bytes, bytes_max) && together.take(value)
+        stays_small(value, has_room) && together.take(value)
     }
 
     /// Whether whoever has that backlog may submit so many tasks, and make so many objects by that.
@@ -118,15 +139,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn small_values_stay_while_all_of_them_have_less_than_the_store() {
+    fn small_values_stay_while_there_is_room_for_them() {
         let value = |bytes| Value { codec: Codec::Raw, data: Bytes::from(vec![0; bytes]), refs: Vec::new() };
-        assert!(stays_small(&value(limits::INLINE_BYTES_MAX), 99, 100));
-        assert!(!stays_small(&value(limits::INLINE_BYTES_MAX), 100, 100));
-        assert!(!stays_small(&value(limits::INLINE_BYTES_MAX + 1), 0, 100));
-        assert!(stays_small(&value(512), 100, 100));
+        assert!(stays_small(&value(limits::INLINE_BYTES_MAX), true));
+        assert!(!stays_small(&value(limits::INLINE_BYTES_MAX), false));
+        assert!(!stays_small(&value(limits::INLINE_BYTES_MAX + 1), true));
+        assert!(stays_small(&value(512), false));
         let mut list = value(0);
         list.refs = vec![RefId::Object(ObjectId([1; 20])); 1_000];
-        assert!(!stays_small(&list, 100, 100), "its references are large");
+        assert!(!stays_small(&list, false), "its references are large");
     }
 
     #[test]
@@ -150,7 +171,7 @@ mod tests {
     fn small_values_of_one_message_have_a_limit_together() {
         let value = |bytes| Value { codec: Codec::Raw, data: Bytes::from(vec![0; bytes]), refs: Vec::new() };
         let (small, tiny) = (value(limits::INLINE_BYTES_MAX), value(1));
-        let mut together = Together::default();
+        let mut together = Together::here();
         let taken = (0..200).filter(|_| together.take(&small)).count();
         assert_eq!(taken, 102, "100 KiB each, 10 MiB together");
         assert!(together.take(&tiny));

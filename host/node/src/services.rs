@@ -50,10 +50,10 @@ impl NodeServices {
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         self.node.admit(&caller.backlog, 1, terms.num_returns as usize + args.len())?;
-        let (mut puts, mut together) = (Vec::new(), Together::default());
+        let (mut puts, mut together) = (Vec::new(), Together::here());
         for argument in args {
             let Arg::Value(value) = argument else { continue };
-            if !self.node.keeps_inline(value, self.node.id, &mut together) {
+            if !self.node.keeps_inline(value, &mut together) {
                 // It may need the room of what was dropped.
                 self.node.take_in(&caller.backlog);
                 let object = Self::next_put(caller);
@@ -241,7 +241,7 @@ impl Services for NodeServices {
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
         self.node.admit(&caller.backlog, 0, 1)?;
         let object = Self::next_put(caller);
-        let output = self.node.output(object, value, self.node.id, &mut Together::default(), &caller.backlog);
+        let output = self.node.output(object, value, &mut Together::here(), &caller.backlog);
         if let Made::Failed(error) = output {
             return Err(error);
         }

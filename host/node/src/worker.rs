@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rayw_core::ownership::{Event, Input, Order, Outcome, Output};
-use rayw_core::{Error, ErrorKind, Execution, NodeId, ObjectId, TaskSpec, Value};
+use rayw_core::{Error, ErrorKind, Execution, ObjectId, TaskSpec, Value};
 use rayw_engine::{Backlog, Caller, Handles, Instance, Returned, Sandbox};
 use tokio::sync::Notify;
 
@@ -215,7 +215,7 @@ impl Worker {
         match node.until_stopped(orders.stopper(), spec.timeout, running).await {
             Ended::Done(result) => {
                 let returned = result?;
-                Ok((node.outputs(spec, order.owner, returned.values, backlog), returned.handles))
+                Ok((node.outputs(&order, returned.values, backlog), returned.handles))
             }
             Ended::Stopped => Err(cancelled(spec).into()),
             Ended::TimedOut(timeout) => Err(timed_out(spec, timeout).into()),
@@ -283,14 +283,8 @@ impl Node {
     }
 
     /// Large values go to the store; small ones travel with the news, while there is room for them.
-    pub(crate) fn outputs(
-        self: &Arc<Self>,
-        spec: &TaskSpec,
-        owner: NodeId,
-        values: Vec<Value>,
-        backlog: &Backlog,
-    ) -> Vec<Output> {
-        let mut together = Together::default();
+    pub(crate) fn outputs(self: &Arc<Self>, order: &Order, values: Vec<Value>, backlog: &Backlog) -> Vec<Output> {
+        let (task, mut together) = (order.spec.id, Together::returns(order, self.id));
         let outputs = values.into_iter().zip(0..);
         outputs.map(|(value, index)| self.output(task.output(index), value, &mut together, backlog)).collect()
     }
@@ -299,11 +293,10 @@ impl Node {
         self: &Arc<Self>,
         object: ObjectId,
         value: Value,
-        owner: NodeId,
         together: &mut Together,
         backlog: &Backlog,
     ) -> Output {
-        if self.keeps_inline(&value, owner, together) {
+        if self.keeps_inline(&value, together) {
             return Output::Inline(Arc::new(value));
         }
         self.stored(object, value, backlog)

@@ -37,6 +37,22 @@ fn a_task_runs_where_its_large_argument_is() {
 }
 
 #[test]
+fn small_results_for_which_their_owner_has_no_room_stay_in_the_store_of_the_node_that_made_them() {
+    let cluster = Processes::start_where(&[DOOMED], &[("RAYW_OBJECT_STORE_MEMORY", "1MiB")]);
+    let mut job = cluster.submit("behave", &["more_small_results_from_elsewhere"]);
+    job.reaches("full");
+    eventually("the store of the other node has some", || {
+        let status: Value = serde_json::from_str(&cluster.ask(&["status", "--format", "json"]).succeeded()).ok()?;
+        let mut nodes = status["nodes"].as_array()?.iter();
+        let other = nodes.find(|node| node["node_name"] == "node-0")?;
+        other["used"]["object_store_memory"].as_u64().filter(|bytes| *bytes > 0)
+    });
+    job.passes("full");
+    assert_eq!(printed(&job.output()), [format!("{} true", cluster.id_of("head"))]);
+    cluster.nothing_is_left();
+}
+
+#[test]
 fn a_draining_node_leaves_when_nobody_would_miss_its_objects() {
     let mut cluster = Processes::start_where(&[SAFE, DOOMED], LOGGING);
     let mut job = cluster.submit("behave", &["what_a_draining_node_keeps"]);

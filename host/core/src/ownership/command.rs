@@ -21,6 +21,9 @@ pub struct Order {
     pub lease: Option<LeaseId>,
     /// The node that owns the task and is told how it ended.
     pub owner: NodeId,
+    /// The owner has no room for more small values: what the task returns goes to the store where it runs, but for tiny
+    /// values.
+    pub stores_returns: bool,
 }
 
 /// A resolved argument.

@@ -102,6 +102,7 @@ fn borrower() -> (Ownership, TaskId) {
         inputs: vec![Input::Inline(Arc::new(value))],
         lease: None,
         owner: A,
+        stores_returns: false,
     };
     peer(&mut machine, A, ToPeer::Run { order, refs: vec![RefOwner::Object { id: object(), owner: A }], behind: None });
     (machine, spec.id)

@@ -104,7 +104,7 @@ fn stored(at: NodeId, refs: Vec<RefId>) -> Output {
 }
 
 pub(super) fn order(spec: TaskSpec, owner: NodeId) -> Order {
-    Order { spec: Arc::new(spec), attempt: 0, inputs: Vec::new(), lease: None, owner }
+    Order { spec: Arc::new(spec), attempt: 0, inputs: Vec::new(), lease: None, owner, stores_returns: false }
 }
 
 fn actor_of(creation: TaskSpec) -> ActorSpec {
@@ -750,6 +750,23 @@ fn calls_with_large_arguments_wait_here_until_the_actor_away_has_taken_those_bef
         assert_eq!(node.says(OTHER, is_call), goes, "after call {ended}");
     }
     assert_eq!(node.owner.small_bytes(), 4, "of each call its result is left");
+}
+
+#[test]
+fn an_owner_without_room_for_small_values_says_so_with_its_orders() {
+    let mut node = Node::new();
+    node.owner = Ownership::new(HERE).with_small(1);
+    let is_full = |node: &Node| {
+        node.said.iter().find_map(|(_, message)| match message {
+            ToPeer::Run { order, .. } => Some(order.stores_returns),
+            _ => None,
+        })
+    };
+    let first = node.send(OTHER, spec(1, Vec::new()));
+    assert_eq!(is_full(&node), Some(false));
+    node.finishes(OTHER, first, vec![inline(Vec::new())], Vec::new());
+    node.tell(Event::Submitted(Arc::new(spec(2, Vec::new()))));
+    assert_eq!((node.owner.small_bytes(), is_full(&node)), (1, Some(true)));
 }
 
 #[test]

@@ -207,7 +207,8 @@ impl Ownership {
             Arg::Object(object) => self.input(*object),
         });
         let inputs = inputs.collect::<Option<Vec<_>>>()?;
-        Some(Order { spec: Arc::clone(&task.spec), attempt: task.attempt, inputs, lease, owner: self.node })
+        let (spec, stores_returns) = (Arc::clone(&task.spec), self.small_bytes >= self.small_bytes_max);
+        Some(Order { spec, attempt: task.attempt, inputs, lease, owner: self.node, stores_returns })
     }
 
     pub(super) fn finished(&mut self, id: TaskId, attempt: u32, outcome: Outcome, now: Millis, out: &mut Vec<Command>) {

@@ -104,7 +104,7 @@ mod tests {
 
     fn order(number: u64) -> Order {
         let spec = Arc::new(sample::task(number));
-        Order { spec, attempt: 0, inputs: Vec::new(), lease: None, owner: NodeId([1; 16]) }
+        Order { spec, attempt: 0, inputs: Vec::new(), lease: None, owner: NodeId([1; 16]), stores_returns: false }
     }
 
     fn two() -> (Orders, TaskId, TaskId) {

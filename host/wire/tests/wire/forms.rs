@@ -68,7 +68,8 @@ fn messages_survive() {
     let value = Value { codec: Codec::Wave, data: vec![1; 300].into(), refs: vec![RefId::Object(ObjectId([6; 20]))] };
     let stored = Stored { object: ObjectId([5; 20]), size: 1 << 30, owner: id(1), at: vec![id(1), id(2)] };
     let inputs = vec![Input::Inline(Arc::new(value)), Input::Stored(stored)];
-    let order = Order { spec: Arc::new(task()), attempt: 2, inputs, lease: Some(LeaseId(3)), owner: id(1) };
+    let (spec, lease) = (Arc::new(task()), Some(LeaseId(3)));
+    let order = Order { spec, attempt: 2, inputs, lease, owner: id(1), stores_returns: true };
     survives(&ToPeer::Run {
         order,
         refs: vec![RefOwner::Object { id: ObjectId([6; 20]), owner: id(1) }],

@@ -20,6 +20,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     a_result_nobody_wants,
     some_of_a_long_list,
     more_small_values_than_there_is_room_for,
+    more_small_results_from_elsewhere,
     many_values_of_every_size,
     ten_thousand_references,
     a_large_value,
@@ -374,6 +375,17 @@ fn more_small_values_than_there_is_room_for() -> rayw::Result<()> {
         assert!(bytes.len() == SMALL && bytes.iter().all(|found| *found == byte), "object {byte} came back changed");
     }
     println!("{}", rayw::get_all(&sent)?.iter().all(|found| *found == (SMALL, true)));
+    Ok(())
+}
+
+/// Where the driver's store has 1 MiB, and tasks run on another node.
+fn more_small_results_from_elsewhere() -> rayw::Result<()> {
+    const SMALL: usize = 50_000;
+    let made: Vec<_> = (0..100).map(|byte| large::options().resource("doomed", 0.01).remote(SMALL, byte)).collect();
+    rayw::wait(&made, made.len(), None)?;
+    pause("full");
+    let is_right = |(bytes, byte): (&Bytes, u8)| bytes.len() == SMALL && bytes.iter().all(|found| *found == byte);
+    println!("{} {}", rayw::context().node_id, rayw::get_all(&made)?.iter().zip(0..100).all(is_right));
     Ok(())
 }
 
