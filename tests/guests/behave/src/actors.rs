@@ -304,12 +304,17 @@ impl Maker {
     fn made(&self) -> Vec<ObjectRef<u32>> {
         vec![self.put.clone(), self.returned.clone()]
     }
+
+    fn life(&self) -> u32 {
+        rayw::context().restarts
+    }
 }
 
 fn makes_the_same_in_each_life() -> rayw::Result<()> {
     let maker = Maker::options().max_restarts(1).max_task_retries(-1).remote()?;
     let first = maker.made().get()?;
     maker.kill_and_restart()?;
+    until("the next life", || maker.life().get().is_ok_and(|life| life == 1));
     let second = maker.made().get()?;
     println!("{:?} {:?}", rayw::get_all(&first)?, rayw::get_all(&second)?);
     let same = first.iter().zip(&second).filter(|(first, second)| first.id() == second.id()).count();

@@ -43,11 +43,41 @@ impl Diary {
     }
 }
 
-/// Two actors, of whom one knows the other, and an object that only their states refer to.
+/// Puts an object when it is made, and another one whenever it is brought back.
+#[derive(Serialize)]
+struct Riser {
+    put: Vec<ObjectRef<u32>>,
+}
+
+impl<'de> Deserialize<'de> for Riser {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct State {
+            put: Vec<ObjectRef<u32>>,
+        }
+        let State { mut put } = State::deserialize(deserializer)?;
+        put.push(rayw::put(&(put.len() as u32)).map_err(serde::de::Error::custom)?);
+        Ok(Self { put })
+    }
+}
+
+#[rayw::actor(durable)]
+impl Riser {
+    fn new() -> rayw::Result<Self> {
+        Ok(Self { put: vec![rayw::put(&0)?] })
+    }
+
+    fn put(&self) -> Vec<ObjectRef<u32>> {
+        self.put.clone()
+    }
+}
+
+/// Two actors, of whom one knows the other, and an object that only their states refer to; and one that rises.
 fn sleepers() -> rayw::Result<()> {
     let kept = rayw::put(&"treasure".to_owned())?;
     let friend = Diary::options().name("friend").detached().remote("f".to_owned(), vec![kept.clone()], None)?;
     let diary = Diary::options().name("diary").detached().remote("a".to_owned(), vec![kept], Some(friend))?;
+    Riser::options().name("riser").detached().remote()?.put().get()?;
     diary.write("b".to_owned()).get()?;
     println!("{:?}", diary.write("c".to_owned()).get()?);
     Ok(())
@@ -60,5 +90,8 @@ fn wake_the_sleepers() -> rayw::Result<()> {
     println!("{:?}", diary.keeps().get()?);
     println!("{:?}", diary.write("e".to_owned()).get()?);
     Diary::get_actor("friend")?.kill()?;
+    let riser = Riser::get_actor("riser")?;
+    println!("{:?}", rayw::get_all(&riser.put().get()?)?);
+    riser.kill()?;
     diary.kill()
 }
