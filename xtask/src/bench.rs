@@ -5,23 +5,27 @@
 //! cargo xtask bench --vs-ray   the same rows in Ray, installed into an environment of its own, and in rayw
 //! cargo xtask bench --growth   how costs grow with sizes
 //! cargo xtask bench --cluster  nodes as processes on the loopback network
-//! cargo xtask bench --publish  copies the last --vs-ray into README.md
+//! cargo xtask bench --profile  where the time of rows goes, by `perf`: parts, functions and flame graphs
+//! cargo xtask bench --publish  copies the last --vs-ray into README.md, and growth and profiles beside it
 //! ```
 
 mod compare;
+mod flames;
 mod growth;
 mod measured;
 mod plot;
+mod profile;
+mod programs;
 mod publish;
 mod ray;
+mod stacks;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::{Context, Result};
 
-use crate::{command, guests, printer, test, tree};
+use crate::{guests, printer, tree};
+use programs::Programs;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,21 +34,26 @@ pub(crate) enum Suite {
     VsRay,
     Growth,
     Cluster,
+    Profile,
     Publish,
 }
 
 /// The guests whose loops are measured.
 const GUESTS: [&str; 2] = ["bench", "microbenchmark"];
 
-/// Runs one of them. `rows` are parts of the names of rows; all when there is none.
-pub(crate) fn run(suite: Suite, rows: &[String], rounds: u32) -> Result<()> {
+/// Runs one of them. `rows` are parts of the names of rows; all when there is none. Guided are programs that are built
+/// twice, the second time by how the first ones ran.
+pub(crate) fn run(suite: Suite, rows: &[String], rounds: u32, is_guided: bool) -> Result<()> {
     let folder = folder()?;
     if suite == Suite::Publish {
         return publish::run(&folder);
     }
     guests::build(&GUESTS.map(str::to_owned))?;
-    let programs = Programs::build()?;
     let component = tree::guests_target().join("microbenchmark.wasm");
+    if suite == Suite::Profile {
+        return profile::run(&component, rows, &folder);
+    }
+    let programs = if is_guided { Programs::guided(&component)? } else { Programs::build()? };
     let rows_of = |turns| ["ceiling", "--turns", turns].into_iter().chain(rows.iter().map(String::as_str));
     match suite {
         Suite::Ceiling => programs.suite(rows_of("5"), &folder.join("ceiling.json")),
@@ -59,10 +68,26 @@ pub(crate) fn run(suite: Suite, rows: &[String], rounds: u32) -> Result<()> {
         Suite::VsRay => {
             let ceiling = folder.join("ceiling.json");
             programs.suite(rows_of("3"), &ceiling)?;
-            compare::run(&programs.rayw, &component, &ceiling, rows, rounds, &folder)
+            let how =
+                if is_guided { "as `cargo xtask dist` builds it (and so the bare loops)" } else { "in one build" };
+            compare::run(compare::Built { rayw: &programs.rayw, how }, &component, &ceiling, rows, rounds, &folder)
         }
-        Suite::Publish => Ok(()),
+        Suite::Profile | Suite::Publish => Ok(()),
     }
+}
+
+/// Builds rayw as it is best installed, and says where it is.
+pub(crate) fn dist() -> Result<()> {
+    guests::build(&GUESTS.map(str::to_owned))?;
+    let programs = Programs::guided(&tree::guests_target().join("microbenchmark.wasm"))?;
+    let place = tree::root().join("target/dist").join(programs.rayw.file_name().context("rayw has no name")?);
+    std::fs::create_dir_all(tree::root().join("target/dist")).context("failed to make `target/dist`")?;
+    // One that runs cannot be written to, but another one can take its name.
+    let fresh = place.with_extension("new");
+    let copied = std::fs::copy(&programs.rayw, &fresh).and_then(|_| std::fs::rename(&fresh, &place));
+    copied.with_context(|| format!("failed to write `{}`", tree::shown(&place)))?;
+    printer::say(&format!("rayw is {}: put it on your PATH", tree::shown(&place)));
+    Ok(())
 }
 
 /// Where reports lie.
@@ -72,72 +97,9 @@ fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// What is built with the profile of the benchmarks.
-struct Programs {
-    rayw: PathBuf,
-    /// `tests/benches/suites.rs`.
-    suites: PathBuf,
-}
-
-impl Programs {
-    /// Builds both in one call: built apart, cargo would choose features twice and compile the heavy
-    /// dependencies twice.
-    fn build() -> Result<Self> {
-        let mut cargo = command::cargo();
-        cargo.args(["build", "--profile", "bench", "-p", "rayw-cli", "-p", "rayw-tests", "--bin", "rayw"]);
-        cargo.args(["--bench", "suites", "--message-format=json-render-diagnostics"]);
-        printer::show(&cargo);
-        let output = cargo.stderr(Stdio::inherit()).output().context("failed to start cargo")?;
-        if !output.status.success() {
-            bail!("failed to build the benchmarks");
-        }
-        let messages = String::from_utf8_lossy(&output.stdout);
-        let program =
-            |name: &str| executable(&messages, name).with_context(|| format!("cargo built no program `{name}`"));
-        Ok(Self { rayw: program("rayw")?, suites: program("suites")? })
-    }
-
-    /// Runs one suite.
-    fn suite<'a>(&self, args: impl IntoIterator<Item = &'a str>, report: &Path) -> Result<()> {
-        let mut suite = Command::new(&self.suites);
-        suite.args(args).arg("--report").arg(report);
-        suite.env(test::GUESTS_VARIABLE, tree::guests_target()).env(test::PROGRAM_VARIABLE, &self.rayw);
-        command::run(&mut suite).context("the benchmarks failed")?;
-        printer::say(&format!("the numbers are in {}", tree::shown(report)));
-        Ok(())
-    }
-}
-
-/// The program of that name among cargo's messages.
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
-    messages.lines().find_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        let named = message["target"]["name"] == name;
-        message["executable"].as_str().filter(|_| named).map(PathBuf::from)
-    })
-}
-
 /// Writes what somebody is to read.
 fn write(path: &Path, text: &str) -> Result<()> {
     std::fs::write(path, text).with_context(|| format!("failed to write `{}`", tree::shown(path)))?;
     printer::say(&format!("wrote {}", tree::shown(path)));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_program_is_found_by_its_name() {
-        let message = |name: &str, file: Option<&str>| {
-            serde_json::json!({ "reason": "compiler-artifact", "target": { "name": name }, "executable": file })
-                .to_string()
-        };
-        let messages =
-            [message("rayw", None), message("suites", Some("/t/suites-1")), message("rayw", Some("/t/rayw"))]
-                .join("\n");
-        assert_eq!(executable(&messages, "rayw"), Some("/t/rayw".into()));
-        assert_eq!(executable(&messages, "other"), None);
-    }
 }

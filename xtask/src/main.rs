@@ -5,6 +5,7 @@
 //! cargo xtask demo               run the three programs of the memo
 //! cargo xtask test [-- ARGS]     every test there is
 //! cargo xtask bench [--vs-ray …]  the benchmarks
+//! cargo xtask dist                rayw as it is best installed
 //! cargo xtask sim [--seeds N]     simulated clusters from seeds
 //! cargo xtask check              formatting, lints, documentation, licences
 //! ```
@@ -59,13 +60,22 @@ enum Action {
         /// Rows of the microbenchmark in Ray and in rayw, in turns.
         #[arg(long, group = "suite")]
         vs_ray: bool,
+        /// Build the programs once, and not a second time guided by how the first ones ran, as --vs-ray does.
+        #[arg(long, conflicts_with = "guided")]
+        plain: bool,
+        /// Build the programs twice also for a suite that is not --vs-ray.
+        #[arg(long)]
+        guided: bool,
         /// How costs grow with sizes.
         #[arg(long, group = "suite")]
         growth: bool,
         /// Nodes as processes on the loopback network.
         #[arg(long, group = "suite")]
         cluster: bool,
-        /// Copy the last --vs-ray into README.md.
+        /// Where the time of rows goes, seen by `perf`: parts, functions and flame graphs.
+        #[arg(long, group = "suite")]
+        profile: bool,
+        /// Copy the last --vs-ray into README.md, and growth and profiles beside it.
         #[arg(long, group = "suite")]
         publish: bool,
         /// Turns of Ray and rayw.
@@ -74,6 +84,8 @@ enum Action {
         /// Only rows with one of these in their name.
         rows: Vec<String>,
     },
+    /// Build rayw twice, the second time guided by how the first one ran, into target/dist.
+    Dist,
     /// Run simulated clusters from seeds: `--seeds N`, `--from S`, `--trace` to tell what happens under one.
     Sim {
         /// Passed on to the simulation.
@@ -90,16 +102,18 @@ fn main() -> ExitCode {
         Action::Guests { names } => guests::build(&names).map(drop),
         Action::Demo => demo::run(),
         Action::Test { args } => test::run(&args),
-        Action::Bench { vs_ray, growth, cluster, publish, rounds, rows, ceiling: _ } => {
-            let suite = match (vs_ray, growth, cluster, publish) {
+        Action::Bench { vs_ray, plain, guided, growth, cluster, profile, publish, rounds, rows, ceiling: _ } => {
+            let suite = match (vs_ray, growth, cluster, profile, publish) {
                 (true, ..) => Suite::VsRay,
                 (_, true, ..) => Suite::Growth,
-                (_, _, true, _) => Suite::Cluster,
-                (_, _, _, true) => Suite::Publish,
+                (_, _, true, ..) => Suite::Cluster,
+                (.., true, _) => Suite::Profile,
+                (.., true) => Suite::Publish,
                 _ => Suite::Ceiling,
             };
-            bench::run(suite, &rows, rounds)
+            bench::run(suite, &rows, rounds, guided || (vs_ray && !plain))
         }
+        Action::Dist => bench::dist(),
         Action::Sim { args } => sim::run(&args),
         Action::Check => check::run(),
     };

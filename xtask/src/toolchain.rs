@@ -12,6 +12,7 @@
 mod debian;
 pub(crate) mod detect;
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -50,17 +51,32 @@ pub(crate) fn ensure() -> Result<GuestToolchain> {
     detect::detect(tree::root()).context("the tool chain was installed, but is still not found: this is a bug in xtask")
 }
 
+/// LLVM's program that brings the counts of instrumented programs together: it must be of the compiler's own LLVM, and
+/// comes with rustup.
+pub(crate) fn profdata() -> Result<PathBuf> {
+    const NAME: &str = "llvm-profdata";
+    if let Some(tool) = detect::llvm_tool(NAME) {
+        return Ok(tool);
+    }
+    let by_hand = "`rustup component add llvm-tools` installs it; `cargo xtask bench --vs-ray --plain` and `cargo install \
+                   --path host/cli` do without";
+    ask_rustup(Command::new("rustup").args(["component", "add", "llvm-tools"]))
+        .with_context(|| format!("there is no {NAME}: {by_hand}"))?;
+    detect::llvm_tool(NAME).with_context(|| format!("rustup succeeded, and still there is no {NAME}: {by_hand}"))
+}
+
 fn add_with_rustup() -> Result<()> {
+    let mut rustup = Command::new("rustup");
+    detect::scrub(&mut rustup);
+    ask_rustup(rustup.args(["target", "add", TARGET]))
+}
+
+fn ask_rustup(rustup: &mut Command) -> Result<()> {
     if !command::on_path("rustup") {
         return Err(anyhow!("there is no rustup on PATH"));
     }
-    printer::say(&format!("asking rustup to add {TARGET} (it has {} s)", RUSTUP_LIMIT.as_secs()));
-    let mut rustup = Command::new("rustup");
-    detect::scrub(&mut rustup);
-    rustup
-        .current_dir(tree::root())
-        .args(["target", "add", TARGET])
-        // A refusal is expected on some machines and needs no stack trace.
-        .env("RUST_BACKTRACE", "0");
-    command::run_within(&mut rustup, RUSTUP_LIMIT)
+    printer::say(&format!("asking rustup for it (it has {} s)", RUSTUP_LIMIT.as_secs()));
+    // A refusal is expected on some machines and needs no stack trace.
+    rustup.current_dir(tree::root()).env("RUST_BACKTRACE", "0");
+    command::run_within(rustup, RUSTUP_LIMIT)
 }

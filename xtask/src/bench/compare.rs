@@ -31,9 +31,16 @@ struct Line {
     ceiling: Option<(f64, f64, String)>,
 }
 
+/// The program that is measured.
+pub(super) struct Built<'a> {
+    pub(super) rayw: &'a Path,
+    /// In words, with what bounds it.
+    pub(super) how: &'a str,
+}
+
 /// Runs both in turns and writes the report.
 pub(super) fn run(
-    rayw: &Path,
+    built: Built<'_>,
     component: &Path,
     ceiling: &Path,
     filters: &[String],
@@ -41,6 +48,7 @@ pub(super) fn run(
     folder: &Path,
 ) -> Result<()> {
     let ray = Ray::install(folder)?;
+    let Built { rayw, how } = built;
     let names: Vec<String> = names(rayw, component, filters)?;
     let (mut ours, mut theirs) = (Table::default(), Table::default());
     let mut versions = json!({});
@@ -58,7 +66,7 @@ pub(super) fn run(
     }
     let bounds = measured::read(ceiling)?;
     let lines = lines(&ours, &theirs, &bounds);
-    let machine = machine(&versions);
+    let machine = machine(&versions, how);
     let markdown = markdown(&lines, &machine);
     #[expect(clippy::print_stdout, reason = "the report is the program's output")]
     {
@@ -71,7 +79,7 @@ pub(super) fn run(
 }
 
 /// The rows that there are, with these filters.
-fn names(rayw: &Path, component: &Path, filters: &[String]) -> Result<Vec<String>> {
+pub(super) fn names(rayw: &Path, component: &Path, filters: &[String]) -> Result<Vec<String>> {
     let mut list = Command::new(rayw);
     list.args(["microbenchmark", "--list", "--component"]).arg(component);
     let output = list.output().context("failed to start rayw")?;
@@ -146,10 +154,11 @@ fn markdown(lines: &[Line], machine: &Value) -> String {
     let _ = writeln!(
         text,
         "\nPer second unless a unit is given; means of all rounds, rayw's with its standard deviation. {} cpus, {}. \
-         rayw {}, wasmtime {}, Ray {} on Python {}. {}.",
+         rayw {} {}, wasmtime {}, Ray {} on Python {}. {}.",
         machine["cpus"],
         said("cpu"),
         said("rayw"),
+        said("build"),
         said("wasmtime"),
         said("ray"),
         said("python"),
@@ -187,7 +196,7 @@ fn document(lines: &[Line], machine: &Value) -> Value {
 }
 
 /// What the numbers hold for.
-fn machine(versions: &Value) -> Value {
+fn machine(versions: &Value, build: &str) -> Value {
     let lock = std::fs::read_to_string(tree::root().join("Cargo.lock")).unwrap_or_default();
     let wasmtime = lock.split("name = \"wasmtime\"\nversion = \"").nth(1).and_then(|rest| rest.split('"').next());
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -196,6 +205,7 @@ fn machine(versions: &Value) -> Value {
         "cpus": std::thread::available_parallelism().map_or(1, usize::from),
         "cpu": cpu.map_or("unknown cpu", |(_, name)| name),
         "rayw": said(Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(tree::root())),
+        "build": build,
         "wasmtime": wasmtime,
         "ray": versions["ray"],
         "python": versions["python"],

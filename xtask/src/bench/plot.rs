@@ -1,4 +1,4 @@
-//! Plots as SVG: bars of ratios and curves, both with logarithmic axes.
+//! Plots as SVG: bars of ratios and curves, both with logarithmic axes, and flame graphs.
 
 use std::fmt::Write as _;
 
@@ -87,6 +87,68 @@ fn panel(body: &mut String, (left, top): (f64, f64), curve: &Curve<'_>) {
     }
 }
 
+/// A box of a flame graph.
+pub(super) struct Flame {
+    pub(super) name: String,
+    /// What it belongs to, which gives it its colour.
+    pub(super) part: &'static str,
+    /// Where it begins, and how wide it is: 1 is all.
+    pub(super) left: f64,
+    pub(super) width: f64,
+    /// 0 at the bottom.
+    pub(super) level: usize,
+}
+
+const FLAME: (f64, f64) = (1400.0, 17.0);
+
+/// The width of a letter, near enough.
+const LETTER: f64 = 6.1;
+
+/// Colours of parts, in the order in which these are given; what is not among them has the last one.
+const PARTS: [&str; 13] = [
+    "#9db7f5", "#f7b267", "#8fd3a8", "#f4978e", "#cdb4db", "#ffe08a", "#a0d8ef", "#c0c0ff", "#e8a0bf", "#b5c99a",
+    "#d4a373", "#bcbcbc", "#e4e4e4",
+];
+
+/// Boxes upon each other, and what their colours mean.
+pub(super) fn flames(title: &str, all_parts: &[&str], flames: &[Flame]) -> String {
+    let is_there = |part: &&str| flames.iter().any(|flame| flame.part == *part);
+    let parts: Vec<_> = all_parts.iter().copied().filter(is_there).collect();
+    let colour = |part: &str| {
+        let index = all_parts.iter().position(|known| *known == part).unwrap_or(PARTS.len());
+        PARTS[index.min(PARTS.len() - 1)]
+    };
+    let levels = flames.iter().map(|flame| flame.level + 1).max().unwrap_or_default() as f64;
+    let legend = 30.0 + FLAME.1 * parts.len().div_ceil(3) as f64;
+    let height = legend + 10.0 + levels * FLAME.1;
+    let mut body = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        let (x, y) = (10.0 + 460.0 * (index % 3) as f64, 28.0 + FLAME.1 * (index / 3) as f64);
+        let _ = writeln!(body, r#"<rect x="{x}" y="{y}" width="12" height="12" fill="{}"/>"#, colour(part));
+        text(&mut body, (x + 18.0, y + 11.0), "start", part);
+    }
+    for flame in flames {
+        let (x, width) = (FLAME.0 * flame.left, FLAME.0 * flame.width);
+        let y = height - FLAME.1 * (flame.level as f64 + 1.0);
+        let name = escaped(&flame.name);
+        let _ = writeln!(
+            body,
+            r#"<g><title>{name}: {:.1} %</title><rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="16" fill="{}" stroke="white"/>"#,
+            100.0 * flame.width,
+            colour(flame.part)
+        );
+        // The end of a name says most.
+        let letters = (width / LETTER) as usize;
+        if letters >= 4 {
+            let skipped = flame.name.chars().count().saturating_sub(letters);
+            let end: String = flame.name.chars().skip(skipped).collect();
+            text(&mut body, (x + 2.0, y + 12.0), "start", &end);
+        }
+        body += "</g>\n";
+    }
+    document(FLAME.0, height, title, &body)
+}
+
 fn line(body: &mut String, from: (f64, f64), to: (f64, f64), colour: &str) {
     let _ = writeln!(
         body,
@@ -96,8 +158,12 @@ fn line(body: &mut String, from: (f64, f64), to: (f64, f64), colour: &str) {
 }
 
 fn text(body: &mut String, (x, y): (f64, f64), anchor: &str, words: &str) {
-    let words = words.replace('&', "&amp;").replace('<', "&lt;");
+    let words = escaped(words);
     let _ = writeln!(body, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" fill="{INK}">{words}</text>"#);
+}
+
+fn escaped(words: &str) -> String {
+    words.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 fn document(width: f64, height: f64, title: &str, body: &str) -> String {
@@ -129,6 +195,19 @@ mod tests {
             .collect();
         assert!((bars[0] - grid[1]).abs() < 0.2 && (bars[1] - grid[3]).abs() < 0.2, "{svg}");
         assert!(svg.contains("a &lt;b>"), "{svg}");
+    }
+
+    #[test]
+    fn a_box_stands_on_the_one_below_and_shows_the_end_of_its_name() {
+        let flame = |name: &str, level, width| Flame { name: name.to_owned(), part: "p", left: 0.0, width, level };
+        let svg = flames("t", &["p"], &[flame("a::<main>", 0, 1.0), flame("rayw::very::long::name", 1, 0.03)]);
+        let tops: Vec<f64> = svg
+            .lines()
+            .filter(|line| line.starts_with("<g>"))
+            .map(|line| line.split("y=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap())
+            .collect();
+        assert!((tops[0] - tops[1] - FLAME.1).abs() < 0.01, "{svg}");
+        assert!(svg.contains(">::name</text>") && svg.contains("<title>a::&lt;main>: 100.0 %</title>"), "{svg}");
     }
 
     #[test]

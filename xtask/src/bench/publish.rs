@@ -1,10 +1,11 @@
-//! Copies the last comparison into README.md, between two marks, and its plot beside it; and what the
-//! growth of costs was, where that was measured too.
+//! Copies the last comparison into README.md, between two marks, and its plot beside it; and the growth of
+//! costs and the profiles, where those were measured too.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::profile::REPORT;
 use crate::tree;
 
 const BEGIN: &str = "<!-- what `cargo xtask bench --publish` writes begins here -->";
@@ -13,9 +14,14 @@ const END: &str = "<!-- and ends here -->";
 /// Where the plot lies in the checkout.
 const PLOT: &str = "tests/benches/vs-ray.svg";
 
-/// Where the curves of growth lie in the checkout, and their plot.
-const GROWTH: [(&str, &str); 2] =
-    [("growth.md", "tests/benches/growth.md"), ("growth.svg", "tests/benches/growth.svg")];
+/// Where all reports but the table lie in the checkout.
+const PUBLISHED: &str = "tests/benches";
+
+/// The curves of growth and their plot.
+const GROWTH: [&str; 2] = ["growth.md", "growth.svg"];
+
+/// The flame graphs of the profiles.
+const FLAMES: &str = "flames";
 
 pub(super) fn run(folder: &Path) -> Result<()> {
     let read = |path: &Path| {
@@ -28,14 +34,33 @@ pub(super) fn run(folder: &Path) -> Result<()> {
     let Some(text) = replaced(&text, &format!("{table}\n![rayw beside Ray]({PLOT})\n")) else {
         bail!("README.md has no place for the table: a line `{BEGIN}` and, below it, a line `{END}`");
     };
-    for (measured, published) in GROWTH {
-        let measured = folder.join(measured);
+    let published = tree::root().join(PUBLISHED);
+    for report in GROWTH {
+        let measured = folder.join(report);
         if measured.is_file() {
-            super::write(&tree::root().join(published), &read(&measured)?)?;
+            super::write(&published.join(report), &read(&measured)?)?;
         }
+    }
+    let profile = folder.join(REPORT);
+    if profile.is_file() {
+        let profile = read(&profile)?;
+        let flames = published.join(FLAMES);
+        if flames.is_dir() {
+            std::fs::remove_dir_all(&flames).with_context(|| format!("failed to empty `{}`", tree::shown(&flames)))?;
+        }
+        std::fs::create_dir_all(&flames).with_context(|| format!("failed to make `{}`", tree::shown(&flames)))?;
+        for picture in pictures(&profile) {
+            super::write(&published.join(picture), &read(&folder.join(picture))?)?;
+        }
+        super::write(&published.join(REPORT), &profile)?;
     }
     super::write(&tree::root().join(PLOT), &plot)?;
     super::write(&readme, &text)
+}
+
+/// The flame graphs that a report shows.
+fn pictures(report: &str) -> impl Iterator<Item = &str> {
+    report.split("](").skip(1).filter_map(|rest| rest.split_once(')').map(|(path, _)| path))
 }
 
 /// The text with something else between the marks.
@@ -54,5 +79,11 @@ mod tests {
         let text = format!("a\n{BEGIN}\nold\n{END}\nb\n");
         assert_eq!(replaced(&text, "new\n").unwrap(), format!("a\n{BEGIN}\nnew\n{END}\nb\n"));
         assert_eq!(replaced("a\nb\n", "new\n"), None);
+    }
+
+    #[test]
+    fn the_pictures_of_a_report_are_found() {
+        let report = "## a\n\n3 samples, [flame graph](flames/a.svg).\n## b\n[flame graph](flames/b.svg)\n";
+        assert_eq!(pictures(report).collect::<Vec<_>>(), ["flames/a.svg", "flames/b.svg"]);
     }
 }

@@ -28,6 +28,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::tree;
+
 /// The target that guests are built for.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
@@ -36,6 +38,9 @@ pub(crate) const SYSTEM_RUSTC: &str = "/usr/bin/rustc";
 
 /// The cargo that a Linux distribution installs.
 pub(crate) const SYSTEM_CARGO: &str = "/usr/bin/cargo";
+
+/// A compiler by `PATH`.
+const RUSTC: &str = "rustc";
 
 /// The program that turns a linked module into a component.
 const LINKER: &str = "wasm-component-ld";
@@ -264,7 +269,7 @@ fn linker_folders(rustc: &Path, folder: &Path) -> Result<Vec<PathBuf>, Missing> 
     if find_on_path(LINKER).is_some() {
         return Ok(Vec::new());
     }
-    tool_folder(Path::new("rustc"), folder)
+    tool_folder(Path::new(RUSTC), folder)
         .into_iter()
         .chain(rustup_tool_folders())
         .find(|tools| has_linker(tools))
@@ -278,6 +283,25 @@ fn tool_folder(rustc: &Path, folder: &Path) -> Option<PathBuf> {
     let version = ask(rustc, &["-vV"], folder)?;
     let host = field(&version, "host: ")?;
     Some(tools_of(Path::new(&sysroot), host.as_ref()))
+}
+
+/// Asks the compiler that builds rayw: what chose it for this program chooses it here, too.
+fn ask_own(args: &[&str]) -> Option<String> {
+    let mut command = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from(RUSTC)));
+    scrub_crate(&mut command);
+    command.args(args).current_dir(tree::root());
+    answer(&mut command)
+}
+
+/// The target of the compiler that builds rayw.
+pub(crate) fn host() -> Option<String> {
+    field(&ask_own(&["-vV"])?, "host: ").map(str::to_owned)
+}
+
+/// A tool of LLVM's that belongs to the compiler that builds rayw, where it is installed.
+pub(crate) fn llvm_tool(name: &str) -> Option<PathBuf> {
+    let tools = tools_of(Path::new(&ask_own(&["--print", "sysroot"])?), host()?.as_ref());
+    Some(tools.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))).filter(|tool| tool.is_file())
 }
 
 fn rustup_tool_folders() -> Vec<PathBuf> {
@@ -308,7 +332,12 @@ fn has_linker(folder: &Path) -> bool {
 fn ask(rustc: &Path, args: &[&str], folder: &Path) -> Option<String> {
     let mut command = Command::new(rustc);
     scrub(&mut command);
-    let output = command.args(args).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    command.args(args).current_dir(folder);
+    answer(&mut command)
+}
+
+fn answer(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let answer = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| answer.trim_end().to_owned())
 }

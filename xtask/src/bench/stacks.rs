@@ -1,0 +1,142 @@
+//! What `perf script` prints of a stack, and which part of the program a frame belongs to.
+
+/// One frame of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    /// The function, short enough to be read.
+    pub(super) function: String,
+    pub(super) part: &'static str,
+}
+
+/// One stack, innermost frame first, as `perf` prints it.
+pub(super) type Sample = Vec<Frame>;
+
+/// Compiled components, which have no symbols.
+const GUEST: &str = "guests' compiled code";
+const KERNEL: &str = "kernel";
+const LIBC: &str = "C library (copies, clearing)";
+/// What tells nothing of itself: generic code of libraries, above all.
+pub(super) const OTHER: &str = "other";
+
+/// Crates and what they are in the program. The first one that a symbol names decides.
+const CRATES: [(&str, &str); 12] = [
+    ("rayw_core", "rayw-core (the owner's and the head's machines)"),
+    ("rayw_engine", "rayw-engine (host functions, instances)"),
+    ("rayw_node", "rayw-node (workers, actors, turns of the machine)"),
+    ("rayw_head", "rayw-head"),
+    ("rayw_store", "rayw-store"),
+    ("rayw_wire", "rayw-wire"),
+    ("wasmtime", "wasmtime"),
+    ("cranelift", "wasmtime"),
+    ("wasi", "wasmtime"),
+    ("tokio", "tokio"),
+    ("mi_", "allocator"),
+    ("mimalloc", "allocator"),
+];
+
+/// A line of `perf script -F ip,sym,dso`: an address, a symbol, and in brackets the file it is from. Nothing for the
+/// line between two stacks.
+pub(super) fn frame(line: &str) -> Option<Frame> {
+    let line = line.trim();
+    let (address, rest) = line.split_once(' ')?;
+    let rest = rest.strip_suffix(')')?;
+    let (symbol, path) = rest.strip_suffix(" (deleted)").unwrap_or(rest).rsplit_once(" (")?;
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let part = match file {
+        // Of the 64 bits of an address, the highest are set in the kernel's half.
+        _ if address.len() == 16 && address.starts_with("ffff") => KERNEL,
+        _ if file.starts_with("libc.") || file.starts_with("libc-") => LIBC,
+        _ if symbol != "[unknown]" => part_of(symbol),
+        // Compiled components are mapped from a file of the cache, or copied to memory without a file.
+        _ if file.ends_with(".cwasm") || file == "anon" || file.starts_with("memfd:") => GUEST,
+        _ => OTHER,
+    };
+    let function = if symbol == "[unknown]" { format!("[{part}]") } else { short(symbol) };
+    Some(Frame { function, part })
+}
+
+/// All parts, in the order of their colours.
+pub(super) const PARTS: [&str; 13] = [
+    GUEST,
+    "wasmtime",
+    "rayw-engine (host functions, instances)",
+    "rayw-node (workers, actors, turns of the machine)",
+    "rayw-core (the owner's and the head's machines)",
+    "rayw-head",
+    "rayw-store",
+    "rayw-wire",
+    "tokio",
+    "allocator",
+    LIBC,
+    KERNEL,
+    OTHER,
+];
+
+fn part_of(symbol: &str) -> &'static str {
+    let first = CRATES.iter().filter_map(|(name, part)| Some((symbol.find(name)?, *part))).min();
+    match first {
+        Some((_, part)) => part,
+        None if symbol.starts_with("mem") => LIBC,
+        None => OTHER,
+    }
+}
+
+/// A symbol without the hash at its end and what is between angle brackets, but for the type of a method.
+fn short(symbol: &str) -> String {
+    let symbol = match symbol.rsplit_once("::h") {
+        Some((name, hash)) if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
+        _ => symbol,
+    };
+    // `<A as B>::f` is told as `A::f`.
+    let mut text = String::new();
+    let mut depth = 0_u32;
+    let mut is_trait = false;
+    let mut rest = symbol;
+    let mut last = ' ';
+    while let Some(letter) = rest.chars().next() {
+        let is_arrow = last == '-' && letter == '>';
+        last = letter;
+        match letter {
+            '<' => depth += 1,
+            '>' if !is_arrow => {
+                depth = depth.saturating_sub(1);
+                is_trait &= depth > 0;
+            }
+            _ if depth == 1 && rest.starts_with(" as ") => is_trait = true,
+            _ if depth == 0 || (depth == 1 && !is_trait && symbol.starts_with('<')) => text.push(letter),
+            _ => {}
+        }
+        rest = &rest[letter.len_utf8()..];
+    }
+    text.replace("::::", "::")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_frame_of_some_part() {
+        let part = |line: &str| frame(line).map(|frame| (frame.function, frame.part));
+        let owner = "  55d0c1 rayw_core::ownership::Ownership::step::h0123456789abcdef (/t/rayw)";
+        assert_eq!(part(owner).unwrap().0, "rayw_core::ownership::Ownership::step");
+        assert!(part(owner).unwrap().1.starts_with("rayw-core"));
+        assert_eq!(part("  7f00 [unknown] (/home/u/.cache/rayw/a.cwasm)").unwrap().1, GUEST);
+        let kernel = "  ffffffff81a00087 do_syscall_64 ([kernel.kallsyms])";
+        assert_eq!(part(kernel).unwrap(), ("do_syscall_64".to_owned(), KERNEL));
+        assert_eq!(part("  7f00 [unknown] (/home/u/a.cwasm (deleted))").unwrap().1, GUEST);
+        assert_eq!(part("  7f00 [unknown] ([unknown])").unwrap().1, OTHER);
+        assert!(part("  55d0 rayw_node::f (/home/libc/rayw)").unwrap().1.starts_with("rayw-node"));
+        assert_eq!(part("  7f01 __memmove_avx_unaligned_erms (/lib/libc.so.6)").unwrap().1, LIBC);
+        assert_eq!(part("  55d0 mi_page_free (/t/rayw)").unwrap().1, "allocator");
+        assert_eq!(part(""), None);
+    }
+
+    #[test]
+    fn a_method_of_a_trait_is_named_by_its_type() {
+        assert_eq!(short("<rayw_node::link::Link<T> as core::fmt::Debug>::fmt"), "rayw_node::link::Link::fmt");
+        assert_eq!(short("core::ptr::drop_in_place<alloc::vec::Vec<u8>>"), "core::ptr::drop_in_place");
+        assert_eq!(short("core::ptr::drop_in_place<fn() -> alloc::string::String>"), "core::ptr::drop_in_place");
+        assert_eq!(short("a::b::{{closure}}"), "a::b::{{closure}}");
+    }
+}
