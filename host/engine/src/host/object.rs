@@ -17,7 +17,10 @@ type Store<'a> = StoreContextMut<'a, Guest>;
 pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     add_resources(linker)?;
     let mut objects = linker.instance("rayw:core/objects@0.1.0")?;
-    objects.func_wrap("put", |mut store: Store, (value,): (types::Value,)| put(store.data_mut(), value))?;
+    objects.func_wrap("put", |mut store: Store, (value,): (types::ValueThere,)| {
+        let value = value.copied(&store);
+        put(store.data_mut(), value)
+    })?;
     objects.func_wrap_async("get", |store: Store, (refs, timeout): (Vec<Resource<ObjectRef>>, Option<u64>)| {
         Box::new(get(store, refs, timeout))
     })?;
