@@ -196,7 +196,7 @@ fn document(lines: &[Line], machine: &Value) -> Value {
 }
 
 /// What the numbers hold for.
-fn machine(versions: &Value, build: &str) -> Value {
+pub(super) fn machine(versions: &Value, build: &str) -> Value {
     let lock = std::fs::read_to_string(tree::root().join("Cargo.lock")).unwrap_or_default();
     let wasmtime = lock.split("name = \"wasmtime\"\nversion = \"").nth(1).and_then(|rest| rest.split('"').next());
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use super::compare;
 use super::flames::Flames;
@@ -56,7 +57,18 @@ pub(super) fn run(component: &Path, rows: &[String], folder: &Path) -> Result<()
     let report = if rows.is_empty() { REPORT } else { "profile-of-some.md" };
     let pictures = folder.join("flames");
     std::fs::create_dir_all(&pictures).with_context(|| format!("failed to make `{}`", tree::shown(&pictures)))?;
-    let mut markdown = String::new();
+    let machine = compare::machine(&Value::Null, "");
+    let said = |key: &str| machine[key].as_str().unwrap_or("?");
+    let mut markdown = format!(
+        "# Where the time of rows goes\n\nBy `cargo xtask bench --profile`: samples of `perf`, by the part of the program \
+         that was at work, by function, and as flame graphs. rayw {} as `cargo xtask dist` builds it, but for frame \
+         pointers; wasmtime {}; {} cpus, {}. {}.\n\n",
+        said("rayw"),
+        said("wasmtime"),
+        machine["cpus"],
+        said("cpu"),
+        said("date")
+    );
     for row in names {
         let flames = look(&rayw, component, &row, folder)?;
         let file = format!("{}.svg", file_name(&row));

@@ -46,8 +46,9 @@ pub(super) fn frame(line: &str) -> Option<Frame> {
         // Of the 64 bits of an address, the highest are set in the kernel's half.
         _ if address.len() == 16 && address.starts_with("ffff") => KERNEL,
         _ if file.starts_with("libc.") || file.starts_with("libc-") => LIBC,
-        _ if symbol != "[unknown]" => part_of(symbol),
         // Compiled components are mapped from a file of the cache, or copied to memory without a file.
+        _ if symbol.starts_with("wasm[") => GUEST,
+        _ if symbol != "[unknown]" => part_of(symbol),
         _ if file.ends_with(".cwasm") || file == "anon" || file.starts_with("memfd:") => GUEST,
         _ => OTHER,
     };
@@ -125,6 +126,7 @@ mod tests {
         let kernel = "  ffffffff81a00087 do_syscall_64 ([kernel.kallsyms])";
         assert_eq!(part(kernel).unwrap(), ("do_syscall_64".to_owned(), KERNEL));
         assert_eq!(part("  7f00 [unknown] (/home/u/a.cwasm (deleted))").unwrap().1, GUEST);
+        assert_eq!(part("  7f00 wasm[0]::function[49]::_start (/home/u/a.cwasm)").unwrap().1, GUEST);
         assert_eq!(part("  7f00 [unknown] ([unknown])").unwrap().1, OTHER);
         assert!(part("  55d0 rayw_node::f (/home/libc/rayw)").unwrap().1.starts_with("rayw-node"));
         assert_eq!(part("  7f01 __memmove_avx_unaligned_erms (/lib/libc.so.6)").unwrap().1, LIBC);
