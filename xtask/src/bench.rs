@@ -48,8 +48,7 @@ pub(crate) fn run(suite: Suite, rows: &[String], rounds: u32, is_guided: bool) -
     if suite == Suite::Publish {
         return publish::run(&folder);
     }
-    guests::build(&GUESTS.map(str::to_owned))?;
-    let component = tree::guests_target().join("microbenchmark.wasm");
+    let component = component()?;
     if suite == Suite::Profile {
         return profile::run(&component, rows, &folder);
     }
@@ -78,10 +77,10 @@ pub(crate) fn run(suite: Suite, rows: &[String], rounds: u32, is_guided: bool) -
 
 /// Builds rayw as it is best installed, and says where it is.
 pub(crate) fn dist() -> Result<()> {
-    guests::build(&GUESTS.map(str::to_owned))?;
-    let programs = Programs::guided(&tree::guests_target().join("microbenchmark.wasm"))?;
-    let place = tree::root().join("target/dist").join(programs.rayw.file_name().context("rayw has no name")?);
-    std::fs::create_dir_all(tree::root().join("target/dist")).context("failed to make `target/dist`")?;
+    let programs = Programs::guided(&component()?)?;
+    let folder = tree::root().join("target/dist");
+    std::fs::create_dir_all(&folder).with_context(|| format!("failed to make `{}`", tree::shown(&folder)))?;
+    let place = folder.join(programs.rayw.file_name().context("rayw has no name")?);
     // One that runs cannot be written to, but another one can take its name.
     let fresh = place.with_extension("new");
     let copied = std::fs::copy(&programs.rayw, &fresh).and_then(|_| std::fs::rename(&fresh, &place));
@@ -90,11 +89,25 @@ pub(crate) fn dist() -> Result<()> {
     Ok(())
 }
 
+/// Builds the guests; answers with the one that has the rows.
+fn component() -> Result<PathBuf> {
+    guests::build(&GUESTS.map(str::to_owned))?;
+    Ok(tree::guests_target().join("microbenchmark.wasm"))
+}
+
 /// Where reports lie.
 fn folder() -> Result<PathBuf> {
     let folder = tree::root().join("target/bench");
     std::fs::create_dir_all(&folder).with_context(|| format!("failed to make `{}`", tree::shown(&folder)))?;
     Ok(folder)
+}
+
+/// Makes a folder in which nothing is.
+fn emptied(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| format!("failed to empty `{}`", tree::shown(folder)))?;
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("failed to make `{}`", tree::shown(folder)))
 }
 
 /// Writes what somebody is to read.

@@ -60,7 +60,7 @@ pub(crate) fn profdata() -> Result<PathBuf> {
     }
     let by_hand = "`rustup component add llvm-tools` installs it; `cargo xtask bench --vs-ray --plain` and `cargo install \
                    --path host/cli` do without";
-    ask_rustup(Command::new("rustup").args(["component", "add", "llvm-tools"]))
+    ask_rustup(Command::new("rustup").args(["component", "add", "llvm-tools"]), "llvm-tools")
         .with_context(|| format!("there is no {NAME}: {by_hand}"))?;
     detect::llvm_tool(NAME).with_context(|| format!("rustup succeeded, and still there is no {NAME}: {by_hand}"))
 }
@@ -68,14 +68,14 @@ pub(crate) fn profdata() -> Result<PathBuf> {
 fn add_with_rustup() -> Result<()> {
     let mut rustup = Command::new("rustup");
     detect::scrub(&mut rustup);
-    ask_rustup(rustup.args(["target", "add", TARGET]))
+    ask_rustup(rustup.args(["target", "add", TARGET]), TARGET)
 }
 
-fn ask_rustup(rustup: &mut Command) -> Result<()> {
+fn ask_rustup(rustup: &mut Command, what: &str) -> Result<()> {
     if !command::on_path("rustup") {
         return Err(anyhow!("there is no rustup on PATH"));
     }
-    printer::say(&format!("asking rustup for it (it has {} s)", RUSTUP_LIMIT.as_secs()));
+    printer::say(&format!("asking rustup to add {what} (it has {} s)", RUSTUP_LIMIT.as_secs()));
     // A refusal is expected on some machines and needs no stack trace.
     rustup.current_dir(tree::root()).env("RUST_BACKTRACE", "0");
     command::run_within(rustup, RUSTUP_LIMIT)

@@ -1,6 +1,7 @@
 //! The ids of what a task makes while it runs: of the tasks that it submits and of the objects that it puts. Each
 //! execution derives them anew: a digest for each brood of children, and within it a step of its own for each.
 
+use crate::id::derive;
 use crate::{ObjectId, TaskId};
 
 /// Children of one digest. Guests do nothing more often than to submit, and a digest for each was a thirtieth of a
@@ -29,25 +30,20 @@ pub struct Execution {
 struct Brood {
     number: u64,
     /// The digest of parent, execution and number.
-    base: [u8; 16],
+    base: TaskId,
 }
 
 impl Brood {
     fn of(parent: TaskId, execution: Execution, number: u64) -> Self {
-        let mut input = [0; 32];
-        input[..16].copy_from_slice(&parent.0);
-        input[16..20].copy_from_slice(&execution.restarts.to_be_bytes());
-        input[20..24].copy_from_slice(&execution.number.to_be_bytes());
-        input[24..].copy_from_slice(&number.to_be_bytes());
-        let mut base = [0; 16];
-        base.copy_from_slice(&blake3::hash(&input).as_bytes()[..16]);
+        let Execution { restarts, number: execution } = execution;
+        let base = derive(&[&parent.0, &restarts.to_be_bytes(), &execution.to_be_bytes(), &number.to_be_bytes()]);
         Self { number, base }
     }
 
     /// The id of the child with that number, which is one of them.
     fn id(self, child: u64) -> TaskId {
         let steps = STEP.wrapping_mul(u128::from(child % BROOD));
-        TaskId(u128::from_le_bytes(self.base).wrapping_add(steps).to_le_bytes())
+        TaskId(u128::from_le_bytes(self.base.0).wrapping_add(steps).to_le_bytes())
     }
 }
 

@@ -119,7 +119,8 @@ hex_id!(
     NodeId, 16, "a node id"
 );
 hex_id!(
-    /// A task: blake3 of its parent's id and of the run of children that it is of, and its step in that (`children.rs`).
+    /// A task: blake3 of its parent's id, of which execution of that made it and of the brood that it is of, and its step
+    /// in that (`children.rs`).
     TaskId, 16, "a task id"
 );
 hex_id!(
@@ -170,7 +171,8 @@ impl TaskId {
 /// Marks the index of an object that was put, so that it cannot meet a return.
 const PUT_BIT: u32 = 1 << 31;
 
-fn derive(parts: &[&[u8]]) -> TaskId {
+/// The digest of these parts, one after the other, as an id.
+pub(crate) fn derive(parts: &[&[u8]]) -> TaskId {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(part);

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::stacks::Part;
+
 /// What is drawn; a name, and how many times.
 pub(super) type Bar = (String, f64);
 
@@ -104,28 +106,19 @@ const FLAME: (f64, f64) = (1400.0, 17.0);
 /// The width of a letter, near enough.
 const LETTER: f64 = 6.1;
 
-/// Colours of parts, in the order in which these are given; what is not among them has the last one.
-const PARTS: [&str; 13] = [
-    "#9db7f5", "#f7b267", "#8fd3a8", "#f4978e", "#cdb4db", "#ffe08a", "#a0d8ef", "#c0c0ff", "#e8a0bf", "#b5c99a",
-    "#d4a373", "#bcbcbc", "#e4e4e4",
-];
-
 /// Boxes upon each other, and what their colours mean.
-pub(super) fn flames(title: &str, all_parts: &[&str], flames: &[Flame]) -> String {
-    let is_there = |part: &&str| flames.iter().any(|flame| flame.part == *part);
-    let parts: Vec<_> = all_parts.iter().copied().filter(is_there).collect();
-    let colour = |part: &str| {
-        let index = all_parts.iter().position(|known| *known == part).unwrap_or(PARTS.len());
-        PARTS[index.min(PARTS.len() - 1)]
-    };
+pub(super) fn flames(title: &str, parts: &[Part], flames: &[Flame]) -> String {
+    let is_there = |part: &&Part| flames.iter().any(|flame| flame.part == part.name);
+    let parts: Vec<_> = parts.iter().filter(is_there).collect();
+    let colour = |name: &str| parts.iter().find(|part| part.name == name).map_or(INK, |part| part.colour);
     let levels = flames.iter().map(|flame| flame.level + 1).max().unwrap_or_default() as f64;
     let legend = 30.0 + FLAME.1 * parts.len().div_ceil(3) as f64;
     let height = legend + 10.0 + levels * FLAME.1;
     let mut body = String::new();
     for (index, part) in parts.iter().enumerate() {
         let (x, y) = (10.0 + 460.0 * (index % 3) as f64, 28.0 + FLAME.1 * (index / 3) as f64);
-        let _ = writeln!(body, r#"<rect x="{x}" y="{y}" width="12" height="12" fill="{}"/>"#, colour(part));
-        text(&mut body, (x + 18.0, y + 11.0), "start", part);
+        let _ = writeln!(body, r#"<rect x="{x}" y="{y}" width="12" height="12" fill="{}"/>"#, part.colour);
+        text(&mut body, (x + 18.0, y + 11.0), "start", part.name);
     }
     for flame in flames {
         let (x, width) = (FLAME.0 * flame.left, FLAME.0 * flame.width);
@@ -199,8 +192,13 @@ mod tests {
 
     #[test]
     fn a_box_stands_on_the_one_below_and_shows_the_end_of_its_name() {
-        let flame = |name: &str, level, width| Flame { name: name.to_owned(), part: "p", left: 0.0, width, level };
-        let svg = flames("t", &["p"], &[flame("a::<main>", 0, 1.0), flame("rayw::very::long::name", 1, 0.03)]);
+        let part = super::super::stacks::PARTS[0].name;
+        let flame = |name: &str, level, width| Flame { name: name.to_owned(), part, left: 0.0, width, level };
+        let svg = flames(
+            "t",
+            &super::super::stacks::PARTS,
+            &[flame("a::<main>", 0, 1.0), flame("rayw::very::long::name", 1, 0.03)],
+        );
         let tops: Vec<f64> = svg
             .lines()
             .filter(|line| line.starts_with("<g>"))

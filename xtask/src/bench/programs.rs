@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::emptied;
 use crate::toolchain::{self, detect};
 use crate::{command, printer, test, tree};
 
@@ -84,21 +85,14 @@ impl Programs {
         let mut rows = Command::new(&self.rayw);
         rows.arg("microbenchmark").args(COUNTED).arg("--component").arg(component);
         command::run(rows.env_remove(ELSEWHERE)).context("rayw's rows failed")?;
-        let mut suite =
-            self.suite_command(["ceiling", "--turns", "1", "--seconds", "0.3"], &counts.join("report.json"));
+        // Among the counts, a report would be taken for some.
+        let report = counts.with_extension("json");
+        let mut suite = self.suite_command(["ceiling", "--turns", "1", "--seconds", "0.3"], &report);
         command::run(suite.env_remove(ELSEWHERE)).context("the benchmarks failed")?;
-        let mut merge = Command::new(profdata);
         // Under another name until it is whole.
-        let unfinished = counts.join("merged");
-        merge.args(["merge", "-o"]).arg(&unfinished);
-        let listed = std::fs::read_dir(counts).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
-        let files = listed.with_context(|| format!("failed to list `{}`", tree::shown(counts)))?;
-        merge.args(
-            files
-                .iter()
-                .map(std::fs::DirEntry::path)
-                .filter(|file| file.extension().is_some_and(|extension| extension == "profraw")),
-        );
+        let unfinished = merged.with_extension("new");
+        let mut merge = Command::new(profdata);
+        merge.args(["merge", "-o"]).arg(&unfinished).arg(counts);
         command::run(&mut merge).context("the counts could not be brought together")?;
         std::fs::rename(&unfinished, merged).with_context(|| format!("failed to write `{}`", tree::shown(merged)))
     }
@@ -140,14 +134,6 @@ impl Guide {
 pub(super) fn guided_with_frames(component: &Path) -> Result<PathBuf> {
     let guide = Guide::made(component)?;
     program(&built(&mut guide.cargo(&["-Cforce-frame-pointers=yes"]))?, RAYW)
-}
-
-/// Makes a folder in which nothing is.
-fn emptied(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        std::fs::remove_dir_all(folder).with_context(|| format!("failed to empty `{}`", tree::shown(folder)))?;
-    }
-    std::fs::create_dir_all(folder).with_context(|| format!("failed to make `{}`", tree::shown(folder)))
 }
 
 /// A release build with these flags of the compiler, the last of which is given the path. For a named target, so that

@@ -44,11 +44,7 @@ pub(super) fn run(folder: &Path) -> Result<()> {
     let profile = folder.join(REPORT);
     if profile.is_file() {
         let profile = read(&profile)?;
-        let flames = published.join(FLAMES);
-        if flames.is_dir() {
-            std::fs::remove_dir_all(&flames).with_context(|| format!("failed to empty `{}`", tree::shown(&flames)))?;
-        }
-        std::fs::create_dir_all(&flames).with_context(|| format!("failed to make `{}`", tree::shown(&flames)))?;
+        super::emptied(&published.join(FLAMES))?;
         for picture in pictures(&profile) {
             super::write(&published.join(picture), &read(&folder.join(picture))?)?;
         }

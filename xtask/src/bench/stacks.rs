@@ -18,20 +18,30 @@ const LIBC: &str = "C library (copies, clearing)";
 /// What tells nothing of itself: generic code of libraries, above all.
 pub(super) const OTHER: &str = "other";
 
-/// Crates and what they are in the program. The first one that a symbol names decides.
-const CRATES: [(&str, &str); 12] = [
-    ("rayw_core", "rayw-core (the owner's and the head's machines)"),
-    ("rayw_engine", "rayw-engine (host functions, instances)"),
-    ("rayw_node", "rayw-node (workers, actors, turns of the machine)"),
-    ("rayw_head", "rayw-head"),
-    ("rayw_store", "rayw-store"),
-    ("rayw_wire", "rayw-wire"),
-    ("wasmtime", "wasmtime"),
-    ("cranelift", "wasmtime"),
-    ("wasi", "wasmtime"),
-    ("tokio", "tokio"),
-    ("mi_", "allocator"),
-    ("mimalloc", "allocator"),
+/// A part of the program.
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    /// In pictures.
+    pub(super) colour: &'static str,
+    /// What symbols of it have in them: of several parts, the one that a symbol names first.
+    symbols: &'static [&'static str],
+}
+
+/// All parts.
+pub(super) const PARTS: [Part; 13] = [
+    Part { name: GUEST, colour: "#9db7f5", symbols: &[] },
+    Part { name: "wasmtime", colour: "#f7b267", symbols: &["wasmtime", "cranelift", "wasi"] },
+    Part { name: "rayw-engine (host functions, instances)", colour: "#8fd3a8", symbols: &["rayw_engine"] },
+    Part { name: "rayw-node (workers, actors, turns of the machine)", colour: "#f4978e", symbols: &["rayw_node"] },
+    Part { name: "rayw-core (the owner's and the head's machines)", colour: "#cdb4db", symbols: &["rayw_core"] },
+    Part { name: "rayw-head", colour: "#ffe08a", symbols: &["rayw_head"] },
+    Part { name: "rayw-store", colour: "#a0d8ef", symbols: &["rayw_store"] },
+    Part { name: "rayw-wire", colour: "#c0c0ff", symbols: &["rayw_wire"] },
+    Part { name: "tokio", colour: "#e8a0bf", symbols: &["tokio"] },
+    Part { name: "allocator", colour: "#b5c99a", symbols: &["mi_", "mimalloc"] },
+    Part { name: LIBC, colour: "#d4a373", symbols: &[] },
+    Part { name: KERNEL, colour: "#bcbcbc", symbols: &[] },
+    Part { name: OTHER, colour: "#e4e4e4", symbols: &[] },
 ];
 
 /// A line of `perf script -F ip,sym,dso`: an address, a symbol, and in brackets the file it is from. Nothing for the
@@ -56,25 +66,9 @@ pub(super) fn frame(line: &str) -> Option<Frame> {
     Some(Frame { function, part })
 }
 
-/// All parts, in the order of their colours.
-pub(super) const PARTS: [&str; 13] = [
-    GUEST,
-    "wasmtime",
-    "rayw-engine (host functions, instances)",
-    "rayw-node (workers, actors, turns of the machine)",
-    "rayw-core (the owner's and the head's machines)",
-    "rayw-head",
-    "rayw-store",
-    "rayw-wire",
-    "tokio",
-    "allocator",
-    LIBC,
-    KERNEL,
-    OTHER,
-];
-
 fn part_of(symbol: &str) -> &'static str {
-    let first = CRATES.iter().filter_map(|(name, part)| Some((symbol.find(name)?, *part))).min();
+    let named = |part: &Part| part.symbols.iter().filter_map(|name| symbol.find(name)).min();
+    let first = PARTS.iter().filter_map(|part| Some((named(part)?, part.name))).min();
     match first {
         Some((_, part)) => part,
         None if symbol.starts_with("mem") => LIBC,
