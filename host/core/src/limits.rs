@@ -151,6 +151,11 @@ pub const BACKLOG_EVENTS_MAX: usize = 16;
 /// on is cheaper than to sleep until they are done, and 512 tasks are half a millisecond of the account.
 pub const BACKLOG_HELD_MAX: usize = 512;
 
+/// Calls in an actor's line from which on whoever submits more gives its cpu way after each turn. Cpus are few, and
+/// several callers at once would have them until the clock ticks, while the actor, for which all wait, has none. With
+/// so many, it does not run out of work meanwhile.
+pub const ACTOR_LINE_LONG: usize = 4 * BACKLOG_EVENTS_MAX;
+
 /// Events of others after which a guest that has the account takes in no further backlog before it goes on itself:
 /// as many as actors offer in the time in which it has a turn's events of its own.
 pub const OFFERED_EVENTS_MAX: usize = 4 * BACKLOG_EVENTS_MAX;

@@ -8,10 +8,13 @@
 //! answer, when it ends and no other one follows it, and at each tick of the
 //! clock that makes guests give way. (From the eighth on, it is looked at after
 //! eight more.) While others have the account, a guest that needs no answer goes
-//! on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]. What an actor did
-//! may be told by others, who have the account, wholly and in its order.
+//! goes on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]. What an actor did
+//! may be told by others, who have the account, wholly and in its order. A guest that
+//! is far ahead of an actor it calls gives way to it, which would else wait for a cpu
+//! until the clock ticks.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +25,8 @@ use rayw_core::{ActorId, ActorSpec, TaskTerms, limits};
 #[derive(Debug, Default)]
 pub struct Backlog {
     gathered: Mutex<Gathered>,
+    /// Whether the guest is to let others have its cpu.
+    gives_way: AtomicBool,
 }
 
 /// What a backlog holds.
@@ -164,6 +169,16 @@ impl Gathered {
 }
 
 impl Backlog {
+    /// Has the guest let others have its cpu once it has its answer: it is ahead of those who work for it.
+    pub fn give_way(&self) {
+        self.gives_way.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is to do so since this was last asked.
+    pub(crate) fn gives_way(&self) -> bool {
+        self.gives_way.load(Ordering::Relaxed) && self.gives_way.swap(false, Ordering::Relaxed)
+    }
+
     /// What it holds, for as long as nobody else shall add to it.
     pub fn lock(&self) -> MutexGuard<'_, Gathered> {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
@@ -221,6 +236,14 @@ mod tests {
         gathered.add(Event::Started { task, worker: 7 });
         gathered.add(Event::Finished { task, attempt: 1, outcome: Outcome::Returned(Vec::new()) });
         assert!(matches!(&gathered.events[..], [Event::Ran { attempt: 1, worker: 7, .. }]));
+    }
+
+    #[test]
+    fn a_guest_gives_way_once_for_each_time_it_is_asked_to() {
+        let backlog = Backlog::default();
+        assert!(!backlog.gives_way());
+        backlog.give_way();
+        assert!(backlog.gives_way() && !backlog.gives_way());
     }
 
     #[test]

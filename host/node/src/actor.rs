@@ -15,7 +15,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayw_core::message::{ActorEnd, ToHead};
 use rayw_core::ownership::{Event, Input, Order, Outcome};
-use rayw_core::{ActorId, ActorSpec, Details, Error, ErrorKind, Execution, JobId, NodeId, TaskId, TaskSpec, Value};
+use rayw_core::{
+    ActorId, ActorSpec, Details, Error, ErrorKind, Execution, JobId, NodeId, TaskId, TaskSpec, Value, limits,
+};
 use rayw_engine::{Backlog, Caller, Checkpoint, Instance, Sandbox};
 use tokio::sync::{Notify, oneshot};
 
@@ -67,7 +69,7 @@ impl State {
     pub(crate) fn post(&mut self, actor: ActorId, incarnation: u32, order: Order, after: &mut After) -> Option<TaskId> {
         let mailbox = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
         let Some(mailbox) = mailbox else { return Some(order.spec.id) };
-        mailbox.reach.letters.push(Letter::Call(order));
+        after.is_ahead |= mailbox.reach.letters.push(Letter::Call(order)) > limits::ACTOR_LINE_LONG;
         mailbox.wake(after);
         None
     }

@@ -135,6 +135,9 @@ impl Node {
     ) -> After {
         let mut after = After::default();
         state.take_in(backlog, self, &mut after);
+        if after.is_ahead {
+            backlog.give_way();
+        }
         rest(&mut state, &mut after);
         self.room.count(&state.ownership);
         after

@@ -140,6 +140,8 @@ pub(crate) struct After {
     now: Option<Millis>,
     /// Whether there is work for others now: a guest that was woken, a call for an actor.
     pub(crate) rouses: bool,
+    /// Whether more calls wait for an actor here than it will soon have run.
+    pub(crate) is_ahead: bool,
 }
 
 impl After {

@@ -56,6 +56,16 @@ fn an_actor_is_called_without_a_pause_for_many_ticks() {
     insta::assert_snapshot!(prints("calls_for_many_ticks"), @"20000");
 }
 
+/// It would wait for the clock's tick otherwise, while all its calls line up.
+#[test]
+fn whoever_is_ahead_of_an_actor_lets_it_have_the_cpu() {
+    let run = run("behave").args(["calls_ahead_of_the_actor"]).num_cpus(1);
+    insta::assert_snapshot!(run.output().succeeded(), @"
+    1 of the first call is there
+    Some(1000)
+    ");
+}
+
 #[test]
 fn an_actor_whose_constructor_fails_is_dead_with_the_cause() {
     insta::assert_snapshot!(prints("a_constructor_that_fails"), @"

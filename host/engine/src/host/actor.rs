@@ -6,6 +6,7 @@ use rayw_core::{ActorId, ActorOptions, Error, ErrorKind, ObjectId, RefId};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 
+use crate::epoch;
 use crate::host::{give_object, give_objects, take_args, within};
 use crate::reference::{ActorHandle, Handles};
 use crate::state::Guest;
@@ -28,7 +29,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
          (actor, method, args, options): (Resource<ActorHandle>, String, Vec<types::Arg>, types::CallOptions)| {
             let guest = store.data_mut();
             let called = call(guest, &actor, &method, args, options)?;
-            give_objects(guest, called)
+            let given = give_objects(guest, called);
+            give_way(store);
+            given
         },
     )?;
     actors.func_wrap(
@@ -37,7 +40,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
          (actor, method, args, options): (Resource<ActorHandle>, String, Vec<types::Arg>, types::CallOptions)| {
             let guest = store.data_mut();
             let called = call(guest, &actor, &method, args, options.with_one_return())?;
-            give_object(guest, called)
+            let given = give_object(guest, called);
+            give_way(store);
+            given
         },
     )?;
     actors.func_wrap_async("get-named", |store: Store, (name, namespace): (String, Option<String>)| {
@@ -91,6 +96,13 @@ fn call(
         Ok(args) => guest.services.call_actor(&guest.caller, actor, method, args, options.into()),
         Err(error) => Err(error),
     })
+}
+
+/// Lets others have the cpu before the guest goes on, where its node asks for that.
+fn give_way(mut store: Store) {
+    if store.data().caller.backlog.gives_way() {
+        epoch::yield_at_once(&mut store);
+    }
 }
 
 async fn get_named(

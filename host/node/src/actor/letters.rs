@@ -56,8 +56,12 @@ pub(super) enum Taken {
 }
 
 impl Letters {
-    pub(super) fn push(&self, letter: Letter) {
-        self.lock().waiting().queue.push_back(letter);
+    /// Answers with how many wait then.
+    pub(super) fn push(&self, letter: Letter) -> usize {
+        let mut inbox = self.lock();
+        let queue = &mut inbox.waiting().queue;
+        queue.push_back(letter);
+        queue.len()
     }
 
     /// Puts a call back that was taken out and did not run.

@@ -1,5 +1,7 @@
 //! Actors: order, ends, restarts, names, handles, limits.
 
+use std::time::Duration;
+
 use rayw::{Error, ErrorKind, ObjectRef};
 
 use crate::stage::{self, Log, LogHandle, kind, told, until};
@@ -37,6 +39,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     several_callers,
     a_thousand_calls,
     calls_for_many_ticks,
+    calls_ahead_of_the_actor,
     unknown_things,
     a_detached_actor,
     find_the_detached_actor,
@@ -574,6 +577,17 @@ fn calls_for_many_ticks() -> rayw::Result<()> {
         last = rayw::get_all(&calls)?.into_iter().max().unwrap_or(0);
     }
     println!("{last}");
+    Ok(())
+}
+
+/// Whoever has the only cpu calls an actor that needs it.
+fn calls_ahead_of_the_actor() -> rayw::Result<()> {
+    let counter = Counter::remote(0)?;
+    counter.add(0).get()?;
+    let calls: Vec<_> = (0..1000).map(|_| counter.add(1)).collect();
+    let (ready, _) = rayw::wait(&calls[..1], 1, Some(Duration::ZERO))?;
+    println!("{} of the first call is there", ready.len());
+    println!("{:?}", rayw::get_all(&calls)?.last());
     Ok(())
 }
 
