@@ -2,7 +2,7 @@
 //! user code needs neither WIT nor a build script.
 
 wit_bindgen::generate!({
-    world: "rayw:core/durable-worker",
+    world: "rayw:core/sdk-worker",
     path: "wit",
     pub_export_macro: true,
     export_macro_name: "__rayw_export",

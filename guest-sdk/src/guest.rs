@@ -4,10 +4,11 @@
 use std::any::Any;
 use std::cell::RefCell;
 
-use crate::bindings::exports::rayw::core::durable;
 use crate::bindings::exports::rayw::core::guest::{ActorClass, Description, Function, Guest, Method, Parameter};
+use crate::bindings::exports::rayw::core::{durable, line_guest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::{self, Class};
+use crate::runtime::line;
 use crate::runtime::types::{self, Value};
 use crate::{contents, driver, options};
 
@@ -63,6 +64,29 @@ impl Guest for Dispatcher {
             end_call();
             Ok(returned?)
         })
+    }
+}
+
+impl line_guest::Guest for Dispatcher {
+    fn invoke(function: String, args: Vec<Value>, num_returns: u32) {
+        work_through(<Self as Guest>::invoke, function, args, num_returns);
+    }
+
+    fn call(method: String, args: Vec<Value>, num_returns: u32) {
+        work_through(<Self as Guest>::call, method, args, num_returns);
+    }
+}
+
+/// Runs one call, and then those that follow.
+fn work_through(
+    run: fn(String, Vec<Value>, u32) -> Result<Vec<Value>, types::Error>,
+    function: String,
+    args: Vec<Value>,
+    num_returns: u32,
+) {
+    let mut answer = run(function, args, num_returns);
+    while let Some(call) = line::next(answer) {
+        answer = run(call.function, call.args, call.num_returns);
     }
 }
 

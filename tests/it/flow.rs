@@ -5,5 +5,6 @@ mod bench;
 mod driver;
 mod examples;
 mod group;
+mod line;
 mod object;
 mod task;

@@ -136,7 +136,13 @@ impl Gathered {
         self.is_offered = false;
     }
 
-    /// Whether somebody was woken by what was told since this was last asked.
+    /// Whether somebody was woken by what was told since [this was last asked](Self::has_woken).
+    #[must_use]
+    pub fn woke(&self) -> bool {
+        self.woke
+    }
+
+    /// The same, and from now on it is as if nobody was.
     pub fn has_woken(&mut self) -> bool {
         std::mem::take(&mut self.woke)
     }

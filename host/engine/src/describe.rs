@@ -61,6 +61,11 @@ async fn run(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<De
             export::other_contract(origin, "a `rayw:core/durable` of another shape").caused_by(format!("{cause:#}"))
         })?;
     }
+    if let Some(line) = &program.exports.line {
+        instance.check_line(line).map_err(|cause| {
+            export::other_contract(origin, "a `rayw:core/line-guest` of another shape").caused_by(format!("{cause:#}"))
+        })?;
+    }
     let described = instance.describe(exports).await;
     described.map_err(|error| trap::explain(&error, instance.guest()))?.try_into()
 }

@@ -26,12 +26,20 @@ pub(crate) struct DurableExports {
     pub(crate) restore: ComponentExportIndex,
 }
 
+/// The functions of `rayw:core/line-guest`.
+pub(crate) struct LineExports {
+    pub(crate) invoke: ComponentExportIndex,
+    pub(crate) call: ComponentExportIndex,
+}
+
 /// What a component exports.
 pub(crate) struct Exports {
     /// Our contract, where the component keeps it.
     pub(crate) guest: Option<GuestExports>,
     /// How its actors are written down, where they can be.
     pub(crate) durable: Option<DurableExports>,
+    /// How it takes one call after another, where it can.
+    pub(crate) line: Option<LineExports>,
     /// `wasi:cli/run`.
     pub(crate) run: Option<ComponentExportIndex>,
     /// Where there is no `guest`: the functions that can be tasks.
@@ -42,7 +50,7 @@ impl Exports {
     /// Looks at a component whose imports are resolved.
     pub(crate) fn of(component: &Component, component_type: &ComponentType, origin: &str) -> Result<Self, Error> {
         let engine = component.engine();
-        let mut exports = Self { guest: None, durable: None, run: None, typed: Vec::new() };
+        let mut exports = Self { guest: None, durable: None, line: None, run: None, typed: Vec::new() };
         let mut refused = Vec::new();
         for (name, item) in component_type.exports(engine) {
             match item.ty {
@@ -51,6 +59,9 @@ impl Exports {
                 }
                 ComponentItem::ComponentInstance(_) if name.starts_with("rayw:core/durable@0.1.") => {
                     exports.durable = durable(component, name);
+                }
+                ComponentItem::ComponentInstance(_) if name.starts_with("rayw:core/line-guest@0.1.") => {
+                    exports.line = line(component, name);
                 }
                 ComponentItem::ComponentInstance(_) if name.starts_with("wasi:cli/run@0.2.") => {
                     exports.run = find(component, name, "run");
@@ -110,6 +121,12 @@ fn durable(component: &Component, name: &str) -> Option<DurableExports> {
     Some(DurableExports { checkpoint, restore })
 }
 
+fn line(component: &Component, name: &str) -> Option<LineExports> {
+    let invoke = find(component, name, "invoke")?;
+    let call = find(component, name, "call")?;
+    Some(LineExports { invoke, call })
+}
+
 fn guest(component: &Component, name: &str, origin: &str) -> Result<GuestExports, Error> {
     let version = name.split_once('@').map_or("", |(_, version)| version);
     let is_ours = version == VERSION || version.starts_with("0.1.");
@@ -138,7 +155,7 @@ pub(crate) fn other_contract(origin: &str, name: &str) -> Error {
 
 /// What is missing when a component cannot be linked.
 pub(crate) fn unlinkable(component: &Component, origin: &str, cause: &wasmtime::Error) -> Error {
-    const OFFERED: &[&str] = &["types", "objects", "tasks", "actors", "groups", "context"];
+    const OFFERED: &[&str] = &["types", "objects", "tasks", "actors", "groups", "context", "line"];
     const WASI: &[&str] = &["cli", "clocks", "filesystem", "io", "random", "sockets"];
     let is_offered = |name: &str| {
         let (path, version) = name.split_once('@').unwrap_or((name, ""));

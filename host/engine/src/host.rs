@@ -6,6 +6,7 @@
 mod actor;
 mod context;
 mod group;
+mod line;
 mod object;
 mod task;
 
@@ -27,6 +28,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
     actor::add(&mut linker)?;
     group::add(&mut linker)?;
     context::add(&mut linker)?;
+    line::add(&mut linker)?;
     Ok(linker)
 }
 

@@ -9,6 +9,7 @@
 //! that the guest held is given back by that.
 
 mod durable;
+mod line;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::state::{Guest, HANDLES_MAX};
 use crate::{Caller, Program, epoch, trap, types};
 
 pub use durable::Checkpoint;
+pub use line::{Line, Next};
 
 /// Bytes that one call may bring out of a guest: a value of the largest size and much around it.
 /// A guest may name the same bytes many times, so this is what a call costs the host at worst.
@@ -56,6 +58,8 @@ pub struct Instance {
     program: Arc<Program>,
     /// The export that was called last: one that serves many calls is looked up and checked once.
     last: Option<(ComponentExportIndex, TypedFunc<Invoke, Values>)>,
+    /// The same for the one that takes one call after another.
+    last_line: Option<(ComponentExportIndex, TypedFunc<Invoke, ()>)>,
     is_usable: bool,
     /// Dropped last: the place is free when the store is gone.
     _place: OwnedSemaphorePermit,
@@ -78,7 +82,7 @@ impl Instance {
             Ok(instance) => instance,
             Err(error) => return Err(trap::explain(&error, store.data())),
         };
-        Ok(Self { store, instance, program, last: None, is_usable: true, _place: place })
+        Ok(Self { store, instance, program, last: None, last_line: None, is_usable: true, _place: place })
     }
 
     /// Runs a task: a function of the guest, or an exported function of a typed component.
@@ -293,18 +297,8 @@ impl Instance {
         (returned,): types::Answer<Vec<types::Value>>,
         num_returns: u32,
     ) -> Result<Returned, Error> {
-        let returned = returned.map_err(Error::from)?;
-        let mut handles = Handles::default();
-        let mut values = Vec::with_capacity(returned.len());
-        for value in returned {
-            let taken = self.store.data_mut().take(value, &mut handles);
-            values.push(taken.map_err(|error| trap::explain(&error, self.store.data()))??);
-        }
-        if values.len() != num_returns as usize {
-            let message = format!("`{function}` returned {} values, its `num_returns` is {num_returns}", values.len());
-            return Err(Error::new(ErrorKind::InvalidArgument, message));
-        }
-        Ok(Returned { values, handles })
+        let taken = self.store.data_mut().take_returned(function, returned.map_err(Error::from)?, num_returns);
+        taken.map_err(|error| trap::explain(&error, self.store.data()))?
     }
 }
 

@@ -36,7 +36,7 @@ mod types;
 
 pub use backlog::{Backlog, Due, Gathered, KnownActor};
 pub use engine::{Engine, EngineSettings};
-pub use instance::{Checkpoint, Instance, Returned};
+pub use instance::{Checkpoint, Instance, Line, Next, Returned};
 pub use literal::parse_call;
 pub use program::Program;
 pub use reference::Handles;

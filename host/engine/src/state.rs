@@ -9,7 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::limit::MemoryLimit;
 use crate::output::{Printer, SharedPrinter};
 use crate::reference::{Handles, References};
-use crate::{Caller, Grants, Sandbox, Services, reference, sandbox, types};
+use crate::{Caller, Grants, Line, Returned, Sandbox, Services, reference, sandbox, types};
 
 /// Handles that one store may hold: one for each task that may be unfinished, and several values full of references.
 pub(crate) const HANDLES_MAX: usize = limits::TASKS_MAX + 500_000;
@@ -29,6 +29,8 @@ pub(crate) struct Guest {
     pub(crate) exit_requested: bool,
     grants: Arc<Grants>,
     args: Vec<String>,
+    /// The call that runs, where others may follow it in the same entry.
+    pub(crate) line: Option<InLine>,
     /// Whether somebody else tells the node what it did.
     pub(crate) is_told: bool,
     /// Made when the guest first asks for something of WASI: most tasks never do.
@@ -40,6 +42,13 @@ pub(crate) struct Guest {
 pub(crate) struct Panic {
     pub(crate) message: String,
     pub(crate) location: Option<String>,
+}
+
+/// A call that others may follow.
+pub(crate) struct InLine {
+    pub(crate) line: Arc<dyn Line>,
+    pub(crate) function: Arc<str>,
+    pub(crate) num_returns: u32,
 }
 
 struct Wasi {
@@ -59,6 +68,7 @@ impl Guest {
             exit_requested: false,
             grants: Arc::clone(&sandbox.grants),
             args: sandbox.args.clone(),
+            line: None,
             is_told: false,
             wasi: None,
         };
@@ -208,6 +218,28 @@ impl Guest {
             RefId::Actor(_) => types::Handle::Actor(Resource::new_own(number)),
             RefId::Group(_) => types::Handle::Group(Resource::new_own(number)),
         })
+    }
+
+    /// Takes what a call returned, and with it the guest's references.
+    pub(crate) fn take_returned(
+        &mut self,
+        function: &str,
+        returned: Vec<types::Value>,
+        num_returns: u32,
+    ) -> wasmtime::Result<Result<Returned, Error>> {
+        let mut handles = Handles::default();
+        let mut values = Vec::with_capacity(returned.len());
+        for value in returned {
+            match self.take(value, &mut handles)? {
+                Ok(value) => values.push(value),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        if values.len() != num_returns as usize {
+            let message = format!("`{function}` returned {} values, its `num_returns` is {num_returns}", values.len());
+            return Ok(Err(Error::new(ErrorKind::InvalidArgument, message)));
+        }
+        Ok(Ok(Returned { values, handles }))
     }
 
     /// Takes a value from the guest. Its references go to `handles`, even when it is refused.

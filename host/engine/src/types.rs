@@ -8,6 +8,8 @@
 mod group;
 mod place;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Lower, Resource, WasmList};
@@ -239,6 +241,16 @@ impl From<rayw_core::Error> for Error {
             origin: error.origin.map(Into::into),
         }
     }
+}
+
+/// A call that follows another one in the same entry.
+#[derive(ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct Call {
+    pub(crate) function: Arc<str>,
+    pub(crate) args: Vec<Value>,
+    #[component(name = "num-returns")]
+    pub(crate) num_returns: u32,
 }
 
 /// At most [`ERROR_TEXT_BYTES_MAX`] of a text.

@@ -7,6 +7,7 @@
 //! away (`passive.rs`).
 
 mod letters;
+mod line;
 mod passive;
 
 use std::pin::pin;
@@ -18,17 +19,19 @@ use rayw_core::ownership::{Event, Input, Order, Outcome};
 use rayw_core::{
     ActorId, ActorSpec, Details, Error, ErrorKind, Execution, JobId, NodeId, TaskId, TaskSpec, Value, limits,
 };
-use rayw_engine::{Backlog, Caller, Checkpoint, Instance, Sandbox};
+use rayw_engine::{Backlog, Caller, Checkpoint, Instance, Returned, Sandbox};
 use tokio::sync::{Notify, oneshot};
 
 use crate::Node;
 use crate::caller::Attempt;
 use crate::fetch::Missing;
 use crate::job::JobRun;
+use crate::line::{inline_values, may_follow, no_answer};
 use crate::node::{After, State};
 use crate::worker::{Ended, Stopper, cancelled, timed_out};
 
 use letters::{Letter, Letters, Taken};
+use line::{CallLine, Over};
 pub(crate) use passive::{IdleActors, Passive};
 
 /// What a living actor has to do, and how its life is reached.
@@ -339,7 +342,8 @@ impl Life {
         }
     }
 
-    async fn serve(&self, mut body: Body, job: &JobRun) -> Pause {
+    async fn serve(&self, mut body: Body, job: &Arc<JobRun>) -> Pause {
+        let line = Arc::new(CallLine::new(self, job));
         let mut next = self.next(job);
         loop {
             next = match next {
@@ -350,7 +354,7 @@ impl Life {
                         Body::Asleep(_) => Box::pin(self.awaken(&mut body, job)).await,
                     };
                     let called = match (woken, &mut body) {
-                        (Ok(()), Body::Awake(instance)) => self.call(instance, order, caller, job).await,
+                        (Ok(()), Body::Awake(instance)) => self.call(instance, order, caller, job, &line).await,
                         (Ok(()), Body::Asleep(_)) => unreachable!("it was brought back just now"),
                         (Err(end), _) => {
                             self.reach.letters.put_back(order);
@@ -389,35 +393,91 @@ impl Life {
         }
     }
 
-    /// Runs one call; answers with what comes next, or with the end of the actor when it ended by it.
+    /// Runs a call, and those behind it that can follow in the same entry into the instance; answers with what comes
+    /// next, or with the end of the actor when it ended by one of them.
     async fn call(
         &self,
         instance: &mut Instance,
         order: Order,
         caller: Arc<Caller>,
         job: &JobRun,
+        line: &Arc<CallLine>,
     ) -> Result<Option<Next>, ActorEnd> {
         if self.reach.stopper.is_stopped() {
             self.reach.letters.put_back(order);
             return Err(self.stopped_end());
         }
-        let spec = Arc::clone(&order.spec);
+        if !instance.has_line() || !may_follow(&order) || self.reach.letters.is_empty() {
+            let ended = self.call_alone(instance, &order, caller).await;
+            return self.conclude(instance, &order, ended, job);
+        }
+        let first = rayw_engine::Next {
+            caller,
+            function: Arc::from(method_of(&order.spec)),
+            args: inline_values(&order),
+            num_returns: order.spec.num_returns,
+        };
+        line.begin(order);
+        let calling = instance.call_line(first, Arc::clone(line) as Arc<dyn rayw_engine::Line>);
+        let ended = self.node.until_stopped(&self.reach.stopper, None, pin!(calling)).await;
+        let Over { last, answer, is_used_up } = line.end();
+        if is_used_up {
+            // A long line of short calls must not keep the thread from everybody else.
+            self.take_in();
+            tokio::task::yield_now().await;
+        }
+        let Some(last) = last else {
+            // The ends of all of them are told.
+            let creation = &self.spec.creation;
+            return match ended {
+                Ended::Done(Ok(())) => Ok(self.next(job)),
+                Ended::Done(Err(error)) => Err(ActorEnd::Crashed(error.from_task(&creation.name, creation.id))),
+                Ended::Stopped | Ended::TimedOut(_) => Err(self.stopped_end()),
+            };
+        };
+        let ended = match ended {
+            Ended::Done(Ok(())) => {
+                Ended::Done(answer.unwrap_or_else(|| Err(no_answer(&last))).map_err(Missing::Failed))
+            }
+            Ended::Done(Err(error)) => Ended::Done(Err(Missing::Failed(error))),
+            Ended::Stopped => Ended::Stopped,
+            Ended::TimedOut(timeout) => Ended::TimedOut(timeout),
+        };
+        self.conclude(instance, &last, ended, job)
+    }
+
+    /// Runs one call in an entry of its own.
+    async fn call_alone(
+        &self,
+        instance: &mut Instance,
+        order: &Order,
+        caller: Arc<Caller>,
+    ) -> Ended<Result<Returned, Missing>> {
         if order.inputs.iter().any(|input| matches!(input, Input::Stored(_))) {
             // To bring them here may take its time: who waits for the calls before is not to wait for that.
             self.take_in();
         }
-        let ended = {
-            // Pinned here: a future of this size is not to be moved about with each call.
-            let calling = pin!(async {
-                let inputs = self.node.inputs(&order.inputs).await?;
-                let method = spec.function.rsplit('.').next().unwrap_or(&spec.function);
-                instance.call(caller, method, &inputs, spec.num_returns).await.map_err(Missing::Failed)
-            });
-            self.node.until_stopped(&self.reach.stopper, spec.timeout, calling).await
-        };
+        let spec = &order.spec;
+        // Pinned here: a future of this size is not to be moved about with each call.
+        let calling = pin!(async {
+            let inputs = self.node.inputs(&order.inputs).await?;
+            instance.call(caller, method_of(spec), &inputs, spec.num_returns).await.map_err(Missing::Failed)
+        });
+        self.node.until_stopped(&self.reach.stopper, spec.timeout, calling).await
+    }
+
+    /// Tells how a call ended; answers with what comes next, or with the end of the actor when it ended by it.
+    fn conclude(
+        &self,
+        instance: &Instance,
+        order: &Order,
+        ended: Ended<Result<Returned, Missing>>,
+        job: &JobRun,
+    ) -> Result<Option<Next>, ActorEnd> {
+        let spec = &order.spec;
         let (outcome, handles, end) = match ended {
             Ended::Done(Ok(returned)) => {
-                let outputs = self.node.outputs(&order, returned.values, &self.backlog);
+                let outputs = self.node.outputs(order, returned.values, &self.backlog);
                 let end = instance.exit_requested().then(|| self.exited());
                 (Outcome::Returned(outputs), Some(returned.handles), end)
             }
@@ -433,7 +493,7 @@ impl Life {
                 }
             }
             Ended::TimedOut(timeout) => {
-                let error = timed_out(&spec, timeout).from_task(&spec.name, spec.id);
+                let error = timed_out(spec, timeout).from_task(&spec.name, spec.id);
                 (Outcome::ActorCrashed(error.clone()), None, Some(ActorEnd::Crashed(error)))
             }
             Ended::Stopped => {
@@ -529,8 +589,7 @@ impl Life {
 
     /// Who runs that attempt of a call.
     fn caller(&self, spec: &TaskSpec, attempt: u32, job: &JobRun) -> Arc<Caller> {
-        let execution = Execution { restarts: self.incarnation, number: attempt };
-        self.node.caller(spec, job, Attempt { number: attempt, worker: self.worker, execution }, &self.backlog)
+        self.node.caller(spec, job, Attempt::of_call(attempt, self.incarnation, self.worker), &self.backlog)
     }
 
     /// Who runs what is run in the name of the constructor: this one, or writing the actor down, or bringing it back.
@@ -540,4 +599,9 @@ impl Life {
         let attempt = Attempt { number: 0, worker: self.worker, execution };
         self.node.caller(&self.spec.creation, job, attempt, &self.backlog)
     }
+}
+
+/// A method as the guest knows it.
+fn method_of(spec: &TaskSpec) -> &str {
+    spec.function.rsplit('.').next().unwrap_or(&spec.function)
 }

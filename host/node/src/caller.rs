@@ -18,6 +18,13 @@ pub(crate) struct Attempt {
     pub(crate) execution: Execution,
 }
 
+impl Attempt {
+    /// An attempt of a call in that life of an actor.
+    pub(crate) fn of_call(number: u32, incarnation: u32, worker: u64) -> Self {
+        Self { number, worker, execution: Execution { restarts: incarnation, number } }
+    }
+}
+
 impl Node {
     pub(crate) fn caller(
         &self,

@@ -19,6 +19,7 @@ mod group;
 mod held;
 mod idle;
 mod job;
+mod line;
 mod link;
 mod network;
 mod node;

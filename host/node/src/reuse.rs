@@ -102,7 +102,7 @@ impl Kept {
 }
 
 /// Whether an instance that served one of them may serve the other one.
-fn are_alike(one: &TaskSpec, other: &TaskSpec) -> bool {
+pub(crate) fn are_alike(one: &TaskSpec, other: &TaskSpec) -> bool {
     let is_same = Arc::ptr_eq(&one.function, &other.function) || one.function == other.function;
     is_same && one.job == other.job && one.memory_cap() == other.memory_cap()
 }

@@ -3,6 +3,7 @@
 //! One tokio task runs orders one after another: what the end of one task
 //! frees, the same worker takes over without a detour.
 
+mod line;
 mod orders;
 
 use std::future::Future;
@@ -13,18 +14,20 @@ use std::time::Duration;
 
 use rayw_core::ownership::{Event, Input, Order, Outcome, Output};
 use rayw_core::{Error, ErrorKind, Execution, ObjectId, TaskSpec, Value};
-use rayw_engine::{Backlog, Caller, Handles, Instance, Returned, Sandbox};
+use rayw_engine::{Backlog, Caller, Instance, Line, Next, Returned, Sandbox};
 use tokio::sync::Notify;
 
 use crate::Node;
 use crate::caller::Attempt;
 use crate::fetch::Missing;
 use crate::job::JobRun;
+use crate::line::{may_follow, no_answer};
 use crate::node::After;
 use crate::ready::Spent;
 use crate::reuse::{Kept, Reused};
 use crate::room::Together;
 
+use line::{Over, TaskLine};
 pub(crate) use orders::Orders;
 
 /// Ends what runs, from outside.
@@ -40,11 +43,21 @@ struct Worker {
     orders: Arc<Orders>,
     /// What its tasks did and how they ended, as far as the node has not taken it in.
     backlog: Arc<Backlog>,
+    sandboxes: Sandboxes,
+    /// The task that runs, and its attempt; in a line, the first one.
+    current: Option<(Arc<TaskSpec>, u32)>,
+}
+
+/// What a worker has of sandboxes.
+#[derive(Default)]
+struct Sandboxes {
     /// The instance that served last and may serve again. What it did is in the backlog, so nobody else may have
     /// it before that is taken in.
     kept: Kept,
-    /// The task that runs, and its attempt.
-    current: Option<(Arc<TaskSpec>, u32)>,
+    /// The one of the task that ended last.
+    left: Option<Left>,
+    /// The tasks that run one after another in one entry into an instance.
+    line: Option<Arc<TaskLine>>,
 }
 
 impl Drop for Worker {
@@ -55,7 +68,11 @@ impl Drop for Worker {
         }
         // What it did before is not to be heard of after its end.
         self.node.take_in_last(&self.backlog);
-        if let Some((spec, attempt)) = self.current.take() {
+        let current = match self.sandboxes.line.take() {
+            Some(line) => line.end().last.map(|order| (order.spec, order.attempt)),
+            None => self.current.take(),
+        };
+        if let Some((spec, attempt)) = current {
             let error = Error::new(ErrorKind::WorkerCrashed, "the worker that ran the task broke down");
             let outcome = Outcome::Failed(error.from_task(&spec.name, spec.id));
             self.node.handle(Event::Finished { task: spec.id, attempt, outcome });
@@ -64,6 +81,14 @@ impl Drop for Worker {
         self.node.lock().give(self.orders.take_line(), &mut after);
         self.node.finish_up(after);
     }
+}
+
+/// What came of an order.
+enum Ran {
+    /// The task returned.
+    Returned(Returned),
+    /// It ran in a line, whose tasks were told of as they ended.
+    InLine,
 }
 
 /// The sandbox of a task that is over.
@@ -106,8 +131,8 @@ pub(crate) enum Ended<T> {
 impl Node {
     /// Has a worker run these orders and those that follow them.
     pub(crate) fn spawn(self: &Arc<Self>, orders: Arc<Orders>) {
-        let (node, backlog, kept) = (Arc::clone(self), Arc::default(), Kept::default());
-        let worker = Worker { node, orders, backlog, kept, current: None };
+        let (node, backlog, sandboxes) = (Arc::clone(self), Arc::default(), Sandboxes::default());
+        let worker = Worker { node, orders, backlog, sandboxes, current: None };
         self.tracker.spawn_on(worker.work(), &self.guests);
     }
 }
@@ -144,35 +169,50 @@ impl Worker {
         }
     }
 
-    /// Runs a task and notes how it ended. Answers with its sandbox, when that has done its work, and whether
-    /// another task follows it.
+    /// Runs a task, and those behind it that can follow in the same entry into its instance, and notes how they ended.
+    /// Answers with the sandbox of the last one, when that has done its work, and whether another task follows it.
     async fn run(&mut self, order: Order) -> (Option<Spent>, bool) {
-        let (spec, attempt, worker) = (Arc::clone(&order.spec), order.attempt, self.node.engine.next_worker());
-        self.current = Some((Arc::clone(&spec), attempt));
+        let worker = self.node.engine.next_worker();
+        self.current = Some((Arc::clone(&order.spec), order.attempt));
         // Told with whatever comes next, at the next tick at the latest: most tasks are over by then, and
         // their owner, on another node perhaps, hears of both at once.
-        self.backlog.lock().push(Event::Started { task: spec.id, worker });
-        let mut left = None;
-        let (outcome, handles) = match self.run_order(order, worker, &mut left).await {
-            Ok((outputs, handles)) => (Outcome::Returned(outputs), Some(handles)),
-            Err(Missing::Failed(error)) => (Outcome::Failed(error.from_task(&spec.name, spec.id)), None),
-            Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
-        };
-        let finished = Event::Finished { task: spec.id, attempt, outcome };
+        self.backlog.lock().push(Event::Started { task: order.spec.id, worker });
+        let spec = Arc::clone(&order.spec);
+        let mut order = Some(order);
+        let ran = self.run_order(&mut order, worker).await;
+        if let Some(line) = self.sandboxes.line.take() {
+            let Over { last, begun } = line.end();
+            order = last;
+            if let Some(Left::Reusable(reused)) = &mut self.sandboxes.left {
+                reused.calls += begun - 1;
+            }
+        }
+        // None where the ends of all were told as they ended.
+        let finished = order.map(|order| {
+            let (outcome, handles) = match ran {
+                Ok(Ran::Returned(returned)) => self.node.outcome(&order, Ok(returned), &self.backlog),
+                Ok(Ran::InLine) => self.node.outcome(&order, Err(no_answer(&order)), &self.backlog),
+                Err(Missing::Failed(error)) => self.node.outcome(&order, Err(error), &self.backlog),
+                Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
+            };
+            (Event::Finished { task: order.spec.id, attempt: order.attempt, outcome }, handles)
+        });
         let follows = self.orders.has_more();
-        if follows {
-            self.node.note(&self.backlog, [finished]);
-        } else {
-            // All is taken in next.
-            self.backlog.lock().push(finished);
+        if let Some((finished, handles)) = finished {
+            if follows {
+                self.node.note(&self.backlog, [finished]);
+            } else {
+                // All is taken in next.
+                self.backlog.lock().push(finished);
+            }
+            // Behind the outputs, which are counted by then.
+            drop(handles);
         }
         self.current = None;
-        // Behind the outputs, which are counted by then.
-        drop(handles);
-        match left {
+        match self.sandboxes.left.take() {
             Some(Left::Spent(spent)) => (Some(spent), follows),
             Some(Left::Reusable(reused)) => {
-                self.kept.keep(spec, reused);
+                self.sandboxes.kept.keep(spec, reused);
                 (None, follows)
             }
             None => (None, follows),
@@ -197,28 +237,20 @@ impl Worker {
         } else {
             self.node.finish_up(after);
         }
-        self.kept.let_others_have(&self.node);
+        self.sandboxes.kept.let_others_have(&self.node);
         has_more
     }
 
-    /// Leaves the sandbox that served in `left`.
-    async fn run_order(
-        &mut self,
-        order: Order,
-        worker: u64,
-        left: &mut Option<Left>,
-    ) -> Result<(Vec<Output>, Handles), Missing> {
-        let Self { node, orders, backlog, kept, .. } = self;
-        let spec = &order.spec;
+    /// Runs it, and in a line those that can follow it; then it is with the line.
+    async fn run_order(&mut self, order: &mut Option<Order>, worker: u64) -> Result<Ran, Missing> {
+        let Some(spec) = order.as_ref().map(|order| Arc::clone(&order.spec)) else { return Ok(Ran::InLine) };
+        let Self { node, orders, backlog, sandboxes, .. } = self;
         // Pinned here: a future of this size is not to be moved about with each task.
-        let running = pin!(node.invoke(&order, worker, backlog, kept, left));
+        let running = pin!(node.invoke(order, worker, orders, backlog, sandboxes));
         match node.until_stopped(orders.stopper(), spec.timeout, running).await {
-            Ended::Done(result) => {
-                let returned = result?;
-                Ok((node.outputs(&order, returned.values, backlog), returned.handles))
-            }
-            Ended::Stopped => Err(cancelled(spec).into()),
-            Ended::TimedOut(timeout) => Err(timed_out(spec, timeout).into()),
+            Ended::Done(result) => result,
+            Ended::Stopped => Err(cancelled(&spec).into()),
+            Ended::TimedOut(timeout) => Err(timed_out(&spec, timeout).into()),
         }
     }
 }
@@ -227,12 +259,13 @@ impl Node {
     /// Runs the task's function in an instance of its own, or in one that may serve again.
     async fn invoke(
         self: &Arc<Self>,
-        order: &Order,
+        slot: &mut Option<Order>,
         worker: u64,
+        orders: &Arc<Orders>,
         backlog: &Arc<Backlog>,
-        kept: &mut Kept,
-        left: &mut Option<Left>,
-    ) -> Result<Returned, Missing> {
+        Sandboxes { kept, left, line }: &mut Sandboxes,
+    ) -> Result<Ran, Missing> {
+        let Some(order) = slot.as_ref() else { return Ok(Ran::InLine) };
         let spec = &order.spec;
         let known = self.job(spec.job).ok();
         let is_far = |input: &Input| match input {
@@ -261,9 +294,21 @@ impl Node {
             Some(reused) => reused,
             None => Reused { instance: self.fresh(spec, &job, &caller).await?, worker, calls: 0 },
         };
-        let result = reused.instance.invoke(Arc::clone(&caller), &spec.function, &inputs, spec.num_returns).await;
-        if spec.max_calls == 1 {
-            let memory_bytes_max = spec.memory_cap();
+        let (max_calls, memory_bytes_max) = (spec.max_calls, spec.memory_cap());
+        let may_line = max_calls != 1 && reused.instance.has_line() && may_follow(order) && orders.has_more();
+        let result = if may_line {
+            let Some(order) = slot.take() else { return Ok(Ran::InLine) };
+            let (function, num_returns) = (Arc::clone(&order.spec.function), order.spec.num_returns);
+            let serves = (max_calls > 0).then(|| max_calls.saturating_sub(reused.calls));
+            let in_line = Arc::new(TaskLine::new(self, &job, orders, backlog, worker, order, serves));
+            let first = Next { caller: Arc::clone(&caller), function, args: inputs, num_returns };
+            *line = Some(Arc::clone(&in_line));
+            reused.instance.invoke_line(first, in_line as Arc<dyn Line>).await.map(|()| Ran::InLine)
+        } else {
+            let (function, num_returns) = (&order.spec.function, order.spec.num_returns);
+            reused.instance.invoke(Arc::clone(&caller), function, &inputs, num_returns).await.map(Ran::Returned)
+        };
+        if max_calls == 1 {
             *left = Some(Left::Spent(Spent { instance: reused.instance, job, caller, memory_bytes_max }));
         } else {
             reused.calls += 1;

@@ -48,7 +48,7 @@ fn a_component_that_ends_early_is_found_out() {
 fn an_import_that_nobody_offers_is_named() {
     let text = r#"(component (import "acme:db/kv@1.0.0" (instance (export "get" (func)))))"#;
     insta::assert_snapshot!(refused("app.wat", text), @"
-    error: `app.wat` imports `acme:db/kv@1.0.0`, which rayw does not offer; rayw offers `rayw:core@0.1.0` (types, objects, tasks, actors, groups, context) and WASI 0.2 (cli, clocks, filesystem, io, random, sockets)
+    error: `app.wat` imports `acme:db/kv@1.0.0`, which rayw does not offer; rayw offers `rayw:core@0.1.0` (types, objects, tasks, actors, groups, context, line) and WASI 0.2 (cli, clocks, filesystem, io, random, sockets)
       caused by: component imports instance `acme:db/kv@1.0.0`, but a matching implementation was not found in the linker: instance export `get` has the wrong type: function implementation is missing
     ");
 }

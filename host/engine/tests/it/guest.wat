@@ -9,6 +9,7 @@
 ;;   s(pin)    never returns
 ;;   u(put)    puts its first argument and returns a value that holds the reference
 ;;   w(atch)   is-cancelled: traps when it is not
+;;   n(ext)    takes the next call of a line
 ;;   r(efs)    clones and drops the object in its first argument, then echoes
 (module
   (import "rayw:core/context@0.1.0" "report-panic" (func $report_panic (param i32 i32 i32 i32 i32)))
@@ -17,6 +18,7 @@
   (import "rayw:core/objects@0.1.0" "put" (func $put (param i32 i32 i32 i32 i32 i32)))
   (import "rayw:core/types@0.1.0" "[method]object-ref.clone" (func $clone (param i32) (result i32)))
   (import "rayw:core/types@0.1.0" "[resource-drop]object-ref" (func $drop (param i32)))
+  (import "rayw:core/line@0.1.0" "next" (func $next (param i32 i32)))
   (memory (export "memory") 1)
   (global $heap (mut i32) (i32.const 8192))
 
@@ -79,6 +81,8 @@
       (then (loop $forever (br $forever))))
     (if (i32.eq (local.get $what) (i32.const 0x77)) ;; w
       (then (if (i32.eqz (call $is_cancelled)) (then unreachable))))
+    (if (i32.eq (local.get $what) (i32.const 0x6e)) ;; n
+      (then (call $next (call $ok (i32.const 0) (i32.const 0)) (i32.const 4480))))
     (if (i32.eq (local.get $what) (i32.const 0x72)) ;; r
       (then
         (local.set $object (i32.load offset=4 (i32.load offset=12 (local.get $args))))
@@ -113,4 +117,20 @@
     (i32.const 4096))
 
   (func (export "rayw:core/guest@0.1.0#call") (param i32 i32 i32 i32 i32) (result i32)
-    (call $invoke (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4))))
+    (call $invoke (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4)))
+
+  ;; A call, and then those that follow it: option<call> is at 4480.
+  (func $line (export "rayw:core/line-guest@0.1.0#invoke") (param i32 i32 i32 i32 i32)
+    (call $next (call $invoke (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4)) (i32.const 4480))
+    (loop $more
+      (if (i32.load8_u (i32.const 4480))
+        (then
+          (call $next
+            (call $invoke
+              (i32.load (i32.const 4484)) (i32.load (i32.const 4488))
+              (i32.load (i32.const 4492)) (i32.load (i32.const 4496)) (i32.load (i32.const 4500)))
+            (i32.const 4480))
+          (br $more)))))
+
+  (func (export "rayw:core/line-guest@0.1.0#call") (param i32 i32 i32 i32 i32)
+    (call $line (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4))))

@@ -6,6 +6,7 @@ mod cache;
 mod contract;
 mod crash;
 mod file;
+mod line;
 mod output;
 mod support;
 mod typed;

@@ -216,7 +216,7 @@ pub(crate) fn guest(module: &str) -> Vec<u8> {
     let mut resolve = wit_parser::Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     let (package, _) = resolve.push_dir(wit).unwrap();
-    let world = resolve.select_world(&[package], Some("worker")).unwrap();
+    let world = resolve.select_world(&[package], Some("line-worker")).unwrap();
     wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8).unwrap();
     wit_component::ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }

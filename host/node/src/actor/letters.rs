@@ -92,6 +92,25 @@ impl Letters {
         }
     }
 
+    /// Takes the next one if it is a call that is wanted and that `may` follow, after whatever call ran.
+    pub(super) fn take_if(
+        &self,
+        may: impl FnOnce(&Order) -> bool,
+        caller: impl FnOnce(&Order) -> Arc<Caller>,
+    ) -> Option<(Order, Arc<Caller>)> {
+        let mut inbox = self.lock();
+        inbox.current = None;
+        let waiting = inbox.waiting.as_mut()?;
+        let taken = waiting.queue.pop_front_if(|letter| match letter {
+            Letter::Call(order) => !waiting.unwanted.contains(&order.spec.id) && may(order),
+            Letter::Stop(_) => false,
+        });
+        let Some(Letter::Call(order)) = taken else { return None };
+        let caller = caller(&order);
+        inbox.current = Some(Arc::clone(&caller));
+        Some((order, caller))
+    }
+
     /// Lets a call know that it is not wanted any more.
     pub(super) fn flag(&self, task: TaskId) {
         let mut inbox = self.lock();
@@ -141,5 +160,40 @@ impl Letters {
 
     fn lock(&self) -> MutexGuard<'_, Inbox> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rayw_core::{ErrorKind, NodeId};
+
+    use super::*;
+    use crate::sample;
+
+    fn call(number: u64) -> (Letter, TaskId) {
+        let spec = Arc::new(sample::task(number));
+        let id = spec.id;
+        let owner = NodeId([1; 16]);
+        (Letter::Call(Order { spec, attempt: 0, inputs: Vec::new(), lease: None, owner, stores_returns: false }), id)
+    }
+
+    fn caller(order: &Order) -> Arc<Caller> {
+        let spec = &order.spec;
+        Arc::new(Caller::new(spec.id, Arc::clone(&spec.terms), NodeId([1; 16]), "".into(), Arc::default()))
+    }
+
+    #[test]
+    fn only_a_call_that_is_wanted_and_may_follow_is_taken_along() {
+        let letters = Letters::default();
+        let ((first, first_id), (second, second_id)) = (call(1), call(2));
+        assert_eq!((letters.push(first), letters.push(second)), (1, 2));
+        letters.push(Letter::Stop(Error::new(ErrorKind::ActorDied, "over")));
+        assert!(letters.take_if(|_| false, caller).is_none(), "it may not follow");
+        let taken = letters.take_if(|_| true, caller).map(|(order, _)| order.spec.id);
+        assert_eq!((taken, letters.current().map(|current| current.task)), (Some(first_id), Some(first_id)));
+        letters.flag(second_id);
+        assert!(letters.take_if(|_| true, caller).is_none(), "it is not wanted");
+        assert!(matches!(letters.take(caller), Some(Taken::Unwanted(_))));
+        assert!(letters.take_if(|_| true, caller).is_none(), "it is the end");
     }
 }

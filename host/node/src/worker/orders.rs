@@ -58,6 +58,15 @@ impl Orders {
         Some(order)
     }
 
+    /// The same, unless it is not such a one.
+    pub(crate) fn begin_if(&self, is_such: impl FnOnce(&Order) -> bool) -> Option<Order> {
+        let mut known = self.lock();
+        let order = known.line.pop_front_if(|order| is_such(order))?;
+        known.current = Some(order.spec.id);
+        self.stopper.reset();
+        Some(order)
+    }
+
     /// Whether there is one that has not begun.
     pub(crate) fn has_more(&self) -> bool {
         !self.lock().line.is_empty()
@@ -121,6 +130,15 @@ mod tests {
         assert_eq!(orders.begin().map(|order| order.spec.id), Some(second));
         assert!(!orders.stopper().is_stopped());
         assert!(orders.stop(first).is_none() && !orders.stopper().is_stopped(), "it is over");
+    }
+
+    #[test]
+    fn only_such_an_order_follows_as_may_follow() {
+        let (orders, first, second) = two();
+        assert!(orders.begin_if(|order| order.spec.id == second).is_none());
+        assert_eq!(orders.begin_if(|order| order.spec.id == first).map(|order| order.spec.id), Some(first));
+        assert!(orders.stop(first).is_none() && orders.stopper().is_stopped(), "it has begun");
+        assert!(orders.begin_if(|_| true).is_some() && !orders.stopper().is_stopped());
     }
 
     #[test]

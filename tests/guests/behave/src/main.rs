@@ -9,6 +9,7 @@ mod durable;
 mod failures;
 mod groups;
 mod hostile;
+mod lines;
 mod nodes;
 mod objects;
 mod resources;
@@ -36,6 +37,7 @@ fn main() -> rayw::Result<()> {
         actors::SCENARIOS,
         durable::SCENARIOS,
         groups::SCENARIOS,
+        lines::SCENARIOS,
         objects::SCENARIOS,
         resources::SCENARIOS,
         hostile::SCENARIOS,
