@@ -151,9 +151,9 @@ pub const BACKLOG_EVENTS_MAX: usize = 16;
 /// on is cheaper than to sleep until they are done, and 512 tasks are half a millisecond of the account.
 pub const BACKLOG_HELD_MAX: usize = 512;
 
-/// Calls that follow one another at most in one entry into an instance: what an entry costs is little for each of so
-/// many, and its thread is others' again soon.
-pub const CALLS_IN_ENTRY_MAX: u32 = 128;
+/// Calls that follow one another at most in one entry into an instance before others have its thread: of short calls
+/// these take a millisecond or two, and what takes longer gives way with the clock's tick.
+pub const CALLS_IN_ENTRY_MAX: u32 = 1024;
 
 /// Calls in an actor's line from which on whoever submits more gives its cpu way after each turn. Cpus are few, and
 /// several callers at once would have them until the clock ticks, while the actor, for which all wait, has none. With
