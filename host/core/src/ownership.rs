@@ -197,10 +197,7 @@ impl Ownership {
             Event::Submitted(spec) => self.submitted(spec, now, out),
             Event::Started { task, worker } => self.started(task, worker, now, out),
             Event::Finished { task, attempt, outcome } => self.finished(task, attempt, outcome, now, out),
-            Event::Ran { task, attempt, worker, outcome } => {
-                self.started(task, worker, now, out);
-                self.finished(task, attempt, outcome, now, out);
-            }
+            Event::Ran { task, attempt, worker, outcome } => self.ran(task, attempt, worker, outcome, now, out),
             Event::Put { object, output } => self.put(object, output, out),
             Event::Acquired(refs) => self.acquire(refs),
             Event::Released(refs) => self.release(refs, out),

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rayw_core::ownership::Event;
-use rayw_core::{ActorId, ActorSpec, TaskTerms, limits};
+use rayw_core::{ActorId, ActorSpec, JobId, TaskTerms, limits};
 
 /// Events in the order in which the guest caused them. Only the node that runs the guest looks into it.
 #[derive(Debug, Default)]
@@ -48,12 +48,32 @@ pub struct Gathered {
 }
 
 /// An actor that a guest called lately.
+#[derive(Debug)]
+struct KnownActor {
+    spec: Arc<ActorSpec>,
+    last: Option<LastCall>,
+}
+
+/// A guest's last call of an actor without options, but for its number of returns: the next one is most likely alike,
+/// and on the same terms.
 #[derive(Debug, Clone)]
-pub struct KnownActor {
-    /// What it is.
-    pub spec: Arc<ActorSpec>,
-    /// The terms of the guest's last call of it without options: the next one is most likely on the same.
-    pub terms: Option<Arc<TaskTerms>>,
+pub struct LastCall {
+    /// Its terms; their function is `Class.method`.
+    pub terms: Arc<TaskTerms>,
+    /// How many arguments the method takes.
+    pub arity: usize,
+    /// How many values it returns when a call does not say.
+    pub num_returns: u32,
+}
+
+impl LastCall {
+    /// Whether a call of the same actor, which is of `class`, is on the same terms.
+    fn is_alike(&self, class: &str, method: &str, arity: usize, job: JobId, num_returns: Option<u32>) -> bool {
+        let called = self.terms.function.strip_prefix(class).and_then(|rest| rest.strip_prefix('.'));
+        called == Some(method)
+            && (self.arity, self.terms.job) == (arity, job)
+            && self.terms.num_returns == num_returns.unwrap_or(self.num_returns)
+    }
 }
 
 /// Whether it is time for the node to take in what a guest did.
@@ -154,15 +174,35 @@ const ACTORS_KNOWN_MAX: usize = 64;
 impl Gathered {
     /// An actor that the guest called lately.
     #[must_use]
-    pub fn actor(&self, id: ActorId) -> Option<&KnownActor> {
-        self.actors.iter().find(|actor| actor.spec.id == id)
+    pub fn actor(&self, id: ActorId) -> Option<&Arc<ActorSpec>> {
+        self.known(id).map(|actor| &actor.spec)
     }
 
-    /// Remembers the terms of a call of an actor.
-    pub fn remember_terms(&mut self, id: ActorId, terms: &Arc<TaskTerms>) {
+    /// The terms of a call without options, if its caller's last such call of the actor was alike; and whether the
+    /// actor may only have so many calls.
+    #[must_use]
+    pub fn terms_again(
+        &self,
+        actor: ActorId,
+        method: &str,
+        arity: usize,
+        job: JobId,
+        num_returns: Option<u32>,
+    ) -> Option<(&Arc<TaskTerms>, bool)> {
+        let KnownActor { spec, last } = self.known(actor)?;
+        let last = last.as_ref().filter(|last| last.is_alike(&spec.class, method, arity, job, num_returns))?;
+        Some((&last.terms, spec.max_pending_calls.is_some()))
+    }
+
+    /// Remembers a call of an actor.
+    pub fn remember_call(&mut self, id: ActorId, call: LastCall) {
         if let Some(actor) = self.actors.iter_mut().find(|actor| actor.spec.id == id) {
-            actor.terms = Some(Arc::clone(terms));
+            actor.last = Some(call);
         }
+    }
+
+    fn known(&self, id: ActorId) -> Option<&KnownActor> {
+        self.actors.iter().find(|actor| actor.spec.id == id)
     }
 
     /// Remembers an actor that the guest holds a handle of.
@@ -170,7 +210,7 @@ impl Gathered {
         if self.actors.len() >= ACTORS_KNOWN_MAX {
             self.actors.pop_back();
         }
-        self.actors.push_front(KnownActor { spec: actor, terms: None });
+        self.actors.push_front(KnownActor { spec: actor, last: None });
     }
 }
 
@@ -194,7 +234,7 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use rayw_core::ownership::Outcome;
-    use rayw_core::{JobId, RefId};
+    use rayw_core::{ComponentDigest, RefId};
 
     use super::*;
 
@@ -250,6 +290,19 @@ mod tests {
         assert!(!backlog.gives_way());
         backlog.give_way();
         assert!(backlog.gives_way() && !backlog.gives_way());
+    }
+
+    #[test]
+    fn a_call_is_on_the_terms_of_the_last_one_only_if_it_is_alike() {
+        let job = JobId::numbered(1);
+        let terms = Arc::new(TaskTerms::new(job, ComponentDigest([0; 32]), "Counter.add".into()));
+        let last = LastCall { terms, arity: 1, num_returns: 1 };
+        let is_alike = |method, arity, job, returns| last.is_alike("Counter", method, arity, job, returns);
+        assert!(is_alike("add", 1, job, None) && is_alike("add", 1, job, Some(1)));
+        assert!(!is_alike("ad", 1, job, None) && !is_alike(".add", 1, job, None) && !is_alike("r.add", 1, job, None));
+        assert!(!is_alike("add", 2, job, None), "it is to be refused with words");
+        assert!(!is_alike("add", 1, JobId::numbered(2), None) && !is_alike("add", 1, job, Some(2)));
+        assert!(!last.is_alike("Count", "er.add", 1, job, None));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use rayw_core::{
 
 use crate::services::Answer;
 use crate::state::Guest;
-use crate::{Caller, Engine, Grants, GroupServices, Output, Program, Sandbox, Services, export, trap};
+use crate::{Caller, Engine, Grants, GroupServices, Output, Program, Sandbox, Services, Submitted, export, trap};
 
 /// How long a component may take to say what is in it.
 const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -135,7 +135,7 @@ impl GroupServices for Nothing {
 }
 
 impl Services for Nothing {
-    fn submit(&self, _: &Caller, _: &str, _: Vec<Arg>, _: TaskOptions) -> Result<Vec<ObjectId>, Error> {
+    fn submit(&self, _: &Caller, _: &str, _: Vec<Arg>, _: TaskOptions) -> Result<Submitted, Error> {
         refused()
     }
 
@@ -159,7 +159,7 @@ impl Services for Nothing {
         Box::pin(std::future::ready(refused()))
     }
 
-    fn call_actor(&self, _: &Caller, _: ActorId, _: &str, _: Vec<Arg>, _: CallOptions) -> Result<Vec<ObjectId>, Error> {
+    fn call_actor(&self, _: &Caller, _: ActorId, _: &str, _: Vec<Arg>, _: CallOptions) -> Result<Submitted, Error> {
         refused()
     }
 

@@ -92,6 +92,8 @@ impl Exports {
         }
         if exports.guest.is_some() {
             exports.typed.clear();
+        } else {
+            exports.line = None;
         }
         exports.check(&refused, origin)?;
         Ok(exports)

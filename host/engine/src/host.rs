@@ -17,7 +17,7 @@ use wasmtime::component::{Linker, Resource};
 
 use crate::reference::{Handles, ObjectRef};
 use crate::state::Guest;
-use crate::types;
+use crate::{Submitted, types};
 
 /// Offers everything: our interfaces and WASI 0.2.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
@@ -60,28 +60,30 @@ fn take_args(
 /// Gives the guest references that the node has counted for it already.
 fn give_objects(
     guest: &mut Guest,
-    objects: Result<Vec<rayw_core::ObjectId>, Error>,
+    submitted: Result<Submitted, Error>,
 ) -> wasmtime::Result<types::Answer<Vec<Resource<ObjectRef>>>> {
-    let objects = match objects {
-        Ok(objects) => objects,
+    let submitted = match submitted {
+        Ok(submitted) => submitted,
         Err(error) => return Ok((Err(error.into()),)),
     };
     let give = |object| guest.references.push(rayw_core::RefId::Object(object)).map(Resource::new_own);
-    Ok((Ok(objects.into_iter().map(give).collect::<Result<_, _>>()?),))
+    Ok((Ok(submitted.objects().map(give).collect::<Result<_, _>>()?),))
 }
 
 /// The same for a submission with one return.
 fn give_object(
     guest: &mut Guest,
-    objects: Result<Vec<rayw_core::ObjectId>, Error>,
+    submitted: Result<Submitted, Error>,
 ) -> wasmtime::Result<types::Answer<Resource<ObjectRef>>> {
-    let objects = match objects {
-        Ok(objects) => objects,
+    let submitted = match submitted {
+        Ok(submitted) => submitted,
         Err(error) => return Ok((Err(error.into()),)),
     };
-    let [object] = objects[..] else {
-        return Err(wasmtime::Error::msg(format!("one return was asked for, and there are {}", objects.len())));
-    };
+    if submitted.num_returns != 1 {
+        let message = format!("one return was asked for, and there are {}", submitted.num_returns);
+        return Err(wasmtime::Error::msg(message));
+    }
+    let object = submitted.task.output(0);
     Ok((Ok(Resource::new_own(guest.references.push(rayw_core::RefId::Object(object))?)),))
 }
 

@@ -34,11 +34,11 @@ mod trap;
 mod typed;
 mod types;
 
-pub use backlog::{Backlog, Due, Gathered, KnownActor};
+pub use backlog::{Backlog, Due, Gathered, LastCall};
 pub use engine::{Engine, EngineSettings};
 pub use instance::{Checkpoint, Instance, Line, Next, Returned};
 pub use literal::parse_call;
 pub use program::Program;
 pub use reference::Handles;
 pub use sandbox::{DirGrant, Grants, Sandbox};
-pub use services::{Answer, Caller, GroupServices, Output, Services};
+pub use services::{Answer, Caller, GroupServices, Output, Services, Submitted};

@@ -25,6 +25,22 @@ use crate::Backlog;
 /// A boxed future: the slow answers of a node. One allocation beside a wait is nothing.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
+/// A task that was submitted, and how many objects it will make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Submitted {
+    /// The task.
+    pub task: TaskId,
+    /// At most [`RETURNS_MAX`](rayw_core::limits::RETURNS_MAX).
+    pub num_returns: u32,
+}
+
+impl Submitted {
+    /// The objects, in order.
+    pub fn objects(self) -> impl Iterator<Item = ObjectId> {
+        (0..self.num_returns).map(move |index| self.task.output(index))
+    }
+}
+
 /// Who is running, for every call that a guest makes. One for each attempt of a task. What all tasks of its function
 /// have in common it derefs to: its job and component, its name, what it holds and how its node was chosen.
 #[derive(Debug)]
@@ -116,13 +132,8 @@ pub trait Services: GroupServices + Send + Sync + 'static {
     ///
     /// # Errors
     /// `UnknownFunction`, `InvalidArgument` or `LimitExceeded`.
-    fn submit(
-        &self,
-        caller: &Caller,
-        function: &str,
-        args: Vec<Arg>,
-        options: TaskOptions,
-    ) -> Result<Vec<ObjectId>, Error>;
+    fn submit(&self, caller: &Caller, function: &str, args: Vec<Arg>, options: TaskOptions)
+    -> Result<Submitted, Error>;
 
     /// Stores a value.
     ///
@@ -183,7 +194,7 @@ pub trait Services: GroupServices + Send + Sync + 'static {
         method: &str,
         args: Vec<Arg>,
         options: CallOptions,
-    ) -> Result<Vec<ObjectId>, Error>;
+    ) -> Result<Submitted, Error>;
 
     /// The actor of that name, in the caller's namespace unless another is given.
     ///

@@ -19,19 +19,19 @@ use rayw_core::ownership::{Event, Input, Order, Outcome};
 use rayw_core::{
     ActorId, ActorSpec, Details, Error, ErrorKind, Execution, JobId, NodeId, TaskId, TaskSpec, Value, limits,
 };
-use rayw_engine::{Backlog, Caller, Checkpoint, Instance, Returned, Sandbox};
+use rayw_engine::{Backlog, Caller, Checkpoint, Instance, Line, Returned, Sandbox};
 use tokio::sync::{Notify, oneshot};
 
 use crate::Node;
 use crate::caller::Attempt;
 use crate::fetch::Missing;
 use crate::job::JobRun;
-use crate::line::{inline_values, may_follow, no_answer};
+use crate::line::{CallLine, Over, inline_values, may_follow, no_answer};
 use crate::node::{After, State};
 use crate::worker::{Ended, Stopper, cancelled, timed_out};
 
 use letters::{Letter, Letters, Taken};
-use line::{CallLine, Over};
+use line::Mail;
 pub(crate) use passive::{IdleActors, Passive};
 
 /// What a living actor has to do, and how its life is reached.
@@ -122,8 +122,7 @@ impl Drop for Life {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let (actor, incarnation) = (self.spec.id, self.incarnation);
-            let message = format!("actor `{}` ({actor}) is dead: its host broke down", self.spec.class);
-            let error = Error::new(ErrorKind::ActorDied, message);
+            let error = broke_down(&self.spec.class, actor);
             self.take_in();
             // What it was at has an owner who waits, and references that were lent for it.
             if let Some(call) = self.reach.letters.current() {
@@ -343,7 +342,7 @@ impl Life {
     }
 
     async fn serve(&self, mut body: Body, job: &Arc<JobRun>) -> Pause {
-        let line = Arc::new(CallLine::new(self, job));
+        let line = Arc::new(Mail::line(self, job));
         let mut next = self.next(job);
         loop {
             next = match next {
@@ -401,7 +400,7 @@ impl Life {
         order: Order,
         caller: Arc<Caller>,
         job: &JobRun,
-        line: &Arc<CallLine>,
+        line: &Arc<CallLine<Mail>>,
     ) -> Result<Option<Next>, ActorEnd> {
         if self.reach.stopper.is_stopped() {
             self.reach.letters.put_back(order);
@@ -411,30 +410,12 @@ impl Life {
             let ended = self.call_alone(instance, &order, caller).await;
             return self.conclude(instance, &order, ended, job);
         }
-        let first = rayw_engine::Next {
-            caller,
-            function: Arc::from(method_of(&order.spec)),
-            args: inline_values(&order),
-            num_returns: order.spec.num_returns,
-        };
-        line.begin(order);
-        let calling = instance.call_line(first, Arc::clone(line) as Arc<dyn rayw_engine::Line>);
+        let args = inline_values(&order);
+        let first = line.begin(order, caller, args, limits::CALLS_IN_ENTRY_MAX);
+        let calling = instance.call_line(first, Arc::clone(line) as Arc<dyn Line>);
         let ended = self.node.until_stopped(&self.reach.stopper, None, pin!(calling)).await;
-        let Over { last, answer, is_used_up } = line.end();
-        if is_used_up {
-            // A long line of short calls must not keep the thread from everybody else.
-            self.take_in();
-            tokio::task::yield_now().await;
-        }
-        let Some(last) = last else {
-            // The ends of all of them are told.
-            let creation = &self.spec.creation;
-            return match ended {
-                Ended::Done(Ok(())) => Ok(self.next(job)),
-                Ended::Done(Err(error)) => Err(ActorEnd::Crashed(error.from_task(&creation.name, creation.id))),
-                Ended::Stopped | Ended::TimedOut(_) => Err(self.stopped_end()),
-            };
-        };
+        let Over { last, answer, is_used_up, .. } = line.end();
+        let Some(last) = last else { return Ok(self.next(job)) };
         let ended = match ended {
             Ended::Done(Ok(())) => {
                 Ended::Done(answer.unwrap_or_else(|| Err(no_answer(&last))).map_err(Missing::Failed))
@@ -443,7 +424,13 @@ impl Life {
             Ended::Stopped => Ended::Stopped,
             Ended::TimedOut(timeout) => Ended::TimedOut(timeout),
         };
-        self.conclude(instance, &last, ended, job)
+        let concluded = self.conclude(instance, &last, ended, job);
+        if is_used_up {
+            // A long line of short calls must not keep the thread from everybody else.
+            self.take_in();
+            tokio::task::yield_now().await;
+        }
+        concluded
     }
 
     /// Runs one call in an entry of its own.
@@ -599,6 +586,11 @@ impl Life {
         let attempt = Attempt { number: 0, worker: self.worker, execution };
         self.node.caller(&self.spec.creation, job, attempt, &self.backlog)
     }
+}
+
+/// What is said of an actor under which this host broke down.
+fn broke_down(class: &str, actor: ActorId) -> Error {
+    Error::new(ErrorKind::ActorDied, format!("actor `{class}` ({actor}) is dead: its host broke down"))
 }
 
 /// A method as the guest knows it.

@@ -214,13 +214,6 @@ impl MethodEntry {
             ..TaskTerms::new(job, of.creation.component, Arc::clone(&self.name))
         }))
     }
-
-    /// Whether a call of `job` with that many returns, and no other options, is on these terms of such a call before
-    /// it of the same actor.
-    pub(crate) fn is_as_before(&self, before: &TaskTerms, job: JobId, num_returns: Option<u32>) -> bool {
-        let num_returns = num_returns.or(self.options.num_returns).unwrap_or(1);
-        Arc::ptr_eq(&before.function, &self.name) && (before.job, before.num_returns) == (job, num_returns)
-    }
 }
 
 impl FunctionEntry {

@@ -79,13 +79,13 @@ impl Node {
     }
 
     /// The values that a wait found.
-    pub(crate) async fn found(self: &Arc<Self>, found: &[Found]) -> Result<Vec<Arc<Value>>, Missing> {
+    pub(crate) async fn found(self: &Arc<Self>, found: Vec<Found>) -> Result<Vec<Arc<Value>>, Missing> {
         let mut values = Vec::with_capacity(found.len());
         let mut lost = Vec::new();
         for found in found {
             match found {
-                Found::Inline(value) => values.push(Arc::clone(value)),
-                Found::Stored(stored) => match self.bring(stored).await {
+                Found::Inline(value) => values.push(value),
+                Found::Stored(stored) => match self.bring(&stored).await {
                     Ok(value) => values.push(value),
                     Err(Missing::Lost(copies)) => lost.extend(copies),
                     Err(failed @ Missing::Failed(_)) => return Err(failed),

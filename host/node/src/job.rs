@@ -229,7 +229,8 @@ impl Node {
         let caller = self.driver_caller(job, self.engine.next_worker());
         let services = Arc::clone(&job.services);
         let args = values.into_iter().map(rayw_core::Arg::Value).collect();
-        let objects = services.submit(&caller, function, args, TaskOptions::default())?;
+        let submitted = services.submit(&caller, function, args, TaskOptions::default())?;
+        let objects: Vec<_> = submitted.objects().collect();
         let refs = objects.iter().map(|object| RefId::Object(*object)).collect();
         let _held = HeldRefs::new(self, &caller.backlog, refs);
         let got = services.get(Arc::clone(&caller), objects, None).await?;

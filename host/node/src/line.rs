@@ -1,12 +1,143 @@
-//! What lines of calls have in common: several calls in one entry into an instance, each told of when the next begins.
+//! Several calls in one entry into an instance, one after another: what lines of an actor's calls and of tasks have in
+//! common.
+//!
+//! ```text
+//! guest ─ next(answer) ─▶ does another one follow? ─┬─ yes ─▶ the end of this one is told, that one begins
+//!                                                   └─ no ──▶ the answer waits until the guest has returned
+//! ```
+//!
+//! So whatever runs in the guest is a call that has not ended: it can be stopped as one that runs alone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rayw_core::ownership::{Input, Order, Outcome};
+use rayw_core::ownership::{Event, Input, Order, Outcome};
 use rayw_core::{Error, ErrorKind, Value};
-use rayw_engine::{Backlog, Handles, Returned};
+use rayw_engine::{Backlog, Caller, Handles, Line, Next, Returned};
 
 use crate::Node;
+
+/// Where the calls come from that follow, and who hears of them.
+pub(crate) trait Source: Send + Sync + 'static {
+    /// Takes out the next one, if it can follow `former` in the same entry; it has begun then.
+    fn take(&self, former: &Order) -> Option<(Order, Arc<Caller>)>;
+
+    /// Tells that one ended and the next one began.
+    fn tell(&self, finished: Event, started: Event);
+
+    /// The function or method, as the guest knows it.
+    fn function(&self, order: &Order) -> Arc<str>;
+
+    /// How a call ends under which this host broke down.
+    fn broken(&self, order: &Order) -> Outcome;
+}
+
+/// The calls of one entry.
+pub(crate) struct CallLine<S: Source> {
+    source: S,
+    node: Arc<Node>,
+    backlog: Arc<Backlog>,
+    /// The instance.
+    worker: u64,
+    runs: Mutex<Runs>,
+}
+
+/// What runs.
+#[derive(Default)]
+struct Runs {
+    /// The call that began last, whose end was not told.
+    order: Option<Order>,
+    /// What it returned, where no other one follows.
+    answer: Option<Result<Returned, Error>>,
+    /// The one that follows it, while the end of this one is told.
+    next: Option<Order>,
+    /// Calls that have begun.
+    begun: u32,
+    /// How many may follow.
+    left: u32,
+}
+
+/// How an entry ended.
+pub(crate) struct Over {
+    /// The call that began last. There is one unless the line was never begun.
+    pub(crate) last: Option<Order>,
+    /// What it returned, where it did.
+    pub(crate) answer: Option<Result<Returned, Error>>,
+    /// Calls that have begun.
+    pub(crate) begun: u32,
+    /// No more calls were allowed.
+    pub(crate) is_used_up: bool,
+}
+
+impl<S: Source> CallLine<S> {
+    pub(crate) fn new(source: S, node: &Arc<Node>, backlog: &Arc<Backlog>, worker: u64) -> Self {
+        let (node, backlog, runs) = (Arc::clone(node), Arc::clone(backlog), Mutex::default());
+        Self { source, node, backlog, worker, runs }
+    }
+
+    /// An entry begins with that call, whose caller this is; it may have at most so many. Answers with what the guest
+    /// is to begin with.
+    pub(crate) fn begin(&self, order: Order, caller: Arc<Caller>, args: Vec<Arc<Value>>, most: u32) -> Next {
+        let first = self.next_of(&order, caller, args);
+        *self.runs() = Runs { order: Some(order), begun: 1, left: most.saturating_sub(1), ..Runs::default() };
+        first
+    }
+
+    /// The entry is over.
+    pub(crate) fn end(&self) -> Over {
+        let Runs { order, answer, begun, left, .. } = std::mem::take(&mut *self.runs());
+        Over { last: order, answer, begun, is_used_up: left == 0 }
+    }
+
+    fn next_of(&self, order: &Order, caller: Arc<Caller>, args: Vec<Arc<Value>>) -> Next {
+        Next { caller, function: self.source.function(order), args, num_returns: order.spec.num_returns }
+    }
+
+    fn runs(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Source> Line for CallLine<S> {
+    fn next(&self, answer: Result<Returned, Error>, exits: bool) -> Option<Next> {
+        let mut guard = self.runs();
+        let runs = &mut *guard;
+        let former = runs.order.take()?;
+        let follower = if exits || runs.left == 0 { None } else { self.source.take(&former) };
+        let Some((next, caller)) = follower else {
+            (runs.order, runs.answer) = (Some(former), Some(answer));
+            return None;
+        };
+        let (task, attempt) = (former.spec.id, former.attempt);
+        let started = Event::Started { task: next.spec.id, worker: self.worker };
+        // Both are known here until that is told: this host may break down meanwhile.
+        let former = &*runs.order.insert(former);
+        runs.next = Some(next);
+        let (outcome, handles) = self.node.outcome(former, answer, &self.backlog);
+        self.source.tell(Event::Finished { task, attempt, outcome }, started);
+        // Behind the outputs, which are counted by then.
+        drop(handles);
+        let next = runs.next.take()?;
+        let follows = self.next_of(&next, caller, inline_values(&next));
+        runs.order = Some(next);
+        runs.begun += 1;
+        runs.left -= 1;
+        Some(follows)
+    }
+}
+
+impl<S: Source> Drop for CallLine<S> {
+    /// Answers for a host that breaks down between two calls: nobody else would ever say how they ended.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let Runs { order, next, .. } = std::mem::take(&mut *self.runs());
+        for order in order.into_iter().chain(next) {
+            let (task, attempt, outcome) = (order.spec.id, order.attempt, self.source.broken(&order));
+            self.node.handle(Event::Finished { task, attempt, outcome });
+        }
+    }
+}
 
 /// Whether a call can begin at once and may run as long as it likes: an entry as a whole has no time of its own.
 pub(crate) fn may_follow(order: &Order) -> bool {

@@ -10,7 +10,7 @@ use rayw_core::{
     ActorId, ActorOptions, ActorSpec, Arg, CallOptions, Error, ErrorKind, IdSet, JobId, NodeId, ObjectId, RefId,
     Retries, TaskId, TaskKind, TaskOptions, TaskSpec, TaskTerms, Value, check_arity, check_name, limits,
 };
-use rayw_engine::{Answer, Caller, KnownActor, Output, Services};
+use rayw_engine::{Answer, Caller, LastCall, Output, Services, Submitted};
 
 use crate::Node;
 use crate::catalog::{Catalog, captured};
@@ -83,10 +83,10 @@ impl NodeServices {
     }
 
     /// Submits behind the objects that carry its large arguments.
-    fn submit_spec(&self, caller: &Caller, spec: TaskSpec, puts: Vec<Event>) -> Result<Vec<ObjectId>, Error> {
-        let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
+    fn submit_spec(&self, caller: &Caller, spec: TaskSpec, puts: Vec<Event>) -> Result<Submitted, Error> {
+        let submitted = Submitted { task: spec.id, num_returns: spec.num_returns };
         self.node.note(&caller.backlog, carrying(puts, Event::Submitted(Arc::new(spec))));
-        Ok(ids)
+        Ok(submitted)
     }
 
     /// The same for a call of an actor that may only have so many: it has to be counted before the answer.
@@ -96,8 +96,8 @@ impl NodeServices {
         actor: ActorId,
         spec: TaskSpec,
         puts: Vec<Event>,
-    ) -> Result<Vec<ObjectId>, Error> {
-        let ids = (0..spec.num_returns).map(|index| spec.id.output(index)).collect();
+    ) -> Result<Submitted, Error> {
+        let submitted = Submitted { task: spec.id, num_returns: spec.num_returns };
         let mut refused = None;
         let after = self.node.take_in_with(&caller.backlog, |state, after| {
             if state.ownership.admit_call(actor).is_err() {
@@ -115,7 +115,7 @@ impl NodeServices {
         });
         self.node.finish_up(after);
         match refused {
-            None => Ok(ids),
+            None => Ok(submitted),
             Some((error, puts)) => {
                 self.unstore(puts);
                 Err(error)
@@ -133,9 +133,9 @@ impl NodeServices {
     }
 
     /// An actor that the caller has a handle of.
-    fn known_actor(&self, caller: &Caller, actor: ActorId) -> Result<KnownActor, Error> {
+    fn known_actor(&self, caller: &Caller, actor: ActorId) -> Result<Arc<ActorSpec>, Error> {
         if let Some(known) = caller.backlog.lock().actor(actor) {
-            return Ok(known.clone());
+            return Ok(Arc::clone(known));
         }
         let known = self.node.lock().ownership.actor(actor).cloned();
         let known = known.or_else(|| {
@@ -147,7 +147,38 @@ impl NodeServices {
             Error::new(ErrorKind::ActorNotFound, format!("actor `{actor}` is not known on this node"))
         })?;
         caller.backlog.lock().remember(Arc::clone(&spec));
-        Ok(KnownActor { spec, terms: None })
+        Ok(spec)
+    }
+
+    /// The terms of a call of an actor, and whether the actor may only have so many.
+    fn terms_of_call(
+        &self,
+        caller: &Caller,
+        actor: ActorId,
+        method: &str,
+        arity: usize,
+        options: CallOptions,
+    ) -> Result<(Arc<TaskTerms>, bool), Error> {
+        let is_plain = options.is_plain();
+        if is_plain {
+            let backlog = caller.backlog.lock();
+            let again = backlog.terms_again(actor, method, arity, caller.job, options.num_returns);
+            if let Some((terms, is_limited)) = again {
+                return Ok((Arc::clone(terms), is_limited));
+            }
+        }
+        let of = self.known_actor(caller, actor)?;
+        let catalog = self.catalog(of.creation.job)?;
+        let class = catalog.class(&of.class)?;
+        let entry = class.method(method)?;
+        check_arity(&entry.name, &entry.parameters, arity)?;
+        let num_returns = entry.options.num_returns.unwrap_or(1);
+        let terms = entry.terms(caller.job, &of, options, catalog.of_calls())?;
+        if is_plain {
+            let call = LastCall { terms: Arc::clone(&terms), arity, num_returns };
+            caller.backlog.lock().remember_call(actor, call);
+        }
+        Ok((terms, of.max_pending_calls.is_some()))
     }
 
     /// Brings ready objects to this node. What cannot be brought stays where it is: a `get` says why.
@@ -221,7 +252,7 @@ impl Services for NodeServices {
         function: &str,
         mut args: Vec<Arg>,
         options: TaskOptions,
-    ) -> Result<Vec<ObjectId>, Error> {
+    ) -> Result<Submitted, Error> {
         let catalog = self.catalog(caller.job)?;
         let entry = catalog.function(function)?;
         check_arity(function, &entry.parameters, args.len())?;
@@ -261,7 +292,7 @@ impl Services for NodeServices {
             loop {
                 let left = since.map(|(timeout, since)| timeout.saturating_sub(since.elapsed()));
                 match self.node.wait(objects.clone(), WaitFor::Values, &caller, left).await {
-                    WaitResult::Values(found) => match self.node.found(&found).await {
+                    WaitResult::Values(found) => match self.node.found(found).await {
                         Ok(values) => return Ok(values),
                         Err(Missing::Failed(error)) => return Err(error),
                         Err(Missing::Lost(copies)) => self.node.handle(Event::CopiesMissing(copies)),
@@ -418,23 +449,8 @@ impl Services for NodeServices {
         method: &str,
         mut args: Vec<Arg>,
         options: CallOptions,
-    ) -> Result<Vec<ObjectId>, Error> {
-        let KnownActor { spec: of, terms: before } = self.known_actor(caller, actor)?;
-        let catalog = self.catalog(of.creation.job)?;
-        let class = catalog.class(&of.class)?;
-        let entry = class.method(method)?;
-        check_arity(&entry.name, &entry.parameters, args.len())?;
-        let is_plain = options.is_plain();
-        let terms = match before {
-            Some(before) if is_plain && entry.is_as_before(&before, caller.job, options.num_returns) => before,
-            _ => {
-                let terms = entry.terms(caller.job, &of, options, catalog.of_calls())?;
-                if is_plain {
-                    caller.backlog.lock().remember_terms(actor, &terms);
-                }
-                terms
-            }
-        };
+    ) -> Result<Submitted, Error> {
+        let (terms, is_limited) = self.terms_of_call(caller, actor, method, args.len(), options)?;
         let puts = self.store_large(caller, &mut args, &terms)?;
         let spec = TaskSpec {
             id: Self::next_child(caller),
@@ -444,11 +460,7 @@ impl Services for NodeServices {
             args,
             terms,
         };
-        if of.max_pending_calls.is_some() {
-            self.submit_limited(caller, actor, spec, puts)
-        } else {
-            self.submit_spec(caller, spec, puts)
-        }
+        if is_limited { self.submit_limited(caller, actor, spec, puts) } else { self.submit_spec(caller, spec, puts) }
     }
 
     fn named_actor(&self, caller: Arc<Caller>, name: String, namespace: Option<String>) -> Answer<'_, ActorId> {
@@ -465,7 +477,7 @@ impl Services for NodeServices {
     }
 
     fn actor_class(&self, caller: &Caller, actor: ActorId) -> Arc<str> {
-        self.known_actor(caller, actor).map_or_else(|_| Arc::from(""), |known| Arc::clone(&known.spec.class))
+        self.known_actor(caller, actor).map_or_else(|_| Arc::from(""), |known| Arc::clone(&known.class))
     }
 
     fn kill_actor(&self, caller: &Caller, actor: ActorId, no_restart: bool) {

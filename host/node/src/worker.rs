@@ -13,21 +13,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rayw_core::ownership::{Event, Input, Order, Outcome, Output};
-use rayw_core::{Error, ErrorKind, Execution, ObjectId, TaskSpec, Value};
-use rayw_engine::{Backlog, Caller, Instance, Line, Next, Returned, Sandbox};
+use rayw_core::{Error, ErrorKind, Execution, ObjectId, TaskSpec, Value, limits};
+use rayw_engine::{Backlog, Caller, Instance, Returned, Sandbox};
 use tokio::sync::Notify;
 
 use crate::Node;
 use crate::caller::Attempt;
 use crate::fetch::Missing;
 use crate::job::JobRun;
-use crate::line::{may_follow, no_answer};
+use crate::line::{CallLine, Over, may_follow, no_answer};
 use crate::node::After;
 use crate::ready::Spent;
 use crate::reuse::{Kept, Reused};
 use crate::room::Together;
 
-use line::{Over, TaskLine};
+use line::Line;
 pub(crate) use orders::Orders;
 
 /// Ends what runs, from outside.
@@ -57,7 +57,7 @@ struct Sandboxes {
     /// The one of the task that ended last.
     left: Option<Left>,
     /// The tasks that run one after another in one entry into an instance.
-    line: Option<Arc<TaskLine>>,
+    line: Option<Arc<CallLine<Line>>>,
 }
 
 impl Drop for Worker {
@@ -68,27 +68,17 @@ impl Drop for Worker {
         }
         // What it did before is not to be heard of after its end.
         self.node.take_in_last(&self.backlog);
-        let current = match self.sandboxes.line.take() {
-            Some(line) => line.end().last.map(|order| (order.spec, order.attempt)),
-            None => self.current.take(),
-        };
-        if let Some((spec, attempt)) = current {
-            let error = Error::new(ErrorKind::WorkerCrashed, "the worker that ran the task broke down");
-            let outcome = Outcome::Failed(error.from_task(&spec.name, spec.id));
+        // A line answers for itself.
+        if self.sandboxes.line.is_none()
+            && let Some((spec, attempt)) = self.current.take()
+        {
+            let outcome = Outcome::Failed(broke_down(&spec));
             self.node.handle(Event::Finished { task: spec.id, attempt, outcome });
         }
         let mut after = After::default();
         self.node.lock().give(self.orders.take_line(), &mut after);
         self.node.finish_up(after);
     }
-}
-
-/// What came of an order.
-enum Ran {
-    /// The task returned.
-    Returned(Returned),
-    /// It ran in a line, whose tasks were told of as they ended.
-    InLine,
 }
 
 /// The sandbox of a task that is over.
@@ -177,46 +167,55 @@ impl Worker {
         // Told with whatever comes next, at the next tick at the latest: most tasks are over by then, and
         // their owner, on another node perhaps, hears of both at once.
         self.backlog.lock().push(Event::Started { task: order.spec.id, worker });
-        let spec = Arc::clone(&order.spec);
-        let mut order = Some(order);
-        let ran = self.run_order(&mut order, worker).await;
-        if let Some(line) = self.sandboxes.line.take() {
-            let Over { last, begun } = line.end();
-            order = last;
-            if let Some(Left::Reusable(reused)) = &mut self.sandboxes.left {
-                reused.calls += begun - 1;
+        let mut slot = Some(order);
+        let ended = self.run_order(&mut slot, worker).await;
+        let (order, answer, is_used_up) = match self.sandboxes.line.take() {
+            None => (slot, None, false),
+            Some(line) => {
+                let Over { last, answer, begun, is_used_up } = line.end();
+                self.current = last.as_ref().map(|order| (Arc::clone(&order.spec), order.attempt));
+                if let Some(Left::Reusable(reused)) = &mut self.sandboxes.left {
+                    reused.calls += begun.saturating_sub(1);
+                }
+                (last, answer, is_used_up)
             }
-        }
-        // None where the ends of all were told as they ended.
-        let finished = order.map(|order| {
-            let (outcome, handles) = match ran {
-                Ok(Ran::Returned(returned)) => self.node.outcome(&order, Ok(returned), &self.backlog),
-                Ok(Ran::InLine) => self.node.outcome(&order, Err(no_answer(&order)), &self.backlog),
-                Err(Missing::Failed(error)) => self.node.outcome(&order, Err(error), &self.backlog),
-                Err(Missing::Lost(copies)) => (Outcome::ArgumentsLost(copies), None),
-            };
-            (Event::Finished { task: order.spec.id, attempt: order.attempt, outcome }, handles)
-        });
+        };
+        let Some(order) = order else { return (None, self.orders.has_more()) };
+        let (outcome, handles) = match ended {
+            Ended::Done(Ok(Some(returned))) => self.node.outcome(&order, Ok(returned), &self.backlog),
+            Ended::Done(Ok(None)) => {
+                self.node.outcome(&order, answer.unwrap_or_else(|| Err(no_answer(&order))), &self.backlog)
+            }
+            Ended::Done(Err(Missing::Failed(error))) => self.node.outcome(&order, Err(error), &self.backlog),
+            Ended::Done(Err(Missing::Lost(copies))) => (Outcome::ArgumentsLost(copies), None),
+            Ended::Stopped => self.node.outcome(&order, Err(cancelled(&order.spec)), &self.backlog),
+            Ended::TimedOut(timeout) => self.node.outcome(&order, Err(timed_out(&order.spec, timeout)), &self.backlog),
+        };
+        let finished = Event::Finished { task: order.spec.id, attempt: order.attempt, outcome };
         let follows = self.orders.has_more();
-        if let Some((finished, handles)) = finished {
-            if follows {
-                self.node.note(&self.backlog, [finished]);
-            } else {
-                // All is taken in next.
-                self.backlog.lock().push(finished);
-            }
-            // Behind the outputs, which are counted by then.
-            drop(handles);
+        if follows {
+            self.node.note(&self.backlog, [finished]);
+        } else {
+            // All is taken in next.
+            self.backlog.lock().push(finished);
         }
         self.current = None;
-        match self.sandboxes.left.take() {
-            Some(Left::Spent(spent)) => (Some(spent), follows),
+        // Behind the outputs, which are counted by then.
+        drop(handles);
+        let spent = match self.sandboxes.left.take() {
+            Some(Left::Spent(spent)) => Some(spent),
             Some(Left::Reusable(reused)) => {
-                self.sandboxes.kept.keep(spec, reused);
-                (None, follows)
+                self.sandboxes.kept.keep(order.spec, reused);
+                None
             }
-            None => (None, follows),
+            None => None,
+        };
+        if is_used_up {
+            // A long line of short tasks must not keep the thread from everybody else.
+            self.node.take_in(&self.backlog);
+            tokio::task::yield_now().await;
         }
+        (spent, follows)
     }
 
     /// Has the node hear of all that was done, and takes new orders. Answers whether there are some.
@@ -241,17 +240,13 @@ impl Worker {
         has_more
     }
 
-    /// Runs it, and in a line those that can follow it; then it is with the line.
-    async fn run_order(&mut self, order: &mut Option<Order>, worker: u64) -> Result<Ran, Missing> {
-        let Some(spec) = order.as_ref().map(|order| Arc::clone(&order.spec)) else { return Ok(Ran::InLine) };
+    /// Runs it. In a line, where those run that can follow it, it is taken out, and nothing is returned: the line has it.
+    async fn run_order(&mut self, order: &mut Option<Order>, worker: u64) -> Ended<Result<Option<Returned>, Missing>> {
         let Self { node, orders, backlog, sandboxes, .. } = self;
+        let timeout = order.as_ref().and_then(|order| order.spec.timeout);
         // Pinned here: a future of this size is not to be moved about with each task.
         let running = pin!(node.invoke(order, worker, orders, backlog, sandboxes));
-        match node.until_stopped(orders.stopper(), spec.timeout, running).await {
-            Ended::Done(result) => result,
-            Ended::Stopped => Err(cancelled(&spec).into()),
-            Ended::TimedOut(timeout) => Err(timed_out(&spec, timeout).into()),
-        }
+        node.until_stopped(orders.stopper(), timeout, running).await
     }
 }
 
@@ -264,8 +259,8 @@ impl Node {
         orders: &Arc<Orders>,
         backlog: &Arc<Backlog>,
         Sandboxes { kept, left, line }: &mut Sandboxes,
-    ) -> Result<Ran, Missing> {
-        let Some(order) = slot.as_ref() else { return Ok(Ran::InLine) };
+    ) -> Result<Option<Returned>, Missing> {
+        let Some(order) = slot.as_ref() else { return Ok(None) };
         let spec = &order.spec;
         let known = self.job(spec.job).ok();
         let is_far = |input: &Input| match input {
@@ -297,16 +292,23 @@ impl Node {
         let (max_calls, memory_bytes_max) = (spec.max_calls, spec.memory_cap());
         let may_line = max_calls != 1 && reused.instance.has_line() && may_follow(order) && orders.has_more();
         let result = if may_line {
-            let Some(order) = slot.take() else { return Ok(Ran::InLine) };
-            let (function, num_returns) = (Arc::clone(&order.spec.function), order.spec.num_returns);
-            let serves = (max_calls > 0).then(|| max_calls.saturating_sub(reused.calls));
-            let in_line = Arc::new(TaskLine::new(self, &job, orders, backlog, worker, order, serves));
-            let first = Next { caller: Arc::clone(&caller), function, args: inputs, num_returns };
-            *line = Some(Arc::clone(&in_line));
-            reused.instance.invoke_line(first, in_line as Arc<dyn Line>).await.map(|()| Ran::InLine)
+            let Some(order) = slot.take() else { return Ok(None) };
+            let serves = if max_calls == 0 { u32::MAX } else { max_calls.saturating_sub(reused.calls) };
+            let most = serves.min(limits::CALLS_IN_ENTRY_MAX);
+            let source = Line {
+                node: Arc::clone(self),
+                job: Arc::clone(&job),
+                orders: Arc::clone(orders),
+                backlog: Arc::clone(backlog),
+                worker,
+            };
+            let in_line = &*line.insert(Arc::new(CallLine::new(source, self, backlog, worker)));
+            let first = in_line.begin(order, Arc::clone(&caller), inputs, most);
+            let served = reused.instance.invoke_line(first, Arc::clone(in_line) as Arc<dyn rayw_engine::Line>).await;
+            served.map(|()| None)
         } else {
             let (function, num_returns) = (&order.spec.function, order.spec.num_returns);
-            reused.instance.invoke(Arc::clone(&caller), function, &inputs, num_returns).await.map(Ran::Returned)
+            reused.instance.invoke(Arc::clone(&caller), function, &inputs, num_returns).await.map(Some)
         };
         if max_calls == 1 {
             *left = Some(Left::Spent(Spent { instance: reused.instance, job, caller, memory_bytes_max }));
@@ -390,6 +392,11 @@ impl Node {
             () = expired => Ended::TimedOut(timeout),
         }
     }
+}
+
+/// What is said of a task whose worker broke down.
+fn broke_down(spec: &TaskSpec) -> Error {
+    Error::new(ErrorKind::WorkerCrashed, "the worker that ran the task broke down").from_task(&spec.name, spec.id)
 }
 
 pub(crate) fn cancelled(spec: &TaskSpec) -> Error {

@@ -79,3 +79,8 @@ fn an_error_or_a_panic_in_a_line_of_tasks_is_that_task_s_alone() {
 fn a_line_of_tasks_does_not_outlast_max_calls() {
     insta::assert_snapshot!(prints("instances_that_serve_three_tasks", 1), @"at most Some(3), once at least true");
 }
+
+#[test]
+fn a_task_that_wants_an_instance_of_its_own_has_one_whoever_stands_before_it() {
+    insta::assert_snapshot!(prints("a_task_that_wants_its_own_instance_in_a_line", 1), @"own: true, reused: true");
+}

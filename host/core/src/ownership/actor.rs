@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::borrow::{Far, for_head};
 use super::object::{Count, Object};
+use super::task::Task;
 use super::{Command, Input, Order, Ownership};
 use crate::message::{ActorChange, FromHead, ToHead, ToPeer};
 use crate::{
@@ -282,6 +283,27 @@ impl Ownership {
             .filter(|values| values.iter().map(|value| value.data.len()).sum::<usize>() <= limits::INLINE_BYTES_MAX)
     }
 
+    /// Sends a call that is about to be taken in and whose arguments are there to a life on this node, if nothing is to
+    /// be sent before it. Answers whether it did.
+    pub(super) fn send_new_here(&mut self, actor: ActorId, task: &mut Task, out: &mut Vec<Command>) -> bool {
+        let Some(order) = self.order(task, None) else { return false };
+        let Some(entry) = self.actors.get_mut(&actor) else { return false };
+        let View::Alive { node, incarnation } = entry.state else { return false };
+        if node != self.node {
+            return false;
+        }
+        let calls = entry.calls();
+        if !calls.lines.is_empty() || calls.ending.is_some() {
+            return false;
+        }
+        calls.sent.push_back(Sent { id: order.spec.id, away_bytes: 0 });
+        entry.unfinished += 1;
+        task.state = TaskState::SubmittedToWorker;
+        self.tally.running += 1;
+        out.push(Command::Call { actor, incarnation, order });
+        true
+    }
+
     /// Sends a call whose arguments are there, if nothing is to be sent before it. Answers whether it did.
     pub(super) fn send_at_once(&mut self, actor: ActorId, id: TaskId, now: Millis, out: &mut Vec<Command>) -> bool {
         let Some(entry) = self.actors.get_mut(&actor) else { return false };
@@ -444,13 +466,31 @@ impl Ownership {
     }
 
     /// A call is over, whether or not it was sent.
-    pub(super) fn call_ended(&mut self, actor: ActorId, id: TaskId, was_sent: bool) {
-        if let Some(entry) = self.actors.get_mut(&actor) {
-            if let Some(calls) = entry.calls.as_mut().filter(|_| was_sent) {
-                calls.forget_sent(id);
-            }
-            entry.unfinished = entry.unfinished.saturating_sub(1);
-            entry.rest();
+    /// A call is over: the life does not have it any more, it does not need the actor, and others may follow it.
+    pub(super) fn call_over(
+        &mut self,
+        actor: ActorId,
+        id: TaskId,
+        was_sent: bool,
+        now: Millis,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(entry) = self.actors.get_mut(&actor) else {
+            return self.count_down(RefId::Actor(actor), Count::Use, out);
+        };
+        if let Some(calls) = entry.calls.as_mut().filter(|_| was_sent) {
+            calls.forget_sent(id);
+        }
+        entry.unfinished = entry.unfinished.saturating_sub(1);
+        let has_line = entry.calls.as_ref().is_some_and(|calls| !calls.lines.is_empty());
+        entry.rest();
+        debug_assert!(entry.uses > 0, "actor {actor} was released more often than acquired");
+        entry.uses = entry.uses.saturating_sub(1);
+        if entry.counts() == [0; 4] {
+            self.release_actor_if_unused(actor, out);
+        }
+        if has_line {
+            self.pump(actor, now, out);
         }
     }
 

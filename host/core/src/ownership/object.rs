@@ -1,5 +1,6 @@
 //! Objects: where they are, who refers to them, when they may go.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::borrow::Far;
@@ -206,16 +207,28 @@ impl Ownership {
                 }
             }
             RefId::Object(id) => {
-                let Some(object) = self.objects.get_mut(&id) else {
+                let Entry::Occupied(mut entry) = self.objects.entry(id) else {
                     debug_assert!(false, "object {id} was released after it was freed");
                     return Vec::new();
                 };
+                let object = entry.get_mut();
                 let count = count_of(object, which);
                 debug_assert!(*count > 0, "object {id} was released more often than acquired");
                 *count = count.saturating_sub(1);
-                if !object.is_wanted() {
-                    return self.forget_if_unused(id, out);
+                if object.is_wanted() {
+                    return Vec::new();
                 }
+                // Most are small values that only this node knows and nobody can make again: these just go.
+                if object.lineage == 0
+                    && object.far.is_none()
+                    && let Place::Inline(value) = &object.place
+                {
+                    let refs = value.refs.iter().map(|inner| (*inner, Count::Capture)).collect();
+                    self.small_bytes -= object.place.bytes_here();
+                    entry.remove();
+                    return refs;
+                }
+                return self.forget_if_unused(id, out);
             }
         }
         Vec::new()
@@ -321,6 +334,7 @@ impl Ownership {
         object.place = settled_place(output);
         self.small_bytes += object.place.bytes_here();
         let (is_wanted, has_lineage) = (object.is_wanted(), object.lineage > 0);
+        let is_awaited = !object.watchers.is_empty();
         let wanted_by = object.far.as_mut().map(|far| std::mem::take(&mut far.wanted_by)).unwrap_or_default();
         self.move_if_leaving(id, out);
         for inner in refs {
@@ -329,7 +343,7 @@ impl Ownership {
         for node in wanted_by {
             self.tell_settled(id, node, out);
         }
-        if is_wanted || has_lineage {
+        if is_awaited && (is_wanted || has_lineage) {
             self.settled.push_back(id);
         }
         if !is_wanted {
@@ -377,7 +391,11 @@ impl Ownership {
     /// The value of an object, or where it is; `None` while it is not made, or when it failed.
     #[must_use]
     pub fn found(&self, id: ObjectId) -> Option<Found> {
-        match &self.objects.get(&id)?.place {
+        self.found_in(id, self.objects.get(&id)?)
+    }
+
+    pub(super) fn found_in(&self, id: ObjectId, object: &Object) -> Option<Found> {
+        match &object.place {
             Place::Inline(value) => Some(Found::Inline(Arc::clone(value))),
             Place::Stored(copies) => Some(Found::Stored(Stored {
                 object: id,

@@ -42,6 +42,18 @@ impl Task {
         self.spec.kind == TaskKind::ActorCreation && self.state == TaskState::Finished
     }
 
+    /// A worker begins with it.
+    fn begin(&mut self, worker: u64, now: Millis) {
+        self.state = TaskState::Running;
+        self.worker = Some(Compact::new(worker));
+        self.started = Some(Compact::new(now));
+    }
+
+    /// Whether these are as many as it is to return.
+    fn makes(&self, outputs: &[Output]) -> bool {
+        outputs.len() == self.spec.num_returns as usize
+    }
+
     /// Whether a worker has it.
     pub(super) fn is_sent(&self) -> bool {
         self.is_blocked() || matches!(self.state, TaskState::SubmittedToWorker | TaskState::Running)
@@ -77,7 +89,7 @@ impl Ownership {
         }
         let (missing, failure) = self.await_arguments(&spec, out);
         self.turns += 1;
-        let task = Task {
+        let mut task = Task {
             spec,
             state: TaskState::PendingArgsAvail,
             attempt,
@@ -93,6 +105,14 @@ impl Ownership {
         };
         let kind = task.spec.kind.clone();
         self.small_bytes += bytes_within(&task.spec);
+        if let TaskKind::ActorCall { actor } = kind
+            && missing == 0
+            && failure.is_none()
+            && self.send_new_here(actor, &mut task, out)
+        {
+            self.tasks.insert(id, task);
+            return;
+        }
         self.tasks.insert(id, task);
         if let TaskKind::ActorCall { actor } = kind {
             if missing == 0 && failure.is_none() && self.send_at_once(actor, id, now, out) {
@@ -191,12 +211,33 @@ impl Ownership {
 
     pub(super) fn started(&mut self, id: TaskId, worker: u64, now: Millis, out: &mut Vec<Command>) {
         match self.tasks.get_mut(&id) {
-            Some(task) => {
-                task.state = TaskState::Running;
-                task.worker = Some(Compact::new(worker));
-                task.started = Some(Compact::new(now));
-            }
+            Some(task) => task.begin(worker, now),
             None => self.foreign_started(id, worker, out),
+        }
+    }
+
+    /// A task began and is over.
+    pub(super) fn ran(
+        &mut self,
+        id: TaskId,
+        attempt: u32,
+        worker: u64,
+        outcome: Outcome,
+        now: Millis,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(task) = self.tasks.get_mut(&id) else {
+            self.started(id, worker, now, out);
+            return self.finished(id, attempt, outcome, now, out);
+        };
+        task.begin(worker, now);
+        match outcome {
+            // Nearly all are of this kind, so that the task is not looked up again.
+            Outcome::Returned(outputs) if task.attempt == attempt && task.makes(&outputs) => {
+                self.tally.running = self.tally.running.saturating_sub(1);
+                self.succeed(id, outputs, now, out);
+            }
+            outcome => self.finished(id, attempt, outcome, now, out),
         }
     }
 
@@ -351,9 +392,7 @@ impl Ownership {
             self.count_down(used, Count::Use, out);
         }
         if let TaskKind::ActorCall { actor } = task.spec.kind {
-            self.call_ended(actor, id, was_sent);
-            self.count_down(RefId::Actor(actor), Count::Use, out);
-            self.pump(actor, now, out);
+            self.call_over(actor, id, was_sent, now, out);
         }
     }
 

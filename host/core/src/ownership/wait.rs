@@ -19,6 +19,16 @@ pub(super) struct Waiter {
     is_resuming: bool,
 }
 
+/// How the objects of a wait are.
+struct Look<'a> {
+    /// How many are neither there nor failed; those that are lost left out.
+    pending: usize,
+    /// The first one that failed.
+    failure: Option<&'a Arc<Error>>,
+    /// Whether somebody must be asked for some, or they must be made again.
+    are_absent: bool,
+}
+
 impl Ownership {
     pub(super) fn wait_started(
         &mut self,
@@ -29,16 +39,20 @@ impl Ownership {
         poll: bool,
         out: &mut Vec<Command>,
     ) {
-        for object in &objects {
-            self.ensure(*object, out);
+        let mut look = self.look(&objects);
+        if look.are_absent {
+            for object in &objects {
+                self.ensure(*object, out);
+            }
+            self.make_again(0, out);
+            look = self.look(&objects);
         }
-        self.make_again(0, out);
         if wait == WaitFor::Values
-            && let Some(error) = objects.iter().find_map(|object| self.failure(*object))
+            && let Some(error) = look.failure
         {
-            return out.push(Command::Wake { waiter: id, result: WaitResult::Failed(error.clone()) });
+            return out.push(Command::Wake { waiter: id, result: WaitResult::Failed(Error::clone(error)) });
         }
-        let pending = objects.iter().filter(|object| self.is_unsettled(**object)).count();
+        let pending = look.pending;
         let ready = objects.len() - pending;
         let remaining = match wait {
             WaitFor::Values => pending,
@@ -62,6 +76,25 @@ impl Ownership {
         self.waiters.insert(id, waiter);
     }
 
+    /// How objects are, in one pass over what may be a long list.
+    fn look(&self, objects: &[ObjectId]) -> Look<'_> {
+        let mut look = Look { pending: 0, failure: None, are_absent: false };
+        for id in objects {
+            let object = self.objects.get(id);
+            match object.map(|object| &object.place) {
+                Some(Place::Inline(_) | Place::Stored(_)) => {}
+                Some(Place::Failed(error)) => look.failure = look.failure.or(Some(error)),
+                Some(Place::Lost) => look.are_absent = true,
+                Some(Place::Pending) => {
+                    look.pending += 1;
+                    look.are_absent |= object.is_some_and(super::object::Object::is_borrowed);
+                }
+                None => look.pending += 1,
+            }
+        }
+        look
+    }
+
     fn is_unsettled(&self, id: ObjectId) -> bool {
         self.objects.get(&id).is_none_or(super::object::Object::is_pending)
     }
@@ -76,12 +109,14 @@ impl Ownership {
                 self.end_wait(id, result, out);
             }
             Some(_) | None => {
-                if waiter.remaining == 0 && !self.waits_again(id, out) {
-                    let result = self.waiters.get(&id).map(|waiter| self.result_of(waiter));
-                    if let Some(result) = result {
-                        self.end_wait(id, result, out);
-                    }
+                if waiter.remaining > 0 {
+                    return;
                 }
+                let Some(result) = self.waiters.get(&id).map(|waiter| self.result_of(waiter)) else { return };
+                if matches!(result, WaitResult::TimedOut { .. }) && self.waits_again(id, out) {
+                    return;
+                }
+                self.end_wait(id, result, out);
             }
         }
     }
@@ -125,7 +160,9 @@ impl Ownership {
         let objects = std::mem::take(&mut waiter.objects);
         waiter.is_resuming = true;
         let caller = waiter.caller;
-        self.leave(id, &objects);
+        if waiter.remaining > 0 || waiter.wait != WaitFor::Values {
+            self.leave(id, &objects);
+        }
         match caller {
             Some(task) => self.resume(task, Resumer::Guest { waiter: id, result }, out),
             None => self.wake(id, result, out),
@@ -149,11 +186,15 @@ impl Ownership {
     fn result_of(&self, waiter: &Waiter) -> WaitResult {
         match waiter.wait {
             WaitFor::Values => {
-                // One that was there may have been lost for good while others were waited for.
-                if let Some(error) = waiter.objects.iter().find_map(|object| self.failure(*object)) {
-                    return WaitResult::Failed(error.clone());
+                let mut values = Vec::with_capacity(waiter.objects.len());
+                for id in &waiter.objects {
+                    let Some(object) = self.objects.get(id) else { continue };
+                    // One that was there may have been lost for good while others were waited for.
+                    if let Place::Failed(error) = &object.place {
+                        return WaitResult::Failed(Error::clone(error));
+                    }
+                    values.extend(self.found_in(*id, object));
                 }
-                let values: Vec<_> = waiter.objects.iter().filter_map(|object| self.found(*object)).collect();
                 if values.len() == waiter.objects.len() {
                     WaitResult::Values(values)
                 } else {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use rayw_core::{ActorId, ActorOptions, Error, ErrorKind, ObjectId, RefId};
+use rayw_core::{ActorId, ActorOptions, Error, ErrorKind, RefId};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 
+use crate::Submitted;
 use crate::epoch;
 use crate::host::{give_object, give_objects, take_args, within};
 use crate::reference::{ActorHandle, Handles};
@@ -89,7 +90,7 @@ fn call(
     method: &str,
     args: Vec<types::Arg>,
     options: types::CallOptions,
-) -> wasmtime::Result<Result<Vec<ObjectId>, Error>> {
+) -> wasmtime::Result<Result<Submitted, Error>> {
     let actor = guest.references.actor(actor.rep())?;
     let mut handles = Handles::default();
     Ok(match take_args(guest, args, &mut handles)? {

@@ -1,12 +1,13 @@
 //! `rayw:core/line`.
 
+use std::sync::Arc;
+
 use rayw_core::Error;
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
-use crate::Next;
 use crate::state::{Guest, InLine};
-use crate::types;
+use crate::{Next, trap, types};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -21,17 +22,24 @@ fn next(guest: &mut Guest, answer: Result<Vec<types::Value>, types::Error>) -> w
     let Some(InLine { line, function, num_returns }) = guest.line.take() else {
         return Err(wasmtime::Error::msg("`line.next` was called in no call of `line-guest`"));
     };
-    let answer = match answer {
+    let mut answer = match answer {
         Ok(returned) => guest.take_returned(&function, returned, num_returns)?,
         Err(error) => Err(Error::from(error)),
     };
-    // As at the end of an entry.
-    guest.flush();
-    let Some(next) = line.next(answer, guest.exit_requested) else { return Ok(None) };
-    let Next { caller, function, args, num_returns } = next;
-    guest.begin(caller);
-    guest.line = Some(InLine { line, function: function.clone(), num_returns });
-    guest.admit(&args)?;
-    let args = args.iter().map(|arg| guest.give(arg)).collect::<wasmtime::Result<_>>()?;
-    Ok(Some(types::Call { function, args, num_returns }))
+    loop {
+        // As at the end of an entry.
+        guest.flush();
+        let Some(next) = line.next(answer, guest.exit_requested) else { return Ok(None) };
+        let Next { caller, function, args, num_returns } = next;
+        guest.begin(caller);
+        match guest.admit(&args) {
+            Ok(()) => {
+                let args = args.iter().map(|arg| guest.give(arg)).collect::<wasmtime::Result<_>>()?;
+                guest.line = Some(InLine { line, function: Arc::clone(&function), num_returns });
+                return Ok(Some(types::Call { function, args, num_returns }));
+            }
+            // It fails as it would in an entry of its own, and the next one may have room.
+            Err(refused) => answer = Err(trap::explain(&refused, guest)),
+        }
+    }
 }

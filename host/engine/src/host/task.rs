@@ -1,13 +1,13 @@
 //! `rayw:core/tasks`.
 
-use rayw_core::{Error, ObjectId, TaskOptions};
+use rayw_core::{Error, TaskOptions};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 
 use crate::host::{answer, give_object, give_objects, take_args, within};
 use crate::reference::{Handles, ObjectRef};
 use crate::state::Guest;
-use crate::types;
+use crate::{Submitted, types};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -45,7 +45,7 @@ fn submit(
     args: Vec<types::Arg>,
     options: types::TaskOptions,
     place: Option<types::GroupPlace>,
-) -> wasmtime::Result<Result<Vec<ObjectId>, Error>> {
+) -> wasmtime::Result<Result<Submitted, Error>> {
     let mut handles = Handles::default();
     let args = take_args(guest, args, &mut handles)?;
     let strategy = within(guest, place)?;

@@ -99,3 +99,15 @@ async fn who_stands_in_no_line_has_no_next() {
     assert!(error.message.contains("`line.next` was called in no call of `line-guest`"), "{error}");
     assert!(!instance.is_usable());
 }
+
+#[tokio::test]
+async fn a_call_whose_arguments_have_no_room_fails_alone() {
+    let (mut instance, _) = started().await;
+    let large = Arc::new(Value { data: vec![0; 80 << 20].into(), ..Value::clone(&text("")) });
+    let line = Calls::of([call("echo", &[large]), call("echo", &[text("three")])]);
+    instance.call_line(call("echo", &[text("one")]), line.clone()).await.unwrap();
+    let told = line.told();
+    assert!(told[1].starts_with("OutOfMemory: "), "{told:?}");
+    assert_eq!((told[0].as_str(), told[2].as_str(), told.len()), ("one", "three", 3));
+    assert!(instance.is_usable());
+}

@@ -13,6 +13,7 @@ use rayw_core::{
 };
 use rayw_engine::{
     Answer, Caller, Engine, EngineSettings, Grants, GroupServices, Instance, Output, Program, Sandbox, Services,
+    Submitted,
 };
 
 /// What the guests of a test did.
@@ -73,10 +74,10 @@ impl GroupServices for Notes {
 }
 
 impl Services for Notes {
-    fn submit(&self, caller: &Caller, _: &str, args: Vec<Arg>, _: TaskOptions) -> Result<Vec<ObjectId>, Error> {
-        let object = caller.task.child(args.len() as u64).output(0);
-        self.count(&[RefId::Object(object)], 1);
-        Ok(vec![object])
+    fn submit(&self, caller: &Caller, _: &str, args: Vec<Arg>, _: TaskOptions) -> Result<Submitted, Error> {
+        let task = caller.task.child(args.len() as u64);
+        self.count(&[RefId::Object(task.output(0))], 1);
+        Ok(Submitted { task, num_returns: 1 })
     }
 
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
@@ -113,7 +114,7 @@ impl Services for Notes {
         method: &str,
         args: Vec<Arg>,
         _: CallOptions,
-    ) -> Result<Vec<ObjectId>, Error> {
+    ) -> Result<Submitted, Error> {
         self.submit(caller, method, args, TaskOptions::default())
     }
 

@@ -17,6 +17,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     each_task_in_a_line_is_one_of_its_own,
     what_goes_wrong_in_a_line_of_tasks,
     instances_that_serve_three_tasks,
+    a_task_that_wants_its_own_instance_in_a_line,
 ];
 
 /// What a call can be told from another one by.
@@ -144,6 +145,29 @@ fn divide(number: u64) -> Result<u64, String> {
 #[rayw::task(max_calls = 3)]
 fn serve_three() -> String {
     rayw::context().worker_id
+}
+
+/// How often this instance has served before.
+#[rayw::task(max_calls = 0)]
+fn served_before() -> u32 {
+    std::thread_local! { static SERVED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) }; }
+    SERVED.replace(SERVED.get() + 1)
+}
+
+fn a_task_that_wants_its_own_instance_in_a_line() -> rayw::Result<()> {
+    rayw::get_all((0..64).map(|_| served_before::remote()))?;
+    let calls: Vec<_> = (0..100)
+        .map(|number| match number % 5 {
+            3 => served_before::options().max_calls(1).remote(),
+            _ => served_before::remote(),
+        })
+        .collect();
+    let (mut own, mut others) = (Vec::new(), Vec::new());
+    for (number, served) in (0..).zip(rayw::get_all(&calls)?) {
+        if number % 5 == 3 { own.push(served) } else { others.push(served) }
+    }
+    println!("own: {}, reused: {}", own.iter().all(|served| *served == 0), others.iter().any(|served| *served > 3));
+    Ok(())
 }
 
 fn each_task_in_a_line_is_one_of_its_own() -> rayw::Result<()> {
