@@ -151,7 +151,7 @@ impl CallSettings {
         let arguments = argument::lower(method, arguments)?;
         contents::settle();
         Ok(if num_returns == 1 {
-            actors::call_one(actor.raw(), method, &arguments, &self.options)?.into()
+            actors::call_one(actor.raw(), method, &arguments, self.said())?.into()
         } else {
             actors::call(actor.raw(), method, &arguments, &self.options)?.into()
         })

@@ -8,7 +8,7 @@ use crate::bindings::exports::rayw::core::guest::{ActorClass, Description, Funct
 use crate::bindings::exports::rayw::core::{durable, line_guest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::{self, Class};
-use crate::runtime::line;
+use crate::runtime::line::{self, Answer, Call};
 use crate::runtime::types::{self, Value};
 use crate::{contents, driver, options};
 
@@ -38,9 +38,7 @@ impl Guest for Dispatcher {
 
     fn invoke(function: String, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>, types::Error> {
         driver::install_panic_hook();
-        let returned = registry::function(&function).and_then(|function| (function.invoke)(args, num_returns));
-        end_call();
-        returned.map_err(types::Error::from)
+        Ok(invoke(registry::function(&function)?, args, num_returns)?)
     }
 
     fn construct(class: String, args: Vec<Value>) -> Result<(), types::Error> {
@@ -55,39 +53,78 @@ impl Guest for Dispatcher {
 
     fn call(method: String, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>, types::Error> {
         driver::install_panic_hook();
-        INSTANCE.with_borrow_mut(|instance| {
-            let instance = instance.as_mut().ok_or_else(|| {
-                Error::of_kind(ErrorKind::System, format!("`{method}` was called before the actor was constructed"))
-            })?;
-            let method = instance.class.method(&method)?;
-            let returned = (method.call)(instance.state.as_mut(), args, num_returns);
-            end_call();
-            Ok(returned?)
-        })
+        Ok(call(method_of_actor(&method)?, args, num_returns)?)
     }
 }
 
 impl line_guest::Guest for Dispatcher {
     fn invoke(function: String, args: Vec<Value>, num_returns: u32) {
-        work_through(<Self as Guest>::invoke, function, args, num_returns);
+        driver::install_panic_hook();
+        work_through(registry::function, invoke, &function, args, num_returns);
     }
 
     fn call(method: String, args: Vec<Value>, num_returns: u32) {
-        work_through(<Self as Guest>::call, method, args, num_returns);
+        driver::install_panic_hook();
+        work_through(method_of_actor, call, &method, args, num_returns);
     }
 }
 
 /// Runs one call, and then those that follow.
-fn work_through(
-    run: fn(String, Vec<Value>, u32) -> Result<Vec<Value>, types::Error>,
-    function: String,
+fn work_through<T: 'static>(
+    find: impl Fn(&str) -> Result<&'static T>,
+    run: impl Fn(&'static T, Vec<Value>, u32) -> Result<Vec<Value>>,
+    function: &str,
     args: Vec<Value>,
     num_returns: u32,
 ) {
-    let mut answer = run(function, args, num_returns);
-    while let Some(call) = line::next(answer) {
-        answer = run(call.function, call.args, call.num_returns);
+    let mut callee = find(function);
+    let mut answer = callee.clone().and_then(|callee| run(callee, args, num_returns));
+    while let Some(Call { function, args, num_returns }) = line::next(answer_of(answer)) {
+        if let Some(function) = function {
+            callee = find(&function);
+        }
+        answer = callee.clone().and_then(|callee| run(callee, args.unwrap_or_default(), num_returns));
     }
+}
+
+fn answer_of(returned: Result<Vec<Value>>) -> Answer {
+    match returned {
+        Ok(mut values) => match (values.pop(), values.is_empty()) {
+            (Some(value), true) => Answer::Value(value),
+            (last, _) => {
+                values.extend(last);
+                Answer::Values(values)
+            }
+        },
+        Err(error) => Answer::Error(error.into()),
+    }
+}
+
+fn invoke(function: &registry::Function, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>> {
+    let returned = (function.invoke)(args, num_returns);
+    end_call();
+    returned
+}
+
+fn call(method: &registry::Method, args: Vec<Value>, num_returns: u32) -> Result<Vec<Value>> {
+    INSTANCE.with_borrow_mut(|instance| {
+        let instance = instance.as_mut().ok_or_else(|| not_constructed(method.name))?;
+        let returned = (method.call)(instance.state.as_mut(), args, num_returns);
+        end_call();
+        returned
+    })
+}
+
+/// A method of the actor that this instance is.
+fn method_of_actor(method: &str) -> Result<&'static registry::Method> {
+    INSTANCE.with_borrow(|instance| {
+        let instance = instance.as_ref().ok_or_else(|| not_constructed(method))?;
+        instance.class.method(method)
+    })
+}
+
+fn not_constructed(method: &str) -> Error {
+    Error::of_kind(ErrorKind::System, format!("`{method}` was called before the actor was constructed"))
 }
 
 impl durable::Guest for Dispatcher {

@@ -81,6 +81,34 @@ pub struct TaskSettings {
 }
 
 impl TaskSettings {
+    /// The options, if anything was said that a task with one return takes.
+    pub(crate) fn said(&self) -> Option<&TaskOptions> {
+        let TaskOptions {
+            name,
+            num_cpus,
+            memory,
+            resources,
+            num_returns: _,
+            max_retries,
+            retry_exceptions,
+            max_calls,
+            timeout_ms,
+            strategy,
+            label_selector,
+        } = &self.options;
+        let is_silent = name.is_none()
+            && num_cpus.is_none()
+            && memory.is_none()
+            && resources.is_empty()
+            && max_retries.is_none()
+            && retry_exceptions.is_none()
+            && max_calls.is_none()
+            && timeout_ms.is_none()
+            && strategy.is_none()
+            && label_selector.is_empty();
+        (!is_silent).then_some(&self.options)
+    }
+
     /// `num_returns` 1 is not said: it is what everybody assumes.
     pub fn new(num_returns: u32) -> Self {
         let options = TaskOptions {
@@ -277,6 +305,14 @@ pub struct CallSettings {
 }
 
 impl CallSettings {
+    /// The options, if anything was said that a call with one return takes.
+    pub(crate) fn said(&self) -> Option<&CallOptions> {
+        let CallOptions { name, num_returns: _, max_task_retries, retry_exceptions, timeout_ms } = &self.options;
+        let is_silent =
+            name.is_none() && max_task_retries.is_none() && retry_exceptions.is_none() && timeout_ms.is_none();
+        (!is_silent).then_some(&self.options)
+    }
+
     #[expect(clippy::new_without_default, reason = "the macros call `new`")]
     pub fn new() -> Self {
         let options = CallOptions {

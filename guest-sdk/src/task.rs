@@ -25,7 +25,7 @@ impl TaskSettings {
         let arguments = argument::lower(function, arguments)?;
         contents::settle();
         Ok(if num_returns == 1 {
-            tasks::submit_one(function, &arguments, &self.options, within.as_ref())?.into()
+            tasks::submit_one(function, &arguments, self.said(), within.as_ref())?.into()
         } else {
             tasks::submit(function, &arguments, &self.options, within.as_ref())?.into()
         })

@@ -21,6 +21,7 @@ use super::types::{
 };
 use super::work::{self, Argument, Attempt, Guarded, Target, Terms, Work, locked};
 use super::world::{State, WORLD};
+use crate::options::CallSettings;
 use crate::registry::{self, Class};
 
 /// Namespace and name.
@@ -176,9 +177,10 @@ pub(crate) fn call_one(
     actor: &ActorHandle,
     method: &str,
     args: &[Arg<'_>],
-    options: &CallOptions,
+    options: Option<&CallOptions>,
 ) -> Result<ObjectRef, Error> {
-    super::tasks::one(call(actor, method, args, &CallOptions { num_returns: Some(1), ..options.clone() })?)
+    let options = options.cloned().unwrap_or_else(|| CallSettings::new().options);
+    super::tasks::one(call(actor, method, args, &CallOptions { num_returns: Some(1), ..options })?)
 }
 
 pub(crate) fn call(

@@ -7,6 +7,7 @@ use super::types::{Arg, Error, ErrorKind, GroupPlace, ObjectRef, ResourceAmount,
 use super::work::{self, Target, Terms, Work, locked};
 use super::world::WORLD;
 use super::{actors, context, groups};
+use crate::options::TaskSettings;
 use crate::registry;
 
 /// Attempts after the first, unless somebody says otherwise.
@@ -45,10 +46,11 @@ pub(crate) fn submit(
 pub(crate) fn submit_one(
     function: &str,
     args: &[Arg<'_>],
-    options: &TaskOptions,
+    options: Option<&TaskOptions>,
     within: Option<&GroupPlace<'_>>,
 ) -> Result<ObjectRef, Error> {
-    one(submit(function, args, &TaskOptions { num_returns: Some(1), ..options.clone() }, within)?)
+    let options = options.cloned().unwrap_or_else(|| TaskSettings::new(1).options);
+    one(submit(function, args, &TaskOptions { num_returns: Some(1), ..options }, within)?)
 }
 
 /// The reference to the only return.

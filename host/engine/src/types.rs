@@ -243,12 +243,24 @@ impl From<rayw_core::Error> for Error {
     }
 }
 
+/// What a call returned that others may follow.
+#[derive(ComponentType, Lift)]
+#[component(variant)]
+pub(crate) enum Returned {
+    #[component(name = "value")]
+    Value(ValueThere),
+    #[component(name = "values")]
+    Values(Vec<Value>),
+    #[component(name = "error")]
+    Error(Error),
+}
+
 /// A call that follows another one in the same entry.
 #[derive(ComponentType, Lower)]
 #[component(record)]
 pub(crate) struct Call {
-    pub(crate) function: Arc<str>,
-    pub(crate) args: Vec<Value>,
+    pub(crate) function: Option<Arc<str>>,
+    pub(crate) args: Option<Vec<Value>>,
     #[component(name = "num-returns")]
     pub(crate) num_returns: u32,
 }
@@ -306,7 +318,7 @@ fn amounts(resources: Vec<ResourceAmount>) -> Vec<(String, f64)> {
     resources.into_iter().map(|resource| (resource.name, resource.amount)).collect()
 }
 
-#[derive(ComponentType, Lift)]
+#[derive(ComponentType, Lift, Default)]
 #[component(record)]
 pub(crate) struct TaskOptions {
     name: Option<String>,
@@ -330,9 +342,8 @@ pub(crate) struct TaskOptions {
 }
 
 impl TaskOptions {
-    pub(crate) fn with_one_return(mut self) -> Self {
-        self.num_returns = Some(1);
-        self
+    pub(crate) fn with_one_return(said: Option<Self>) -> Self {
+        Self { num_returns: Some(1), ..said.unwrap_or_default() }
     }
 }
 
@@ -403,7 +414,7 @@ impl TryFrom<ActorOptions> for rayw_core::ActorOptions {
     }
 }
 
-#[derive(ComponentType, Lift)]
+#[derive(ComponentType, Lift, Default)]
 #[component(record)]
 pub(crate) struct CallOptions {
     name: Option<String>,
@@ -418,9 +429,8 @@ pub(crate) struct CallOptions {
 }
 
 impl CallOptions {
-    pub(crate) fn with_one_return(mut self) -> Self {
-        self.num_returns = Some(1);
-        self
+    pub(crate) fn with_one_return(said: Option<Self>) -> Self {
+        Self { num_returns: Some(1), ..said.unwrap_or_default() }
     }
 }
 

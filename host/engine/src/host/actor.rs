@@ -38,9 +38,14 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     actors.func_wrap(
         "call-one",
         |mut store: Store,
-         (actor, method, args, options): (Resource<ActorHandle>, String, Vec<types::Arg>, types::CallOptions)| {
+         (actor, method, args, options): (
+            Resource<ActorHandle>,
+            String,
+            Vec<types::Arg>,
+            Option<types::CallOptions>,
+        )| {
             let guest = store.data_mut();
-            let called = call(guest, &actor, &method, args, options.with_one_return())?;
+            let called = call(guest, &actor, &method, args, types::CallOptions::with_one_return(options))?;
             let given = give_object(guest, called);
             give_way(store);
             given

@@ -13,17 +13,22 @@ type Store<'a> = StoreContextMut<'a, Guest>;
 
 pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     let mut line = linker.instance("rayw:core/line@0.1.0")?;
-    line.func_wrap("next", |mut store: Store, (answer,): types::Answer<Vec<types::Value>>| {
-        Ok((next(store.data_mut(), answer)?,))
+    line.func_wrap("next", |mut store: Store, (returned,): (types::Returned,)| {
+        let returned = match returned {
+            types::Returned::Value(value) => Ok(vec![value.copied(&store)]),
+            types::Returned::Values(values) => Ok(values),
+            types::Returned::Error(error) => Err(error),
+        };
+        Ok((next(store.data_mut(), returned)?,))
     })
 }
 
-fn next(guest: &mut Guest, answer: Result<Vec<types::Value>, types::Error>) -> wasmtime::Result<Option<types::Call>> {
-    let Some(InLine { line, function, num_returns }) = guest.line.take() else {
+fn next(guest: &mut Guest, returned: Result<Vec<types::Value>, types::Error>) -> wasmtime::Result<Option<types::Call>> {
+    let Some(InLine { line, function: former, num_returns }) = guest.line.take() else {
         return Err(wasmtime::Error::msg("`line.next` was called in no call of `line-guest`"));
     };
-    let mut answer = match answer {
-        Ok(returned) => guest.take_returned(&function, returned, num_returns)?,
+    let mut answer = match returned {
+        Ok(returned) => guest.take_returned(&former, returned, num_returns)?,
         Err(error) => Err(Error::from(error)),
     };
     loop {
@@ -34,9 +39,14 @@ fn next(guest: &mut Guest, answer: Result<Vec<types::Value>, types::Error>) -> w
         guest.begin(caller);
         match guest.admit(&args) {
             Ok(()) => {
-                let args = args.iter().map(|arg| guest.give(arg)).collect::<wasmtime::Result<_>>()?;
-                guest.line = Some(InLine { line, function: Arc::clone(&function), num_returns });
-                return Ok(Some(types::Call { function, args, num_returns }));
+                // Lowering a list calls the guest's allocator, an empty one too.
+                let give = |arg: &Arc<_>| guest.give(arg);
+                let args =
+                    if args.is_empty() { None } else { Some(args.iter().map(give).collect::<wasmtime::Result<_>>()?) };
+                let is_other = function != former;
+                let said = is_other.then(|| Arc::clone(&function));
+                guest.line = Some(InLine { line, function, num_returns });
+                return Ok(Some(types::Call { function: said, args, num_returns }));
             }
             // It fails as it would in an entry of its own, and the next one may have room.
             Err(refused) => answer = Err(trap::explain(&refused, guest)),

@@ -25,9 +25,14 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     tasks.func_wrap(
         "submit-one",
         |mut store: Store,
-         (function, args, options, place): (String, Vec<types::Arg>, types::TaskOptions, Option<types::GroupPlace>)| {
+         (function, args, options, place): (
+            String,
+            Vec<types::Arg>,
+            Option<types::TaskOptions>,
+            Option<types::GroupPlace>,
+        )| {
             let guest = store.data_mut();
-            let submitted = submit(guest, &function, args, options.with_one_return(), place)?;
+            let submitted = submit(guest, &function, args, types::TaskOptions::with_one_return(options), place)?;
             give_object(guest, submitted)
         },
     )?;

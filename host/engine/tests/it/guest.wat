@@ -82,7 +82,7 @@
     (if (i32.eq (local.get $what) (i32.const 0x77)) ;; w
       (then (if (i32.eqz (call $is_cancelled)) (then unreachable))))
     (if (i32.eq (local.get $what) (i32.const 0x6e)) ;; n
-      (then (call $next (call $ok (i32.const 0) (i32.const 0)) (i32.const 4480))))
+      (then (call $answer (call $ok (i32.const 0) (i32.const 0)))))
     (if (i32.eq (local.get $what) (i32.const 0x72)) ;; r
       (then
         (local.set $object (i32.load offset=4 (i32.load offset=12 (local.get $args))))
@@ -119,17 +119,33 @@
   (func (export "rayw:core/guest@0.1.0#call") (param i32 i32 i32 i32 i32) (result i32)
     (call $invoke (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4)))
 
-  ;; A call, and then those that follow it: option<call> is at 4480.
-  (func $line (export "rayw:core/line-guest@0.1.0#invoke") (param i32 i32 i32 i32 i32)
-    (call $next (call $invoke (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4)) (i32.const 4480))
+  ;; Hands in a result as an answer: `ok` is case 1 there, `err` case 2. option<call> is at 4480 then.
+  (func $answer (param $result i32)
+    (i32.store8 (local.get $result) (i32.add (i32.load8_u (local.get $result)) (i32.const 1)))
+    (call $next (local.get $result) (i32.const 4480)))
+
+  ;; A call, and then those that follow it.
+  (func $line (export "rayw:core/line-guest@0.1.0#invoke")
+    (param $name i32) (param $name_len i32) (param $args i32) (param $count i32) (param $returns i32)
+    (call $answer
+      (call $invoke
+        (local.get $name) (local.get $name_len) (local.get $args) (local.get $count) (local.get $returns)))
     (loop $more
       (if (i32.load8_u (i32.const 4480))
         (then
-          (call $next
+          (if (i32.load8_u (i32.const 4484)) ;; another function
+            (then
+              (local.set $name (i32.load (i32.const 4488)))
+              (local.set $name_len (i32.load (i32.const 4492)))))
+          (local.set $count (i32.const 0))
+          (if (i32.load8_u (i32.const 4496)) ;; arguments
+            (then
+              (local.set $args (i32.load (i32.const 4500)))
+              (local.set $count (i32.load (i32.const 4504)))))
+          (call $answer
             (call $invoke
-              (i32.load (i32.const 4484)) (i32.load (i32.const 4488))
-              (i32.load (i32.const 4492)) (i32.load (i32.const 4496)) (i32.load (i32.const 4500)))
-            (i32.const 4480))
+              (local.get $name) (local.get $name_len)
+              (local.get $args) (local.get $count) (i32.load (i32.const 4508))))
           (br $more)))))
 
   (func (export "rayw:core/line-guest@0.1.0#call") (param i32 i32 i32 i32 i32)
