@@ -11,7 +11,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayw_core::ownership::{Event, Input, Order, Outcome};
-use rayw_core::{Error, ErrorKind, Value};
+use rayw_core::{Error, ErrorKind, Value, limits};
 use rayw_engine::{Backlog, Caller, Handles, Line, Next, Returned};
 
 use crate::Node;
@@ -64,7 +64,7 @@ pub(crate) struct Over {
     pub(crate) answer: Option<Result<Returned, Error>>,
     /// Calls that have begun.
     pub(crate) begun: u32,
-    /// No more calls were allowed.
+    /// There were as many as one entry may have.
     pub(crate) is_used_up: bool,
 }
 
@@ -84,8 +84,8 @@ impl<S: Source> CallLine<S> {
 
     /// The entry is over.
     pub(crate) fn end(&self) -> Over {
-        let Runs { order, answer, begun, left, .. } = std::mem::take(&mut *self.runs());
-        Over { last: order, answer, begun, is_used_up: left == 0 }
+        let Runs { order, answer, begun, .. } = std::mem::take(&mut *self.runs());
+        Over { last: order, answer, begun, is_used_up: begun >= limits::CALLS_IN_ENTRY_MAX }
     }
 
     fn next_of(&self, order: &Order, caller: Arc<Caller>, args: Vec<Arc<Value>>) -> Next {
@@ -131,6 +131,8 @@ impl<S: Source> Drop for CallLine<S> {
         if !std::thread::panicking() {
             return;
         }
+        // What they did before is not to be heard of after their end.
+        self.node.take_in_last(&self.backlog);
         let Runs { order, next, .. } = std::mem::take(&mut *self.runs());
         for order in order.into_iter().chain(next) {
             let (task, attempt, outcome) = (order.spec.id, order.attempt, self.source.broken(&order));

@@ -68,10 +68,10 @@ impl Drop for Worker {
         }
         // What it did before is not to be heard of after its end.
         self.node.take_in_last(&self.backlog);
-        // A line answers for itself.
-        if self.sandboxes.line.is_none()
-            && let Some((spec, attempt)) = self.current.take()
-        {
+        if let Some(line) = self.sandboxes.line.take() {
+            // It answers for itself, before the rest goes to others: what runs behind its tasks is not to come here.
+            drop(line);
+        } else if let Some((spec, attempt)) = self.current.take() {
             let outcome = Outcome::Failed(broke_down(&spec));
             self.node.handle(Event::Finished { task: spec.id, attempt, outcome });
         }
@@ -290,10 +290,10 @@ impl Node {
             None => Reused { instance: self.fresh(spec, &job, &caller).await?, worker, calls: 0 },
         };
         let (max_calls, memory_bytes_max) = (spec.max_calls, spec.memory_cap());
-        let may_line = max_calls != 1 && reused.instance.has_line() && may_follow(order) && orders.has_more();
+        let serves = if max_calls == 0 { u32::MAX } else { max_calls.saturating_sub(reused.calls) };
+        let may_line = serves > 1 && reused.instance.has_line() && may_follow(order) && orders.has_more();
         let result = if may_line {
             let Some(order) = slot.take() else { return Ok(None) };
-            let serves = if max_calls == 0 { u32::MAX } else { max_calls.saturating_sub(reused.calls) };
             let most = serves.min(limits::CALLS_IN_ENTRY_MAX);
             let source = Line {
                 node: Arc::clone(self),

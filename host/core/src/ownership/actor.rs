@@ -286,12 +286,15 @@ impl Ownership {
     /// Sends a call that is about to be taken in and whose arguments are there to a life on this node, if nothing is to
     /// be sent before it. Answers whether it did.
     pub(super) fn send_new_here(&mut self, actor: ActorId, task: &mut Task, out: &mut Vec<Command>) -> bool {
-        let Some(order) = self.order(task, None) else { return false };
-        let Some(entry) = self.actors.get_mut(&actor) else { return false };
-        let View::Alive { node, incarnation } = entry.state else { return false };
-        if node != self.node {
+        let Some(View::Alive { node, incarnation }) = self.actors.get(&actor).map(|entry| &entry.state) else {
+            return false;
+        };
+        let incarnation = *incarnation;
+        if *node != self.node {
             return false;
         }
+        let Some(order) = self.order(task, None) else { return false };
+        let Some(entry) = self.actors.get_mut(&actor) else { return false };
         let calls = entry.calls();
         if !calls.lines.is_empty() || calls.ending.is_some() {
             return false;

@@ -92,14 +92,13 @@ impl Letters {
         }
     }
 
-    /// Takes the next one if it is a call that is wanted and that `may` follow, after whatever call ran.
+    /// Takes the next one if it is a call that is wanted and that `may` follow; otherwise the one that ran runs on.
     pub(super) fn take_if(
         &self,
         may: impl FnOnce(&Order) -> bool,
         caller: impl FnOnce(&Order) -> Arc<Caller>,
     ) -> Option<(Order, Arc<Caller>)> {
         let mut inbox = self.lock();
-        inbox.current = None;
         let waiting = inbox.waiting.as_mut()?;
         let taken = waiting.queue.pop_front_if(|letter| match letter {
             Letter::Call(order) => !waiting.unwanted.contains(&order.spec.id) && may(order),
@@ -193,6 +192,7 @@ mod tests {
         assert_eq!((taken, letters.current().map(|current| current.task)), (Some(first_id), Some(first_id)));
         letters.flag(second_id);
         assert!(letters.take_if(|_| true, caller).is_none(), "it is not wanted");
+        assert_eq!(letters.current().map(|current| current.task), Some(first_id), "it has not ended");
         assert!(matches!(letters.take(caller), Some(Taken::Unwanted(_))));
         assert!(letters.take_if(|_| true, caller).is_none(), "it is the end");
     }

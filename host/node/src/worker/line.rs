@@ -25,7 +25,8 @@ pub(super) struct Line {
 
 impl Source for Line {
     fn take(&self, former: &Order) -> Option<(Order, Arc<Caller>)> {
-        // Whoever was woken may be queued behind this very worker.
+        // Whoever was woken may be queued behind this very worker. Who is woken by the end of `former` waits for one
+        // task more, or is taken by another thread meanwhile.
         if self.backlog.lock().woke() {
             return None;
         }
