@@ -19,6 +19,11 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
+    /// An attempt of a task.
+    pub(crate) fn of_task(number: u32, worker: u64) -> Self {
+        Self { number, worker, execution: Execution { restarts: 0, number } }
+    }
+
     /// An attempt of a call in that life of an actor.
     pub(crate) fn of_call(number: u32, incarnation: u32, worker: u64) -> Self {
         Self { number, worker, execution: Execution { restarts: incarnation, number } }

@@ -187,8 +187,7 @@ mod tests {
     fn order(timeout: Option<Duration>, inputs: Vec<Input>) -> Order {
         let mut spec = sample::task(1);
         Arc::make_mut(&mut spec.terms).timeout = timeout;
-        let owner = rayw_core::NodeId([1; 16]);
-        Order { spec: Arc::new(spec), attempt: 0, inputs, lease: None, owner, stores_returns: false }
+        Order { inputs, ..sample::order(spec) }
     }
 
     #[test]

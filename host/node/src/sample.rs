@@ -1,8 +1,9 @@
-//! A task as tests want one.
+//! A task and its order as tests want them.
 
 use std::sync::Arc;
 
-use rayw_core::{ComponentDigest, JobId, TaskKind, TaskSpec, TaskTerms};
+use rayw_core::ownership::Order;
+use rayw_core::{ComponentDigest, JobId, NodeId, TaskKind, TaskSpec, TaskTerms};
 
 /// The task of that number of a job's driver, with nothing out of the ordinary.
 pub(crate) fn task(number: u64) -> TaskSpec {
@@ -15,4 +16,10 @@ pub(crate) fn task(number: u64) -> TaskSpec {
         args: Vec::new(),
         terms: Arc::new(TaskTerms::new(JobId::numbered(1), ComponentDigest([0; 32]), Arc::from("f"))),
     }
+}
+
+/// The order of a task without arguments.
+pub(crate) fn order(spec: TaskSpec) -> Order {
+    let (spec, owner) = (Arc::new(spec), NodeId([1; 16]));
+    Order { spec, attempt: 0, inputs: Vec::new(), lease: None, owner, stores_returns: false }
 }

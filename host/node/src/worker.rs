@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rayw_core::ownership::{Event, Input, Order, Outcome, Output};
-use rayw_core::{Error, ErrorKind, Execution, ObjectId, TaskSpec, Value, limits};
-use rayw_engine::{Backlog, Caller, Instance, Returned, Sandbox};
+use rayw_core::{Error, ErrorKind, ObjectId, TaskSpec, Value, limits};
+use rayw_engine::{Backlog, Caller, Instance, Line, Returned, Sandbox};
 use tokio::sync::Notify;
 
 use crate::Node;
@@ -27,7 +27,7 @@ use crate::ready::Spent;
 use crate::reuse::{Kept, Reused};
 use crate::room::Together;
 
-use line::Line;
+use line::OrderLine;
 pub(crate) use orders::Orders;
 
 /// Ends what runs, from outside.
@@ -57,7 +57,7 @@ struct Sandboxes {
     /// The one of the task that ended last.
     left: Option<Left>,
     /// The tasks that run one after another in one entry into an instance.
-    line: Option<Arc<CallLine<Line>>>,
+    line: Option<Arc<CallLine<OrderLine>>>,
 }
 
 impl Drop for Worker {
@@ -283,8 +283,7 @@ impl Node {
         let inputs = self.inputs(&order.inputs).await?;
         let reused = if spec.max_calls == 1 { None } else { kept.take(spec, self, backlog) };
         let worker = reused.as_ref().map_or(worker, |reused| reused.worker);
-        let execution = Execution { restarts: 0, number: order.attempt };
-        let caller = self.caller(spec, &job, Attempt { number: order.attempt, worker, execution }, backlog);
+        let caller = self.caller(spec, &job, Attempt::of_task(order.attempt, worker), backlog);
         let mut reused = match reused {
             Some(reused) => reused,
             None => Reused { instance: self.fresh(spec, &job, &caller).await?, worker, calls: 0 },
@@ -295,7 +294,7 @@ impl Node {
         let result = if may_line {
             let Some(order) = slot.take() else { return Ok(None) };
             let most = serves.min(limits::CALLS_IN_ENTRY_MAX);
-            let source = Line {
+            let source = OrderLine {
                 node: Arc::clone(self),
                 job: Arc::clone(&job),
                 orders: Arc::clone(orders),
@@ -304,7 +303,7 @@ impl Node {
             };
             let in_line = &*line.insert(Arc::new(CallLine::new(source, self, backlog, worker)));
             let first = in_line.begin(order, Arc::clone(&caller), inputs, most);
-            let served = reused.instance.invoke_line(first, Arc::clone(in_line) as Arc<dyn rayw_engine::Line>).await;
+            let served = reused.instance.invoke_line(first, Arc::clone(in_line) as Arc<dyn Line>).await;
             served.map(|()| None)
         } else {
             let (function, num_returns) = (&order.spec.function, order.spec.num_returns);

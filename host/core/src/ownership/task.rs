@@ -113,6 +113,14 @@ impl Ownership {
             self.tasks.insert(id, task);
             return;
         }
+        if kind == TaskKind::Normal && missing == 0 && failure.is_none() {
+            // As when its arguments come later, but with the task in hand.
+            let shape = self.shape_of(&task.spec);
+            self.count_in(shape);
+            (task.state, task.shape) = (TaskState::PendingNodeAssignment, Some(shape));
+            self.tasks.insert(id, task);
+            return self.enqueue(shape, id, now, out);
+        }
         self.tasks.insert(id, task);
         if let TaskKind::ActorCall { actor } = kind {
             if missing == 0 && failure.is_none() && self.send_at_once(actor, id, now, out) {

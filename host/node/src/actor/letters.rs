@@ -170,10 +170,9 @@ mod tests {
     use crate::sample;
 
     fn call(number: u64) -> (Letter, TaskId) {
-        let spec = Arc::new(sample::task(number));
-        let id = spec.id;
-        let owner = NodeId([1; 16]);
-        (Letter::Call(Order { spec, attempt: 0, inputs: Vec::new(), lease: None, owner, stores_returns: false }), id)
+        let order = sample::order(sample::task(number));
+        let id = order.spec.id;
+        (Letter::Call(order), id)
     }
 
     fn caller(order: &Order) -> Arc<Caller> {

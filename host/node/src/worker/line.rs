@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use rayw_core::Execution;
 use rayw_core::ownership::{Event, Order, Outcome};
 use rayw_engine::{Backlog, Caller};
 
@@ -15,7 +14,7 @@ use crate::line::{Source, may_follow};
 use crate::reuse::are_alike;
 
 /// What stands in a worker's line.
-pub(super) struct Line {
+pub(super) struct OrderLine {
     pub(super) node: Arc<Node>,
     pub(super) job: Arc<JobRun>,
     pub(super) orders: Arc<Orders>,
@@ -23,7 +22,7 @@ pub(super) struct Line {
     pub(super) worker: u64,
 }
 
-impl Source for Line {
+impl Source for OrderLine {
     fn take(&self, former: &Order) -> Option<(Order, Arc<Caller>)> {
         // Whoever was woken may be queued behind this very worker. Who is woken by the end of `former` waits for one
         // task more, or is taken by another thread meanwhile.
@@ -31,8 +30,7 @@ impl Source for Line {
             return None;
         }
         let order = self.orders.begin_if(|order| may_follow(order) && serve_alike(former, order))?;
-        let execution = Execution { restarts: 0, number: order.attempt };
-        let attempt = Attempt { number: order.attempt, worker: self.worker, execution };
+        let attempt = Attempt::of_task(order.attempt, self.worker);
         let caller = self.node.caller(&order.spec, &self.job, attempt, &self.backlog);
         Some((order, caller))
     }
@@ -58,8 +56,6 @@ fn serve_alike(one: &Order, other: &Order) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rayw_core::NodeId;
-
     use super::*;
     use crate::sample;
 
@@ -68,8 +64,7 @@ mod tests {
         let order = |max_calls| {
             let mut spec = sample::task(1);
             Arc::make_mut(&mut spec.terms).max_calls = max_calls;
-            let (spec, owner) = (Arc::new(spec), NodeId([1; 16]));
-            Order { spec, attempt: 0, inputs: Vec::new(), lease: None, owner, stores_returns: false }
+            sample::order(spec)
         };
         assert!(serve_alike(&order(0), &order(0)) && serve_alike(&order(3), &order(3)));
         assert!(!serve_alike(&order(0), &order(1)) && !serve_alike(&order(0), &order(3)));

@@ -104,16 +104,11 @@ impl Orders {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use rayw_core::NodeId;
-
     use super::*;
     use crate::sample;
 
     fn order(number: u64) -> Order {
-        let spec = Arc::new(sample::task(number));
-        Order { spec, attempt: 0, inputs: Vec::new(), lease: None, owner: NodeId([1; 16]), stores_returns: false }
+        sample::order(sample::task(number))
     }
 
     fn two() -> (Orders, TaskId, TaskId) {
