@@ -8,7 +8,7 @@
 //! answer, when it ends and no other one follows it, and at each tick of the
 //! clock that makes guests give way. (From the eighth on, it is looked at after
 //! eight more.) While others have the account, a guest that needs no answer goes
-//! goes on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]. What an actor did
+//! on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]. What an actor did
 //! may be told by others, who have the account, wholly and in its order. A guest that
 //! is far ahead of an actor it calls gives way to it, which would else wait for a cpu
 //! until the clock ticks.

@@ -53,18 +53,16 @@ async fn run(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<De
     };
     let guest = Guest::new(Arc::new(Nothing), Arc::new(nobody(program.digest)), &sandbox)?;
     let mut instance = engine.start_to_describe(Arc::clone(program), guest).await?;
-    instance.check_shape(exports).map_err(|cause| {
-        export::other_contract(origin, "a `rayw:core/guest` of another shape").caused_by(format!("{cause:#}"))
-    })?;
+    let other = |interface: &str, cause: wasmtime::Error| {
+        let name = format!("a `rayw:core/{interface}` of another shape");
+        export::other_contract(origin, &name).caused_by(format!("{cause:#}"))
+    };
+    instance.check_shape(exports).map_err(|cause| other("guest", cause))?;
     if let Some(durable) = &program.exports.durable {
-        instance.check_durable(durable).map_err(|cause| {
-            export::other_contract(origin, "a `rayw:core/durable` of another shape").caused_by(format!("{cause:#}"))
-        })?;
+        instance.check_durable(durable).map_err(|cause| other("durable", cause))?;
     }
     if let Some(line) = &program.exports.line {
-        instance.check_line(line).map_err(|cause| {
-            export::other_contract(origin, "a `rayw:core/line-guest` of another shape").caused_by(format!("{cause:#}"))
-        })?;
+        instance.check_line(line).map_err(|cause| other("line-guest", cause))?;
     }
     let described = instance.describe(exports).await;
     described.map_err(|error| trap::explain(&error, instance.guest()))?.try_into()

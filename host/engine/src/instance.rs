@@ -51,15 +51,37 @@ pub struct Returned {
     pub handles: Handles,
 }
 
+/// An export that was called last, looked up and checked.
+struct Last<Return>(Option<(ComponentExportIndex, TypedFunc<Invoke, Return>)>);
+
+impl<Return: ComponentNamedList + Lift + 'static> Last<Return> {
+    /// That export: the same as before, most likely.
+    fn look_up(
+        &mut self,
+        instance: &wasmtime::component::Instance,
+        store: &mut Store<Guest>,
+        index: &ComponentExportIndex,
+    ) -> wasmtime::Result<TypedFunc<Invoke, Return>> {
+        if let Some((last, function)) = self.0
+            && last == *index
+        {
+            return Ok(function);
+        }
+        let function = instance.get_typed_func(store, index)?;
+        self.0 = Some((*index, function));
+        Ok(function)
+    }
+}
+
 /// A running sandbox.
 pub struct Instance {
     store: Store<Guest>,
     instance: wasmtime::component::Instance,
     program: Arc<Program>,
     /// The export that was called last: one that serves many calls is looked up and checked once.
-    last: Option<(ComponentExportIndex, TypedFunc<Invoke, Values>)>,
+    last: Last<Values>,
     /// The same for the one that takes one call after another.
-    last_line: Option<(ComponentExportIndex, TypedFunc<Invoke, ()>)>,
+    last_line: Last<()>,
     is_usable: bool,
     /// Dropped last: the place is free when the store is gone.
     _place: OwnedSemaphorePermit,
@@ -82,7 +104,7 @@ impl Instance {
             Ok(instance) => instance,
             Err(error) => return Err(trap::explain(&error, store.data())),
         };
-        Ok(Self { store, instance, program, last: None, last_line: None, is_usable: true, _place: place })
+        Ok(Self { store, instance, program, last: Last(None), last_line: Last(None), is_usable: true, _place: place })
     }
 
     /// Runs a task: a function of the guest, or an exported function of a typed component.
@@ -214,15 +236,9 @@ impl Instance {
 
     /// Calls `guest.invoke` or `guest.call`; a trap becomes an error.
     async fn enter_again(&mut self, index: &ComponentExportIndex, params: Invoke) -> Result<Values, Error> {
-        let returned = match self.last {
-            Some((last, function)) if last == *index => self.run(function, params).await,
-            _ => match self.instance.get_typed_func(&mut self.store, index) {
-                Ok(function) => {
-                    self.last = Some((*index, function));
-                    self.run(function, params).await
-                }
-                Err(error) => Err(error),
-            },
+        let returned = match self.last.look_up(&self.instance, &mut self.store, index) {
+            Ok(function) => self.run(function, params).await,
+            Err(error) => Err(error),
         };
         returned.map_err(|error| trap::explain(&error, self.store.data()))
     }

@@ -15,14 +15,33 @@ use rayw_core::{Error, ErrorKind, Value, limits};
 use rayw_engine::{Backlog, Caller, Handles, Line, Next, Returned};
 
 use crate::Node;
+use crate::caller::Attempt;
+use crate::job::JobRun;
+
+/// Who runs the calls of a line.
+pub(crate) struct Runner {
+    pub(crate) node: Arc<Node>,
+    pub(crate) job: Arc<JobRun>,
+    /// What they did.
+    pub(crate) backlog: Arc<Backlog>,
+    /// The instance.
+    pub(crate) worker: u64,
+}
+
+impl Runner {
+    /// Who runs that attempt.
+    pub(crate) fn caller(&self, order: &Order, attempt: Attempt) -> Arc<Caller> {
+        self.node.caller(&order.spec, &self.job, attempt, &self.backlog)
+    }
+}
 
 /// Where the calls come from that follow, and who hears of them.
 pub(crate) trait Source: Send + Sync + 'static {
     /// Takes out the next one, if it can follow `former` in the same entry; it has begun then.
-    fn take(&self, former: &Order) -> Option<(Order, Arc<Caller>)>;
+    fn take(&self, runner: &Runner, former: &Order) -> Option<(Order, Arc<Caller>)>;
 
     /// Tells that one ended and the next one began.
-    fn tell(&self, finished: Event, started: Event);
+    fn tell(&self, runner: &Runner, finished: Event, started: Event);
 
     /// The function or method, as the guest knows it.
     fn function(&self, order: &Order) -> Arc<str>;
@@ -34,10 +53,7 @@ pub(crate) trait Source: Send + Sync + 'static {
 /// The calls of one entry.
 pub(crate) struct CallLine<S: Source> {
     source: S,
-    node: Arc<Node>,
-    backlog: Arc<Backlog>,
-    /// The instance.
-    worker: u64,
+    runner: Runner,
     runs: Mutex<Runs>,
 }
 
@@ -69,9 +85,8 @@ pub(crate) struct Over {
 }
 
 impl<S: Source> CallLine<S> {
-    pub(crate) fn new(source: S, node: &Arc<Node>, backlog: &Arc<Backlog>, worker: u64) -> Self {
-        let (node, backlog, runs) = (Arc::clone(node), Arc::clone(backlog), Mutex::default());
-        Self { source, node, backlog, worker, runs }
+    pub(crate) fn new(source: S, runner: Runner) -> Self {
+        Self { source, runner, runs: Mutex::default() }
     }
 
     /// An entry begins with that call, whose caller this is; it may have at most so many. Answers with what the guest
@@ -102,18 +117,18 @@ impl<S: Source> Line for CallLine<S> {
         let mut guard = self.runs();
         let runs = &mut *guard;
         let former = runs.order.take()?;
-        let follower = if exits || runs.left == 0 { None } else { self.source.take(&former) };
+        let follower = if exits || runs.left == 0 { None } else { self.source.take(&self.runner, &former) };
         let Some((next, caller)) = follower else {
             (runs.order, runs.answer) = (Some(former), Some(answer));
             return None;
         };
         let (task, attempt) = (former.spec.id, former.attempt);
-        let started = Event::Started { task: next.spec.id, worker: self.worker };
+        let started = Event::Started { task: next.spec.id, worker: self.runner.worker };
         // Both are known here until that is told: this host may break down meanwhile.
         let former = &*runs.order.insert(former);
         runs.next = Some(next);
-        let (outcome, handles) = self.node.outcome(former, answer, &self.backlog);
-        self.source.tell(Event::Finished { task, attempt, outcome }, started);
+        let (outcome, handles) = self.runner.node.outcome(former, answer, &self.runner.backlog);
+        self.source.tell(&self.runner, Event::Finished { task, attempt, outcome }, started);
         // Behind the outputs, which are counted by then.
         drop(handles);
         let next = runs.next.take()?;
@@ -132,11 +147,11 @@ impl<S: Source> Drop for CallLine<S> {
             return;
         }
         // What they did before is not to be heard of after their end.
-        self.node.take_in_last(&self.backlog);
+        self.runner.node.take_in_last(&self.runner.backlog);
         let Runs { order, next, .. } = std::mem::take(&mut *self.runs());
         for order in order.into_iter().chain(next) {
             let (task, attempt, outcome) = (order.spec.id, order.attempt, self.source.broken(&order));
-            self.node.handle(Event::Finished { task, attempt, outcome });
+            self.runner.node.handle(Event::Finished { task, attempt, outcome });
         }
     }
 }

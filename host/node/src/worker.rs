@@ -21,7 +21,7 @@ use crate::Node;
 use crate::caller::Attempt;
 use crate::fetch::Missing;
 use crate::job::JobRun;
-use crate::line::{CallLine, Over, may_follow, no_answer};
+use crate::line::{CallLine, Over, Runner, may_follow, no_answer};
 use crate::node::After;
 use crate::ready::Spent;
 use crate::reuse::{Kept, Reused};
@@ -294,14 +294,9 @@ impl Node {
         let result = if may_line {
             let Some(order) = slot.take() else { return Ok(None) };
             let most = serves.min(limits::CALLS_IN_ENTRY_MAX);
-            let source = OrderLine {
-                node: Arc::clone(self),
-                job: Arc::clone(&job),
-                orders: Arc::clone(orders),
-                backlog: Arc::clone(backlog),
-                worker,
-            };
-            let in_line = &*line.insert(Arc::new(CallLine::new(source, self, backlog, worker)));
+            let (node, job, backlog) = (Arc::clone(self), Arc::clone(&job), Arc::clone(backlog));
+            let in_line = CallLine::new(OrderLine(Arc::clone(orders)), Runner { node, job, backlog, worker });
+            let in_line = &*line.insert(Arc::new(in_line));
             let first = in_line.begin(order, Arc::clone(&caller), inputs, most);
             let served = reused.instance.invoke_line(first, Arc::clone(in_line) as Arc<dyn Line>).await;
             served.map(|()| None)

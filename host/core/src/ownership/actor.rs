@@ -283,41 +283,30 @@ impl Ownership {
             .filter(|values| values.iter().map(|value| value.data.len()).sum::<usize>() <= limits::INLINE_BYTES_MAX)
     }
 
-    /// Sends a call that is about to be taken in and whose arguments are there to a life on this node, if nothing is to
-    /// be sent before it. Answers whether it did.
-    pub(super) fn send_new_here(&mut self, actor: ActorId, task: &mut Task, out: &mut Vec<Command>) -> bool {
-        let Some(View::Alive { node, incarnation }) = self.actors.get(&actor).map(|entry| &entry.state) else {
-            return false;
-        };
-        let incarnation = *incarnation;
-        if *node != self.node {
-            return false;
+    /// There is one more call: it needs the actor until it [is over](Self::call_over).
+    pub(super) fn count_call(&mut self, actor: ActorId) {
+        match self.actors.get_mut(&actor) {
+            Some(entry) => {
+                entry.uses += 1;
+                entry.unfinished += 1;
+            }
+            None => self.count_up(RefId::Actor(actor), Count::Use),
         }
-        let Some(order) = self.order(task, None) else { return false };
-        let Some(entry) = self.actors.get_mut(&actor) else { return false };
-        let calls = entry.calls();
-        if !calls.lines.is_empty() || calls.ending.is_some() {
-            return false;
-        }
-        calls.sent.push_back(Sent { id: order.spec.id, away_bytes: 0 });
-        entry.unfinished += 1;
-        task.state = TaskState::SubmittedToWorker;
-        self.tally.running += 1;
-        out.push(Command::Call { actor, incarnation, order });
-        true
     }
 
-    /// Sends a call whose arguments are there, if nothing is to be sent before it. Answers whether it did.
-    pub(super) fn send_at_once(&mut self, actor: ActorId, id: TaskId, now: Millis, out: &mut Vec<Command>) -> bool {
-        let Some(entry) = self.actors.get_mut(&actor) else { return false };
+    /// Sends a call that is about to be taken in and whose arguments are there, if nothing is to be sent before it.
+    /// Answers whether it did.
+    pub(super) fn send_at_once(&mut self, actor: ActorId, task: &mut Task, out: &mut Vec<Command>) -> bool {
+        let Some(entry) = self.actors.get(&actor) else { return false };
         let View::Alive { node, incarnation } = entry.state else { return false };
-        let calls = entry.calls();
-        let has_room = node == self.node || calls.has_room_away(0);
-        if !calls.lines.is_empty() || calls.ending.is_some() || !has_room {
-            return false;
-        }
-        entry.unfinished += 1;
-        self.send_call(actor, node, incarnation, id, now, out);
+        let is_next = entry.calls.as_ref().is_none_or(|calls| {
+            let has_room = node == self.node || calls.has_room_away(0);
+            calls.lines.is_empty() && calls.ending.is_none() && has_room
+        });
+        // A node may have died and taken an argument with it: then it has a line to wait in.
+        let Some(order) = is_next.then(|| self.order(task, None)).flatten() else { return false };
+        task.state = TaskState::SubmittedToWorker;
+        self.send_order(actor, node, incarnation, order, out);
         true
     }
 
@@ -325,7 +314,6 @@ impl Ownership {
         let Some(submitter) = self.tasks.get(&id).map(|task| task.spec.submitter) else { return };
         if let Some(entry) = self.actors.get_mut(&actor) {
             entry.line(submitter).push_back(Call::Task(id));
-            entry.unfinished += 1;
         }
     }
 
@@ -439,12 +427,16 @@ impl Ownership {
         if let Some(task) = self.tasks.get_mut(&id) {
             task.state = TaskState::SubmittedToWorker;
         }
+        self.send_order(actor, node, incarnation, order, out);
+    }
+
+    fn send_order(&mut self, actor: ActorId, node: NodeId, incarnation: u32, order: Order, out: &mut Vec<Command>) {
         let is_away = node != self.node;
         let away_bytes =
             if is_away { u32::try_from(bytes_along(&self.objects, &order.spec)).unwrap_or(u32::MAX) } else { 0 };
         if let Some(entry) = self.actors.get_mut(&actor) {
             let calls = entry.calls();
-            calls.sent.push_back(Sent { id, away_bytes });
+            calls.sent.push_back(Sent { id: order.spec.id, away_bytes });
             calls.away_bytes += u64::from(away_bytes);
         }
         self.tally.running += 1;
@@ -468,8 +460,8 @@ impl Ownership {
         }
     }
 
-    /// A call is over, whether or not it was sent.
-    /// A call is over: the life does not have it any more, it does not need the actor, and others may follow it.
+    /// A call is over, whether or not it was sent: the life does not have it any more, it does not need the actor, and
+    /// others may follow it.
     pub(super) fn call_over(
         &mut self,
         actor: ActorId,

@@ -202,7 +202,7 @@ impl Ownership {
         kept.attempt += 1;
         let (spec, attempt) = (Arc::clone(&kept.spec), kept.attempt);
         if let TaskKind::ActorCall { actor } = spec.kind {
-            self.count_up(RefId::Actor(actor), Count::Use);
+            self.count_call(actor);
         }
         self.admit(spec, attempt, now, out);
         Ok(())

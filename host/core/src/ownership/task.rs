@@ -49,11 +49,6 @@ impl Task {
         self.started = Some(Compact::new(now));
     }
 
-    /// Whether these are as many as it is to return.
-    fn makes(&self, outputs: &[Output]) -> bool {
-        outputs.len() == self.spec.num_returns as usize
-    }
-
     /// Whether a worker has it.
     pub(super) fn is_sent(&self) -> bool {
         self.is_blocked() || matches!(self.state, TaskState::SubmittedToWorker | TaskState::Running)
@@ -70,7 +65,7 @@ impl Ownership {
         }
         self.tally.submitted += 1;
         if let TaskKind::ActorCall { actor } = spec.kind {
-            self.count_up(RefId::Actor(actor), Count::Use);
+            self.count_call(actor);
         }
         let (id, parent, job) = (spec.id, spec.parent, spec.job);
         self.admit(spec, 0, now, out);
@@ -105,27 +100,16 @@ impl Ownership {
         };
         let kind = task.spec.kind.clone();
         self.small_bytes += bytes_within(&task.spec);
-        if let TaskKind::ActorCall { actor } = kind
-            && missing == 0
-            && failure.is_none()
-            && self.send_new_here(actor, &mut task, out)
-        {
-            self.tasks.insert(id, task);
+        let may_go = missing == 0 && failure.is_none();
+        let is_sent = match kind {
+            TaskKind::ActorCall { actor } if may_go => self.send_at_once(actor, &mut task, out),
+            _ => false,
+        };
+        self.tasks.insert(id, task);
+        if is_sent {
             return;
         }
-        if kind == TaskKind::Normal && missing == 0 && failure.is_none() {
-            // As when its arguments come later, but with the task in hand.
-            let shape = self.shape_of(&task.spec);
-            self.count_in(shape);
-            (task.state, task.shape) = (TaskState::PendingNodeAssignment, Some(shape));
-            self.tasks.insert(id, task);
-            return self.enqueue(shape, id, now, out);
-        }
-        self.tasks.insert(id, task);
         if let TaskKind::ActorCall { actor } = kind {
-            if missing == 0 && failure.is_none() && self.send_at_once(actor, id, now, out) {
-                return;
-            }
             self.line_up(actor, id);
         }
         match failure {
@@ -235,13 +219,13 @@ impl Ownership {
         out: &mut Vec<Command>,
     ) {
         let Some(task) = self.tasks.get_mut(&id) else {
-            self.started(id, worker, now, out);
+            self.foreign_started(id, worker, out);
             return self.finished(id, attempt, outcome, now, out);
         };
         task.begin(worker, now);
         match outcome {
             // Nearly all are of this kind, so that the task is not looked up again.
-            Outcome::Returned(outputs) if task.attempt == attempt && task.makes(&outputs) => {
+            Outcome::Returned(outputs) if task.attempt == attempt && are_all(&task.spec, &outputs) => {
                 self.tally.running = self.tally.running.saturating_sub(1);
                 self.succeed(id, outputs, now, out);
             }
@@ -271,7 +255,7 @@ impl Ownership {
         let cancelled = task.cancelled;
         self.tally.running = self.tally.running.saturating_sub(1);
         match outcome {
-            Outcome::Returned(outputs) if outputs.len() == spec.num_returns as usize => {
+            Outcome::Returned(outputs) if are_all(&spec, &outputs) => {
                 self.succeed(id, outputs, now, out);
             }
             Outcome::Returned(outputs) => {
@@ -411,6 +395,11 @@ impl Ownership {
         let past = self.past_of(task, error, Some(Compact::new(now)));
         self.finished.push_back(past);
     }
+}
+
+/// Whether these are as many as the task is to return.
+fn are_all(spec: &TaskSpec, outputs: &[Output]) -> bool {
+    outputs.len() == spec.num_returns as usize
 }
 
 /// Bytes of the arguments that come with a task.

@@ -6,12 +6,11 @@ use rayw_core::{ActorId, ActorOptions, Error, ErrorKind, RefId};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 
-use crate::Submitted;
-use crate::epoch;
 use crate::host::{give_object, give_objects, take_args, within};
 use crate::reference::{ActorHandle, Handles};
 use crate::state::Guest;
 use crate::types::{self, Answer};
+use crate::{Submitted, epoch};
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 

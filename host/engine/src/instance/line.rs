@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use rayw_core::{Error, ErrorKind, Value};
-use wasmtime::component::{ComponentExportIndex, TypedFunc};
+use wasmtime::component::ComponentExportIndex;
 
 use super::{Instance, Invoke, Returned};
 use crate::export::LineExports;
@@ -35,13 +35,6 @@ pub struct Next {
     pub num_returns: u32,
 }
 
-/// Which of the two exports.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Invoke,
-    Call,
-}
-
 impl Instance {
     /// Whether the guest can take one call after another.
     #[must_use]
@@ -55,7 +48,7 @@ impl Instance {
     /// # Errors
     /// Why the task broke down that ran last.
     pub async fn invoke_line(&mut self, first: Next, line: Arc<dyn Line>) -> Result<(), Error> {
-        self.run_line(Kind::Invoke, first, line).await
+        self.run_line(|exports| &exports.invoke, first, line).await
     }
 
     /// Runs methods of the actor that the instance is: the first one, and those that the line gives. The line gets
@@ -64,40 +57,30 @@ impl Instance {
     /// # Errors
     /// Why the call broke down that ran last.
     pub async fn call_line(&mut self, first: Next, line: Arc<dyn Line>) -> Result<(), Error> {
-        self.run_line(Kind::Call, first, line).await
+        self.run_line(|exports| &exports.call, first, line).await
     }
 
-    async fn run_line(&mut self, kind: Kind, first: Next, line: Arc<dyn Line>) -> Result<(), Error> {
+    async fn run_line(
+        &mut self,
+        export: fn(&LineExports) -> &ComponentExportIndex,
+        first: Next,
+        line: Arc<dyn Line>,
+    ) -> Result<(), Error> {
         let program = Arc::clone(&self.program);
         let Some(exports) = &program.exports.line else {
             let message = "the component does not export `rayw:core/line-guest`: it takes one call at a time";
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         };
-        let index = match kind {
-            Kind::Invoke => &exports.invoke,
-            Kind::Call => &exports.call,
-        };
         let Next { caller, function, args, num_returns } = first;
         self.begin(caller)?;
         let params = (Arc::clone(&function), self.give(&args)?, num_returns);
         self.store.data_mut().line = Some(InLine { line, function, num_returns });
-        let ended = match self.line_function(index) {
+        let ended = match self.last_line.look_up(&self.instance, &mut self.store, export(exports)) {
             Ok(entry) => self.run(entry, params).await,
             Err(error) => Err(error),
         };
         self.store.data_mut().line = None;
         ended.map_err(|error| trap::explain(&error, self.store.data()))
-    }
-
-    fn line_function(&mut self, index: &ComponentExportIndex) -> wasmtime::Result<TypedFunc<Invoke, ()>> {
-        if let Some((last, function)) = self.last_line
-            && last == *index
-        {
-            return Ok(function);
-        }
-        let function = self.instance.get_typed_func(&mut self.store, index)?;
-        self.last_line = Some((*index, function));
-        Ok(function)
     }
 
     /// Whether the functions have the types of our contract.

@@ -4,40 +4,31 @@
 use std::sync::Arc;
 
 use rayw_core::ownership::{Event, Order, Outcome};
-use rayw_engine::{Backlog, Caller};
+use rayw_engine::Caller;
 
 use super::{Orders, broke_down};
-use crate::Node;
 use crate::caller::Attempt;
-use crate::job::JobRun;
-use crate::line::{Source, may_follow};
+use crate::line::{Runner, Source, may_follow};
 use crate::reuse::are_alike;
 
 /// What stands in a worker's line.
-pub(super) struct OrderLine {
-    pub(super) node: Arc<Node>,
-    pub(super) job: Arc<JobRun>,
-    pub(super) orders: Arc<Orders>,
-    pub(super) backlog: Arc<Backlog>,
-    pub(super) worker: u64,
-}
+pub(super) struct OrderLine(pub(super) Arc<Orders>);
 
 impl Source for OrderLine {
-    fn take(&self, former: &Order) -> Option<(Order, Arc<Caller>)> {
+    fn take(&self, runner: &Runner, former: &Order) -> Option<(Order, Arc<Caller>)> {
         // Whoever was woken may be queued behind this very worker. Who is woken by the end of `former` waits for one
         // task more, or is taken by another thread meanwhile.
-        if self.backlog.lock().woke() {
+        if runner.backlog.lock().woke() {
             return None;
         }
-        let order = self.orders.begin_if(|order| may_follow(order) && serve_alike(former, order))?;
-        let attempt = Attempt::of_task(order.attempt, self.worker);
-        let caller = self.node.caller(&order.spec, &self.job, attempt, &self.backlog);
+        let order = self.0.begin_if(|order| may_follow(order) && serve_alike(former, order))?;
+        let caller = runner.caller(&order, Attempt::of_task(order.attempt, runner.worker));
         Some((order, caller))
     }
 
-    fn tell(&self, finished: Event, started: Event) {
-        self.node.note(&self.backlog, [finished]);
-        self.backlog.lock().push(started);
+    fn tell(&self, runner: &Runner, finished: Event, started: Event) {
+        runner.node.note(&runner.backlog, [finished]);
+        runner.backlog.lock().push(started);
     }
 
     fn function(&self, order: &Order) -> Arc<str> {

@@ -50,19 +50,15 @@ impl Orders {
 
     /// Begins with the next one.
     pub(crate) fn begin(&self) -> Option<Order> {
-        let mut known = self.lock();
-        let order = known.line.pop_front()?;
-        known.current = Some(order.spec.id);
-        // Whoever wanted the one before it to end was too late.
-        self.stopper.reset();
-        Some(order)
+        self.begin_if(|_| true)
     }
 
-    /// The same, unless it is not such a one.
+    /// The same, if it is such a one.
     pub(crate) fn begin_if(&self, is_such: impl FnOnce(&Order) -> bool) -> Option<Order> {
         let mut known = self.lock();
         let order = known.line.pop_front_if(|order| is_such(order))?;
         known.current = Some(order.spec.id);
+        // Whoever wanted the one before it to end was too late.
         self.stopper.reset();
         Some(order)
     }
