@@ -80,6 +80,7 @@ mod bytes;
 mod contents;
 mod context;
 mod driver;
+mod dropped;
 mod error;
 mod failure;
 mod group;

@@ -13,8 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::bytes::Bytes;
 use crate::contents::{self, Member};
+use crate::dropped;
 use crate::error::{Error, Result};
-use crate::runtime::types::{Codec, ObjectRef as Raw, Value};
+use crate::runtime::types::{Codec, ObjectRef as Raw, Readings, Value};
 use crate::runtime::{objects, tasks};
 use crate::value;
 
@@ -356,6 +357,17 @@ enum State {
     Live(Raw),
     /// The work that should have made the object was refused.
     Failed(Error),
+    /// It is being dropped.
+    Dropped,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let State::Live(raw) = std::mem::replace(&mut self.state, State::Dropped) {
+            // What is not taken over is dropped here.
+            drop(dropped::take(raw));
+        }
+    }
 }
 
 impl Shared {
@@ -368,6 +380,7 @@ impl Shared {
         match &self.state {
             State::Live(raw) => Ok(raw),
             State::Failed(error) => Err(error.clone()),
+            State::Dropped => unreachable!("nobody refers to what is being dropped"),
         }
     }
 
@@ -375,7 +388,7 @@ impl Shared {
         static REFUSED: AtomicU64 = AtomicU64::new(0);
         self.id.get_or_init(|| match &self.state {
             State::Live(raw) => raw.id(),
-            State::Failed(_) => format!("refused-{}", REFUSED.fetch_add(1, Ordering::Relaxed)),
+            State::Failed(_) | State::Dropped => format!("refused-{}", REFUSED.fetch_add(1, Ordering::Relaxed)),
         })
     }
 }
@@ -394,7 +407,13 @@ where
     let raws = refs.iter().map(|object| object.borrow().shared().raw()).collect::<Result<Vec<_>>>()?;
     contents::settle();
     let read = objects::read(&raws, timeout.map(milliseconds))?;
-    value::decode_readings(read, refs.len())
+    // What a small value refers to may be large.
+    let are_small = matches!(&read, Readings::Packed(packed) if packed.handles.is_empty());
+    let values = value::decode_readings(read, refs.len());
+    if are_small {
+        dropped::drop_all(refs);
+    }
+    values
 }
 
 /// References in the front of a long list that are looked at first, for each that is to be ready.

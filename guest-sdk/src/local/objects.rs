@@ -52,6 +52,10 @@ pub(crate) fn put(value: Value) -> Result<ObjectRef, Error> {
     Ok(ObjectRef { cell })
 }
 
+pub(crate) fn drop_all(refs: Vec<ObjectRef>) {
+    drop(refs);
+}
+
 pub(crate) fn read(refs: &[&ObjectRef], timeout_ms: Option<u64>) -> Result<Readings, Error> {
     let mut missing: Vec<&Cell> = refs.iter().map(|object| &*object.cell).collect();
     let found = WORLD.wait_until(deadline(timeout_ms), || {

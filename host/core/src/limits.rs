@@ -333,6 +333,17 @@ pub const WORKING_DIRS_KEPT: usize = 16;
 /// head: a few of the largest, or some thousand of the usual size.
 pub const NODE_BLOBS_BYTES_MAX: u64 = 4 << 30;
 
+/// Loaded components that a node keeps though no job or actor there uses them: the next job that brings one of them
+/// starts at once. Some MiB each.
+pub const PROGRAMS_KEPT_MAX: usize = 64;
+
+/// Bytes of compiled components in the folder of a user, for all processes of rayw: some thousand of the usual size.
+/// Beyond it those go that were loaded longest ago.
+pub const COMPILED_BYTES_MAX: u64 = 4 << 30;
+
+/// How old a half-written file of compiled code is when its writer is taken to have been killed.
+pub const COMPILED_UNFINISHED_KEPT: Duration = Duration::from_secs(3_600);
+
 /// Bytes that the head keeps of what one job printed; what comes after it is dropped with a word.
 pub const JOB_LOG_BYTES_MAX: u64 = 1 << 30;
 

@@ -9,15 +9,20 @@
 //! folder must belong to us alone, a file is only loaded when its digest is
 //! the one that was noted when it was written, and nothing is ever loaded that
 //! came from elsewhere. What does not fit is compiled again.
+//!
+//! The folder has a limit. Beyond it, those files go that were loaded longest
+//! ago; their times say so.
 
+use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 use std::{fs, io};
 
-use rayw_core::ComponentDigest;
+use rayw_core::{ComponentDigest, limits};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -30,13 +35,15 @@ pub(crate) struct Cache {
     dir: PathBuf,
     /// What code depends on beside its source: the compiler, its settings, the processor.
     compatibility: u64,
+    /// Bytes that all files may have together.
+    bytes_max: u64,
     /// Makes names of unfinished files unique in this process.
     unfinished: AtomicU64,
 }
 
 impl Cache {
     /// Opens the folder, making it when it is not there.
-    pub(crate) fn open(dir: &Path, engine: &Engine) -> io::Result<Self> {
+    pub(crate) fn open(dir: &Path, engine: &Engine, bytes_max: u64) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let metadata = fs::symlink_metadata(dir)?;
         if !metadata.is_dir() || metadata.uid() != fs::metadata("/proc/self")?.uid() {
@@ -48,7 +55,8 @@ impl Cache {
         let mut hasher = DefaultHasher::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         GENERATION.hash(&mut hasher);
-        Ok(Self { dir: dir.to_owned(), compatibility: hasher.finish(), unfinished: AtomicU64::new(0) })
+        let (dir, compatibility) = (dir.to_owned(), hasher.finish());
+        Ok(Self { dir, compatibility, bytes_max, unfinished: AtomicU64::new(0) })
     }
 
     /// The compiled component, if it is there and whole.
@@ -75,6 +83,41 @@ impl Cache {
         if let Err(cause) = stored {
             tracing::warn!(file = %path.display(), "cannot keep the compiled component: {cause}");
         }
+        if let Err(cause) = self.make_room(&path) {
+            tracing::warn!(dir = %self.dir.display(), "cannot look how much compiled code there is: {cause}");
+        }
+    }
+
+    /// Takes out what was loaded longest ago while there is too much, and what a killed process left behind. Others
+    /// may do the same at the same time: a file that is gone already is none to worry about, and one that goes while
+    /// somebody has it mapped stays until they are done.
+    fn make_room(&self, newest: &Path) -> io::Result<()> {
+        let now = SystemTime::now();
+        let mut kept = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+            let used = metadata.modified()?;
+            match path.extension().and_then(OsStr::to_str) {
+                Some("cwasm") => kept.push((used, metadata.len(), path)),
+                Some("tmp") if now.duration_since(used).is_ok_and(|age| age > limits::COMPILED_UNFINISHED_KEPT) => {
+                    drop(fs::remove_file(&path));
+                }
+                Some(_) | None => {}
+            }
+        }
+        kept.sort_unstable();
+        let mut bytes: u64 = kept.iter().map(|(_, len, _)| len).sum();
+        for (_, len, path) in kept.iter().filter(|(_, _, path)| path != newest) {
+            if bytes <= self.bytes_max {
+                break;
+            }
+            // The checksum first: without it nobody loads the other.
+            drop(fs::remove_file(checksum_path(path)));
+            drop(fs::remove_file(path));
+            bytes -= len;
+        }
+        Ok(())
     }
 
     fn path(&self, digest: &ComponentDigest) -> PathBuf {
@@ -112,6 +155,8 @@ fn load_if(engine: &Engine, path: &Path, noted: &str) -> Result<Component, Strin
     if hasher.finalize().to_hex().as_str() != noted {
         return Err("its bytes are not the ones that were written".to_owned());
     }
+    // It stays longer than what is not used. Where that cannot be noted, it is compiled again some day.
+    drop(file.set_modified(SystemTime::now()));
     load(engine, path).map_err(|error| format!("{error:#}"))
 }
 
@@ -123,4 +168,59 @@ pub(crate) fn load(engine: &Engine, path: &Path) -> wasmtime::Result<Component> 
     // this user alone (0700), whose digest is the one noted when this program wrote them; files
     // are replaced by renaming and never written in place, so a mapping keeps the old one.
     unsafe { Component::deserialize_file(engine, path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const COMPONENT: &str = r#"(component
+        (core module $m (func (export "f") (result i32) i32.const 7))
+        (core instance $i (instantiate $m))
+        (func (export "f") (result s32) (canon lift (core func $i "f"))))"#;
+
+    fn make_old(path: &Path, age: Duration) {
+        fs::File::open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();
+    }
+
+    #[test]
+    fn what_was_loaded_longest_ago_goes_when_there_is_too_much() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let component = Component::new(&engine, COMPONENT).unwrap();
+        let size = component.serialize().unwrap().len() as u64;
+        let cache = Cache::open(dir.path(), &engine, 2 * size).unwrap();
+        let digests = [1, 2, 3].map(|number| ComponentDigest::of(&[number]));
+        let [one, two, three] = &digests;
+        for (digest, minutes) in [(one, 3), (two, 2)] {
+            cache.store(digest, &component);
+            make_old(&cache.path(digest), Duration::from_secs(60 * minutes));
+        }
+        assert!(cache.load(&engine, one).is_some());
+        cache.store(three, &component);
+        let there = digests.each_ref().map(|digest| cache.load(&engine, digest).is_some());
+        assert_eq!(there, [true, false, true], "two is the one that nobody has loaded");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4, "each with its checksum");
+
+        let small = Cache::open(dir.path(), &engine, 1).unwrap();
+        small.store(two, &component);
+        assert!(small.load(&engine, two).is_some(), "the newest is kept whatever its size");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_half_written_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::default();
+        let cache = Cache::open(dir.path(), &engine, u64::MAX).unwrap();
+        let [old, new] = [".1-0.tmp", ".2-0.tmp"].map(|name| dir.path().join(name));
+        for path in [&old, &new] {
+            fs::write(path, "half").unwrap();
+        }
+        make_old(&old, 2 * limits::COMPILED_UNFINISHED_KEPT);
+        cache.store(&ComponentDigest::of(&[1]), &Component::new(&engine, COMPONENT).unwrap());
+        assert!(!old.exists() && new.exists(), "somebody may be writing the other");
+    }
 }

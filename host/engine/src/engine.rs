@@ -1,19 +1,19 @@
 //! Loads components and starts instances of them.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rayw_core::{ComponentDigest, Error, ErrorKind, limits};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use wasmtime::component::{Component, Linker};
 
 use crate::cache::Cache;
 use crate::export::{self, Exports};
+use crate::loaded::Loaded;
 use crate::state::Guest;
 use crate::{Caller, Instance, Program, Sandbox, Services, componentize, config, describe, epoch, host};
 
@@ -47,8 +47,7 @@ pub struct Engine {
     wasm: wasmtime::Engine,
     linker: Linker<Guest>,
     cache: Option<Cache>,
-    /// One cell for each digest: whoever comes second waits for the first.
-    programs: Mutex<HashMap<ComponentDigest, Arc<OnceCell<Arc<Program>>>>>,
+    programs: Loaded<Program>,
     compilers: rayon::ThreadPool,
     compiling: Semaphore,
     /// Loads that go on though nobody may wait for them any more.
@@ -73,7 +72,7 @@ impl Engine {
         let linker =
             host::linker(&wasm).map_err(|error| failed("cannot link the host functions", format!("{error:#}")))?;
         let cache = settings.cache_dir.and_then(|dir| {
-            Cache::open(&dir, &wasm)
+            Cache::open(&dir, &wasm, limits::COMPILED_BYTES_MAX)
                 .inspect_err(|error| tracing::warn!(dir = %dir.display(), "compiled components are not kept: {error}"))
                 .ok()
         });
@@ -87,7 +86,7 @@ impl Engine {
             wasm,
             linker,
             cache,
-            programs: Mutex::new(HashMap::new()),
+            programs: Loaded::new(limits::PROGRAMS_KEPT_MAX),
             compilers,
             compiling: Semaphore::new(compile_threads),
             loading: TaskTracker::new(),
@@ -113,8 +112,7 @@ impl Engine {
     /// The program of that digest, if it is loaded.
     #[must_use]
     pub fn program(&self, digest: &ComponentDigest) -> Option<Arc<Program>> {
-        let programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        programs.get(digest).and_then(|cell| cell.get().cloned())
+        self.programs.get(digest)
     }
 
     /// Makes a program of a file's bytes: a component or a core module, binary or text.
@@ -141,10 +139,7 @@ impl Engine {
         if let Some(program) = self.program(&digest) {
             return Ok(program);
         }
-        let cell = {
-            let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(programs.entry(digest).or_default())
-        };
+        let cell = self.programs.cell(digest);
         // A task of its own: if this caller gives up, the others still get what was begun. It ends
         // when the component is compiled and described, which is bounded.
         let engine = Arc::clone(self);
@@ -152,18 +147,10 @@ impl Engine {
         let loading = self.loading.spawn(async move {
             let loaded = cell.get_or_try_init(|| engine.load_new(digest, bytes, &origin)).await.cloned();
             drop(cell);
-            engine.forget_failed(&digest);
+            engine.programs.settle();
             loaded
         });
         loading.await.unwrap_or_else(|error| Err(panicked(&error)))
-    }
-
-    /// Drops the cell of a component that could not be loaded, unless somebody is trying again.
-    fn forget_failed(&self, digest: &ComponentDigest) {
-        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        if programs.get(digest).is_some_and(|cell| cell.get().is_none() && Arc::strong_count(cell) == 1) {
-            programs.remove(digest);
-        }
     }
 
     async fn load_new(

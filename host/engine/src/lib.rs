@@ -24,6 +24,7 @@ mod host;
 mod instance;
 mod limit;
 mod literal;
+mod loaded;
 mod output;
 mod program;
 mod reference;

@@ -61,7 +61,10 @@ impl std::fmt::Debug for Handles {
 
 /// References that a guest may drop before the node hears of them: enough that the node's lock is
 /// taken seldom, few enough that little is kept alive for it.
-const DROPPED_MAX: usize = 256;
+pub(crate) const DROPPED_MAX: usize = 256;
+
+/// The same for those that it drops together, whose objects are a few KiB each at most.
+const DROPPED_TOGETHER_MAX: usize = 4_096;
 
 /// The references of one store by number.
 #[derive(Default)]
@@ -83,6 +86,17 @@ impl References {
         let reference = self.take(number)?;
         self.dropped.push(reference);
         Ok(self.dropped.len() >= DROPPED_MAX || matches!(reference, RefId::Actor(_)))
+    }
+
+    /// The guest dropped many at once, of objects that are small: what it does next is not to wait until the node has
+    /// heard of each. Answers whether it is time to give back [what was dropped](Self::dropped).
+    pub(crate) fn drop_together(&mut self, numbers: impl ExactSizeIterator<Item = u32>) -> wasmtime::Result<bool> {
+        self.dropped.reserve(numbers.len());
+        for number in numbers {
+            let reference = self.take(number)?;
+            self.dropped.push(reference);
+        }
+        Ok(self.dropped.len() >= DROPPED_TOGETHER_MAX)
     }
 
     /// Takes over one counted reference to an object, with its value, which has references to objects only.

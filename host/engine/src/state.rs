@@ -108,10 +108,11 @@ impl Guest {
     /// Gives back what the guest dropped.
     pub(crate) fn settle(&mut self) {
         let dropped = self.references.dropped();
-        if !dropped.is_empty() {
-            self.services.release(&self.caller, dropped);
-            dropped.clear();
+        // In parts, because the node hears of each part in one turn of its lock.
+        for part in dropped.chunks(reference::DROPPED_MAX) {
+            self.services.release(&self.caller, part);
         }
+        dropped.clear();
     }
 
     /// The guest is about to do something that may take its time: the node hears of all that it did before.

@@ -133,6 +133,19 @@ fn a_result_that_nobody_wants_is_not_kept() {
 }
 
 #[test]
+fn what_was_read_at_once_is_let_go_of_at_once() {
+    // Those of a log are smaller.
+    let count = |rows: &[Value]| rows.iter().filter(|row| row["object_size"].as_u64() > Some(1_000)).count();
+    let mut running = started("many_read_at_once");
+    for (step, kept) in [("borrowed", 100), ("small", 0), ("large", 0), ("holders", 0), ("of an actor", 0)] {
+        running.reaches(step);
+        running.rows_become("objects", |rows| count(rows) == kept);
+        running.passes(step);
+    }
+    assert_eq!(running.output().succeeded().matches("100").count(), 5);
+}
+
+#[test]
 fn nothing_is_kept_after_a_job() {
     let cluster = cluster(2.0);
     for scenario in [

@@ -30,6 +30,13 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     objects.func_wrap_async("read-one", |store: Store, (object, timeout): (Resource<ObjectRef>, Option<u64>)| {
         Box::new(read_one(store, object, timeout))
     })?;
+    objects.func_wrap("drop-all", |mut store: Store, (refs,): (Vec<Resource<ObjectRef>>,)| {
+        let guest = store.data_mut();
+        if guest.references.drop_together(refs.iter().map(Resource::rep))? {
+            guest.settle();
+        }
+        Ok(())
+    })?;
     objects.func_wrap_async(
         "wait",
         |store: Store, (refs, ready, timeout, fetch): (Vec<Resource<ObjectRef>>, u32, Option<u64>, bool)| {

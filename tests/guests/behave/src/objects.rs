@@ -18,6 +18,7 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     a_reference_in_a_result,
     a_reference_in_an_object,
     a_result_nobody_wants,
+    many_read_at_once,
     some_of_a_long_list,
     more_small_values_than_there_is_room_for,
     more_small_results_from_elsewhere,
@@ -34,6 +35,9 @@ pub const SCENARIOS: &[Scenario] = scenarios![
 
 /// Larger than what travels inline.
 const LARGE: usize = 200_000;
+
+/// Small enough to come packed with others, and larger than what else is around.
+const SMALL: usize = 2_000;
 
 fn a_reference_copied_and_dropped() -> rayw::Result<()> {
     let object = rayw::put_bytes(vec![7; LARGE])?;
@@ -427,5 +431,39 @@ fn a_value_of_another_type() -> rayw::Result<()> {
     let stored = rayw::put(&vec![text])?;
     let wrong: ObjectRef<Vec<ObjectRef<u64>>> = crate::hostile::retyped(&stored)?;
     println!("{}", told(wrong.get()?[0].get()).split(": ").next().unwrap_or_default());
+    Ok(())
+}
+
+struct Reader;
+
+#[rayw::actor]
+impl Reader {
+    fn new() -> Self {
+        Self
+    }
+
+    fn read_many(&mut self) -> rayw::Result<usize> {
+        Ok(rayw::get_all(put_many(SMALL)?)?.len())
+    }
+}
+
+fn put_many(size: usize) -> rayw::Result<Vec<ObjectRef<Bytes>>> {
+    (0..100).map(|_| rayw::put_bytes(vec![7; size])).collect()
+}
+
+fn many_read_at_once() -> rayw::Result<()> {
+    let kept = put_many(SMALL)?;
+    println!("{}", rayw::get_all(&kept)?.len());
+    pause("borrowed");
+    println!("{}", rayw::get_all(kept)?.len());
+    pause("small");
+    println!("{}", rayw::get_all(put_many(LARGE)?)?.len());
+    pause("large");
+    let holders = put_many(LARGE)?.into_iter().map(|large| rayw::put(&vec![large])).collect::<rayw::Result<Vec<_>>>()?;
+    println!("{}", rayw::get_all(holders)?.len());
+    pause("holders");
+    let reader = Reader::remote()?;
+    println!("{}", reader.read_many().get()?);
+    pause("of an actor");
     Ok(())
 }

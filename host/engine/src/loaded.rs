@@ -1,0 +1,133 @@
+//! What is loaded: what somebody uses, and some of what was used last.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rayw_core::ComponentDigest;
+use tokio::sync::OnceCell;
+
+/// One cell for each digest: whoever comes second waits for the first.
+type Cell<T> = Arc<OnceCell<Arc<T>>>;
+
+/// Programs by the digests of their components.
+pub(crate) struct Loaded<T> {
+    cells: Mutex<Cells<T>>,
+    /// How many may be there that nobody uses.
+    unused_max: usize,
+}
+
+struct Cells<T> {
+    by_digest: HashMap<ComponentDigest, Entry<T>>,
+    /// How often somebody has asked.
+    asked: u64,
+}
+
+struct Entry<T> {
+    cell: Cell<T>,
+    /// When somebody asked for it last, by the count of all who asked.
+    asked: u64,
+}
+
+impl<T> Entry<T> {
+    /// It could not be loaded, and nobody is trying.
+    fn has_failed(&self) -> bool {
+        self.cell.get().is_none() && Arc::strong_count(&self.cell) == 1
+    }
+
+    /// It is known to nobody but this table.
+    fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.cell) == 1 && self.cell.get().is_some_and(|program| Arc::strong_count(program) == 1)
+    }
+}
+
+impl<T> Loaded<T> {
+    pub(crate) fn new(unused_max: usize) -> Self {
+        Self { cells: Mutex::new(Cells { by_digest: HashMap::new(), asked: 0 }), unused_max }
+    }
+
+    /// What has that digest, if it is loaded.
+    pub(crate) fn get(&self, digest: &ComponentDigest) -> Option<Arc<T>> {
+        let mut cells = self.lock();
+        cells.asked += 1;
+        let asked = cells.asked;
+        let entry = cells.by_digest.get_mut(digest)?;
+        entry.asked = asked;
+        entry.cell.get().cloned()
+    }
+
+    /// The cell in which it is, or is to be.
+    pub(crate) fn cell(&self, digest: ComponentDigest) -> Cell<T> {
+        let mut cells = self.lock();
+        cells.asked += 1;
+        let asked = cells.asked;
+        let entry = cells.by_digest.entry(digest).or_insert_with(|| Entry { cell: Cell::default(), asked });
+        entry.asked = asked;
+        Arc::clone(&entry.cell)
+    }
+
+    /// A load is over: if it failed, the next one begins anew. Of what nobody uses, that goes which was asked for
+    /// longest ago, when there is too much.
+    pub(crate) fn settle(&self) {
+        let mut cells = self.lock();
+        cells.by_digest.retain(|_, entry| !entry.has_failed());
+        let unused = cells.by_digest.iter().filter(|(_, entry)| entry.is_unused());
+        let mut unused: Vec<_> = unused.map(|(digest, entry)| (entry.asked, *digest)).collect();
+        unused.sort_unstable_by_key(|(asked, _)| *asked);
+        let too_many = unused.len().saturating_sub(self.unused_max);
+        let gone: Vec<_> = unused.iter().take(too_many).filter_map(|(_, old)| cells.by_digest.remove(old)).collect();
+        drop(cells);
+        // Code is unmapped by that, and nobody need wait for it.
+        drop(gone);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cells<T>> {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(number: u8) -> ComponentDigest {
+        ComponentDigest::of(&[number])
+    }
+
+    fn load(loaded: &Loaded<u8>, number: u8) -> Arc<u8> {
+        let cell = loaded.cell(digest(number));
+        cell.set(Arc::new(number)).unwrap();
+        let program = cell.get().cloned().unwrap();
+        drop(cell);
+        loaded.settle();
+        program
+    }
+
+    fn there(loaded: &Loaded<u8>) -> Vec<u8> {
+        (0..8).filter(|number| loaded.lock().by_digest.contains_key(&digest(*number))).collect()
+    }
+
+    #[test]
+    fn what_nobody_uses_goes_when_there_is_too_much_of_it_the_oldest_first() {
+        let loaded = Loaded::new(2);
+        let used = load(&loaded, 0);
+        (1..=3).for_each(|number| drop(load(&loaded, number)));
+        assert_eq!(there(&loaded), [0, 1, 2, 3], "the last one is in use while it is loaded");
+        assert!(loaded.get(&digest(1)).is_some());
+        loaded.settle();
+        assert_eq!(there(&loaded), [0, 1, 3], "1 was asked for after 2");
+        drop(used);
+        loaded.settle();
+        assert_eq!(there(&loaded), [1, 3]);
+    }
+
+    #[test]
+    fn what_could_not_be_loaded_is_tried_anew() {
+        let loaded = Loaded::<u8>::new(2);
+        let tries = loaded.cell(digest(1));
+        loaded.settle();
+        assert!(Arc::ptr_eq(&tries, &loaded.cell(digest(1))), "somebody is trying");
+        drop(tries);
+        loaded.settle();
+        assert!(there(&loaded).is_empty() && loaded.get(&digest(1)).is_none());
+    }
+}
