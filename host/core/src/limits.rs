@@ -169,6 +169,10 @@ pub const OFFERED_EVENTS_MAX: usize = 4 * BACKLOG_EVENTS_MAX;
 /// of many calls goes out at once, and those that follow within this time go together.
 pub const BACKLOG_AGE: Duration = Duration::from_micros(50);
 
+/// How long who wants the node's account looks whether it is free before it sleeps: what most turns of it take, and
+/// what it costs to be woken.
+pub const LOCK_PATIENCE: Duration = Duration::from_micros(50);
+
 /// The longest line of a guest's output that is kept whole.
 pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
 

@@ -83,12 +83,14 @@ pub enum Due {
     Later,
     /// It is, if nobody else has the account now.
     IfFree,
-    /// It is, and the guest waits for it if need be.
+    /// It is, and the guest waits for a moment if somebody else has it.
+    Soon,
+    /// It is, and the guest waits for as long as need be.
     Now,
 }
 
-/// Events between two looks at whether it is time, once there are that many: until then each is looked at, so
-/// that a guest that does little is heard at once.
+/// Events between two looks at whether it is time. The first that comes after a pause is not held to it, so that
+/// a guest that does little is heard at once.
 const LOOK_EVERY: usize = 8;
 
 impl Gathered {
@@ -106,7 +108,10 @@ impl Gathered {
             // Many of these would make a long turn of the account.
             _ if is_heavy => Due::Now,
             limits::BACKLOG_HELD_MAX.. => Due::Now,
-            count if count < LOOK_EVERY && self.is_old() => Due::Now,
+            count if self.looked == 0 && count < LOOK_EVERY && self.is_old() => {
+                self.looked = count;
+                Due::Soon
+            }
             // Not at multiples, because of what is pushed in between.
             count if count < self.looked + LOOK_EVERY => Due::Later,
             count => {
@@ -248,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_first_event_after_a_while_is_taken_at_once_and_many_together() {
-        assert_eq!(gathered(None).add(event()), Due::Now, "nothing was taken for long");
+        assert_eq!(gathered(None).add(event()), Due::Soon, "nothing was taken for long");
         let mut gathered = gathered(Some(Instant::now() + limits::BACKLOG_AGE));
         let due: Vec<Due> = (0..limits::BACKLOG_EVENTS_MAX).map(|_| gathered.add(event())).collect();
         let (last, others) = due.split_last().unwrap();
@@ -264,7 +269,8 @@ mod tests {
     fn who_does_little_is_heard_at_once_whatever_waits_before() {
         let mut gathered = gathered(None);
         gathered.push(event());
-        assert_eq!(gathered.add(event()), Due::Now);
+        assert_eq!(gathered.add(event()), Due::Soon);
+        assert_eq!(gathered.add(event()), Due::Later, "it has waited a moment and somebody else had the account");
     }
 
     #[test]

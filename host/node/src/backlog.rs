@@ -89,7 +89,8 @@ impl Node {
     fn take_in_when(self: &Arc<Self>, due: Due, backlog: &Backlog) {
         let state = match due {
             Due::Later => return,
-            Due::IfFree => self.try_lock(),
+            Due::IfFree => self.state.try_lock(),
+            Due::Soon => self.state.lock_soon(),
             Due::Now => Some(self.lock()),
         };
         if let Some(state) = state {

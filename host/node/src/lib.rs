@@ -21,6 +21,7 @@ mod idle;
 mod job;
 mod line;
 mod link;
+mod lock;
 mod network;
 mod node;
 mod output;

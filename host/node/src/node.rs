@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, RequestId, ToHead, ToPeer};
@@ -19,6 +19,7 @@ use crate::actor::{IdleActors, Mailbox, Passive};
 use crate::backlog::Offered;
 use crate::fetch::Fetches;
 use crate::job::{JobArrivals, JobRun};
+use crate::lock::Lock;
 use crate::network::Network;
 use crate::output::OutputSink;
 use crate::question::Questions;
@@ -66,7 +67,7 @@ pub struct Node {
     pub(crate) output: OutputSink,
     pub(crate) cluster: u64,
     pub(crate) head: Arc<dyn HeadLink>,
-    pub(crate) state: Mutex<State>,
+    pub(crate) state: Lock<State>,
     pub(crate) jobs: RwLock<IdMap<JobId, Arc<JobRun>>>,
     pub(crate) reuse: ReusePool,
     /// None where there was no thread for it: then each task makes its sandbox itself.
@@ -174,7 +175,7 @@ impl Node {
             output: settings.output,
             cluster: settings.cluster,
             head,
-            state: Mutex::new(State {
+            state: Lock::new(State {
                 ownership: Ownership::new(settings.id)
                     .with_lineage(settings.lineage_bytes_max)
                     .with_small(small_bytes_max),
@@ -310,17 +311,9 @@ impl Node {
         is_empty
     }
 
+    /// The account, however long that takes.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The same, unless somebody else has it.
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, State>> {
-        match self.state.try_lock() {
-            Ok(state) => Some(state),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+        self.state.lock()
     }
 
     /// Tells the machine what happened and does what it says.
