@@ -171,7 +171,7 @@ pub const BACKLOG_AGE: Duration = Duration::from_micros(50);
 
 /// How long who wants the node's account looks whether it is free before it sleeps: what most turns of it take, and
 /// what it costs to be woken.
-pub const LOCK_PATIENCE: Duration = Duration::from_micros(50);
+pub const LOCK_PATIENCE: Duration = Duration::from_micros(100);
 
 /// The longest line of a guest's output that is kept whole.
 pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::borrow::{Far, for_head};
 use super::object::{Count, Object};
-use super::task::Task;
+use super::task::{End, Task};
 use super::{Command, Input, Order, Ownership};
 use crate::message::{ActorChange, FromHead, ToHead, ToPeer};
 use crate::{
@@ -719,7 +719,8 @@ impl Ownership {
                 self.fail_lines(actor, &cause, now, out);
                 let creation = self.tasks.get(&TaskId::from(actor));
                 let never_lived = creation.is_some_and(|creation| creation.state != TaskState::Finished);
-                self.end(TaskId::from(actor), never_lived.then_some(cause), now, out);
+                let end = if never_lived { End::Failed(cause) } else { End::Returned };
+                self.end(TaskId::from(actor), end, now, out);
                 self.release_actor_if_unused(actor, out);
             }
         }

@@ -96,13 +96,17 @@ impl Ahead {
         self.count() < before
     }
 
-    /// Behind whom the next order of this slot goes, and how many are there already; none when one of them may
-    /// be gone.
-    fn end_of_line(&self, running: TaskId) -> Option<(TaskId, usize)> {
-        let Some(chain) = self.chains.iter().find(|chain| chain.running == running) else { return Some((running, 0)) };
+    /// How many orders are behind that of the task that has the slot.
+    fn held(&self, running: TaskId) -> usize {
+        self.chains.iter().find(|chain| chain.running == running).map_or(0, |chain| chain.line.len())
+    }
+
+    /// Behind whom the next order of this slot goes; none when one of those that are there may be gone.
+    fn end_of_line(&self, running: TaskId) -> Option<TaskId> {
+        let Some(chain) = self.chains.iter().find(|chain| chain.running == running) else { return Some(running) };
         let is_certain = chain.line.iter().all(|waiting| !waiting.is_in_doubt);
         let last = chain.line.back().filter(|_| is_certain);
-        last.map(|waiting| (waiting.task, chain.line.len()))
+        last.map(|waiting| waiting.task)
     }
 
     fn add(&mut self, running: TaskId, task: TaskId) {
@@ -189,10 +193,11 @@ impl Ownership {
         } else {
             (limits::AHEAD_MAX, limits::AHEAD_MAX)
         };
-        let Some((mut behind, held)) = lease.ahead.end_of_line(running) else { return };
+        let held = lease.ahead.held(running);
         if held >= least {
             return;
         }
+        let Some(mut behind) = lease.ahead.end_of_line(running) else { return };
         for _ in held..most {
             if self.shapes.get(shape).is_none_or(|queue| queue.queue.len() <= queue.leases.len()) {
                 return;

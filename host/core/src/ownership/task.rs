@@ -101,13 +101,24 @@ impl Ownership {
         let kind = task.spec.kind.clone();
         self.small_bytes += bytes_within(&task.spec);
         let may_go = missing == 0 && failure.is_none();
-        let is_sent = match kind {
-            TaskKind::ActorCall { actor } if may_go => self.send_at_once(actor, &mut task, out),
-            _ => false,
-        };
-        self.tasks.insert(id, task);
-        if is_sent {
-            return;
+        match kind {
+            TaskKind::ActorCall { actor } if may_go => {
+                let is_sent = self.send_at_once(actor, &mut task, out);
+                self.tasks.insert(id, task);
+                if is_sent {
+                    return;
+                }
+            }
+            TaskKind::Normal if may_go => {
+                let shape = self.shape_of(&task.spec);
+                self.count_in(shape);
+                (task.state, task.shape) = (TaskState::PendingNodeAssignment, Some(shape));
+                self.tasks.insert(id, task);
+                return self.enqueue(shape, id, now, out);
+            }
+            TaskKind::ActorCall { .. } | TaskKind::Normal | TaskKind::ActorCreation | TaskKind::Driver => {
+                self.tasks.insert(id, task);
+            }
         }
         if let TaskKind::ActorCall { actor } = kind {
             self.line_up(actor, id);
@@ -339,12 +350,13 @@ impl Ownership {
             }
             return self.fail(id, error, now, out);
         }
+        let are_here = outputs.iter().all(|output| matches!(output, Output::Inline(_)));
         for (output, index) in outputs.into_iter().zip(0..) {
             self.settle(id.output(index), output, out);
         }
         // Who waited for it goes on in its slot, ahead of new work.
         self.settle_all(now, out);
-        self.end(id, None, now, out);
+        self.end(id, if are_here { End::AllHere } else { End::Returned }, now, out);
     }
 
     /// Ends a task for good with an error, which its returns take on.
@@ -359,23 +371,25 @@ impl Ownership {
             self.settle(id.output(index), Output::Failed(error.clone()), out);
         }
         self.settle_all(now, out);
-        self.end(id, Some(error), now, out);
+        self.end(id, End::Failed(error), now, out);
     }
 
     /// Takes a task out: its slot, its place in line, the references of its arguments.
-    pub(super) fn end(&mut self, id: TaskId, error: Option<Error>, now: Millis, out: &mut Vec<Command>) {
+    pub(super) fn end(&mut self, id: TaskId, end: End, now: Millis, out: &mut Vec<Command>) {
         let Some(task) = self.tasks.remove(&id) else { return };
         self.small_bytes -= bytes_within(&task.spec);
-        match (&task.spec.kind, error.is_some()) {
+        match (&task.spec.kind, &end) {
             (TaskKind::ActorCreation, _) => {}
-            (_, true) => self.tally.failed += 1,
-            (_, false) => self.tally.finished += 1,
+            (_, End::Failed(_)) => self.tally.failed += 1,
+            (_, End::AllHere | End::Returned) => self.tally.finished += 1,
         }
-        self.remember(&task, error.as_ref(), now);
-        if error.is_none() && matches!(task.spec.kind, TaskKind::Normal | TaskKind::ActorCall { .. }) {
-            self.keep_lineage(&task, out);
-        } else {
-            self.keep_attempt(id, task.attempt, out);
+        self.remember(&task, end.error(), now);
+        let may_run_again = matches!(task.spec.kind, TaskKind::Normal | TaskKind::ActorCall { .. });
+        match end {
+            End::Returned if may_run_again => self.keep_lineage(&task, out),
+            // What all have here nobody makes again, unless it was made again itself.
+            End::AllHere if may_run_again && !self.lineage.knows(id) => {}
+            End::AllHere | End::Returned | End::Failed(_) => self.keep_attempt(id, task.attempt, out),
         }
         let (was_blocked, was_sent) = (task.is_blocked(), task.is_sent());
         self.leave_slot(id, task.lease, was_blocked, now, out);
@@ -394,6 +408,25 @@ impl Ownership {
         }
         let past = self.past_of(task, error, Some(Compact::new(now)));
         self.finished.push_back(past);
+    }
+}
+
+/// How a task ended.
+pub(super) enum End {
+    /// All that it returned is small, and here.
+    AllHere,
+    /// With values.
+    Returned,
+    /// With an error.
+    Failed(Error),
+}
+
+impl End {
+    fn error(&self) -> Option<&Error> {
+        match self {
+            Self::Failed(error) => Some(error),
+            Self::AllHere | Self::Returned => None,
+        }
     }
 }
 
