@@ -108,10 +108,7 @@ impl Gathered {
             // Many of these would make a long turn of the account.
             _ if is_heavy => Due::Now,
             limits::BACKLOG_HELD_MAX.. => Due::Now,
-            count if self.looked == 0 && count < LOOK_EVERY && self.is_old() => {
-                self.looked = count;
-                Due::Soon
-            }
+            count if self.looked == 0 && count < LOOK_EVERY && self.is_old() => Due::Soon,
             // Not at multiples, because of what is pushed in between.
             count if count < self.looked + LOOK_EVERY => Due::Later,
             count => {
@@ -149,6 +146,11 @@ impl Gathered {
     pub fn told(&mut self, woke: bool) {
         self.is_being_told = false;
         self.woke |= woke;
+    }
+
+    /// Somebody else had the account for longer than is worth waiting for: it is looked at again when more has come.
+    pub fn put_off(&mut self) {
+        self.looked = self.events.len();
     }
 
     /// Offers what it holds to whoever has the account next. Answers whether it was not offered before.
@@ -270,6 +272,7 @@ mod tests {
         let mut gathered = gathered(None);
         gathered.push(event());
         assert_eq!(gathered.add(event()), Due::Soon);
+        gathered.put_off();
         assert_eq!(gathered.add(event()), Due::Later, "it has waited a moment and somebody else had the account");
     }
 

@@ -60,6 +60,12 @@ impl Node {
         self.take_in_when(due, backlog);
     }
 
+    /// The same for what more follows on at once: it is not worth even a moment's waiting.
+    pub(crate) fn note_between(self: &Arc<Self>, backlog: &Backlog, event: Event) {
+        let due = backlog.lock().add(event);
+        self.take_in_when(if due == Due::Soon { Due::IfFree } else { due }, backlog);
+    }
+
     /// The same for what an actor did. What is due is offered first to whoever submits: there is one thread only
     /// that can do what an actor does, so it is not to do what others can.
     pub(crate) fn note_of_actor(self: &Arc<Self>, backlog: &Arc<Backlog>, event: Event) {
@@ -90,7 +96,13 @@ impl Node {
         let state = match due {
             Due::Later => return,
             Due::IfFree => self.state.try_lock(),
-            Due::Soon => self.state.lock_soon(),
+            Due::Soon => {
+                let state = self.state.lock_soon();
+                if state.is_none() {
+                    backlog.lock().put_off();
+                }
+                state
+            }
             Due::Now => Some(self.lock()),
         };
         if let Some(state) = state {

@@ -194,7 +194,7 @@ impl Worker {
         let finished = Event::Finished { task: order.spec.id, attempt: order.attempt, outcome };
         let follows = self.orders.has_more();
         if follows {
-            self.node.note(&self.backlog, [finished]);
+            self.node.note_between(&self.backlog, finished);
         } else {
             // All is taken in next.
             self.backlog.lock().push(finished);

@@ -27,7 +27,7 @@ impl Source for OrderLine {
     }
 
     fn tell(&self, runner: &Runner, finished: Event, started: Event) {
-        runner.node.note(&runner.backlog, [finished]);
+        runner.node.note_between(&runner.backlog, finished);
         runner.backlog.lock().push(started);
     }
 
