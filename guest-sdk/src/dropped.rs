@@ -37,11 +37,12 @@ pub(crate) fn drop_all<R>(references: Vec<R>) {
 
 /// Takes a handle over that is dropped, if many are dropped just now; hands it back otherwise.
 pub(crate) fn take(handle: Raw) -> Option<Raw> {
-    GATHERED.with_borrow_mut(|gathered| match gathered {
-        Some(handles) => {
-            handles.push(handle);
-            None
+    let mut handle = Some(handle);
+    // Where a thread ends, in local mode, the list may be gone before the last references are.
+    let _ = GATHERED.try_with(|gathered| {
+        if let Some(handles) = &mut *gathered.borrow_mut() {
+            handles.extend(handle.take());
         }
-        None => Some(handle),
-    })
+    });
+    handle
 }

@@ -61,7 +61,7 @@ enum Action {
         #[arg(long, group = "suite")]
         vs_ray: bool,
         /// Build the programs once, and not a second time guided by how the first ones ran, as --vs-ray does.
-        #[arg(long, conflicts_with = "guided")]
+        #[arg(long, requires = "vs_ray", conflicts_with = "guided")]
         plain: bool,
         /// Build the programs twice also for a suite that is not --vs-ray.
         #[arg(long)]

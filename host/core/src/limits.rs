@@ -165,8 +165,9 @@ pub const ACTOR_LINE_LONG: usize = 4 * BACKLOG_EVENTS_MAX;
 /// as many as actors offer in the time in which it has a turn's events of its own.
 pub const OFFERED_EVENTS_MAX: usize = 4 * BACKLOG_EVENTS_MAX;
 
-/// How soon after the last time a node takes in what a guest did next, if nothing else makes it: the first
-/// of many calls goes out at once, and those that follow within this time go together.
+/// How soon after the last time a node takes in what a guest did next, if nothing else makes it and the account is
+/// free, or becomes so in a moment: the first of many calls goes out at once, and those that follow within this time
+/// go together.
 pub const BACKLOG_AGE: Duration = Duration::from_micros(50);
 
 /// How long who wants the node's account looks whether it is free before it sleeps: what most turns of it take, and

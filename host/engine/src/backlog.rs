@@ -6,9 +6,10 @@
 //! time: when there are [`limits::BACKLOG_EVENTS_MAX`], when the last time is
 //! [`limits::BACKLOG_AGE`] ago, when the guest asks for anything that needs an
 //! answer, when it ends and no other one follows it, and at each tick of the
-//! clock that makes guests give way. (From the eighth on, it is looked at after
-//! eight more.) While others have the account, a guest that needs no answer goes
-//! on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]. What an actor did
+//! clock that makes guests give way. (Between two looks whether it is time there
+//! are eight events.) While others have the account, a guest that needs no answer
+//! goes on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]; only with the
+//! first event after a pause it waits a moment. What an actor did
 //! may be told by others, who have the account, wholly and in its order. A guest that
 //! is far ahead of an actor it calls gives way to it, which would else wait for a cpu
 //! until the clock ticks.
@@ -90,7 +91,7 @@ pub enum Due {
 }
 
 /// Events between two looks at whether it is time. The first that comes after a pause is not held to it, so that
-/// a guest that does little is heard at once.
+/// a guest that does little is heard at once, unless the account is taken for long just then.
 const LOOK_EVERY: usize = 8;
 
 impl Gathered {

@@ -65,6 +65,8 @@ impl Cache {
         let noted = fs::read_to_string(checksum_path(&path)).ok()?;
         match load_if(engine, &path, &noted) {
             Ok(component) => Some(component),
+            // It had to make room just now.
+            Err(_) if !path.exists() => None,
             Err(cause) => {
                 tracing::warn!(file = %path.display(), "compiled component is not usable, compiling it again: {cause}");
                 None
@@ -98,12 +100,15 @@ impl Cache {
             let path = entry?.path();
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             let used = metadata.modified()?;
-            match path.extension().and_then(OsStr::to_str) {
-                Some("cwasm") => kept.push((used, metadata.len(), path)),
-                Some("tmp") if now.duration_since(used).is_ok_and(|age| age > limits::COMPILED_UNFINISHED_KEPT) => {
-                    drop(fs::remove_file(&path));
+            match path.file_name().and_then(OsStr::to_str).map(kind) {
+                Some(Kind::Code) => kept.push((used, metadata.len(), path)),
+                Some(Kind::Checksum) if !path.with_extension("").exists() => drop(fs::remove_file(&path)),
+                Some(Kind::Unfinished) => {
+                    if now.duration_since(used).is_ok_and(|age| age > limits::COMPILED_UNFINISHED_KEPT) {
+                        drop(fs::remove_file(&path));
+                    }
                 }
-                Some(_) | None => {}
+                Some(Kind::Checksum | Kind::Foreign) | None => {}
             }
         }
         kept.sort_unstable();
@@ -141,6 +146,35 @@ impl Cache {
             drop(fs::remove_file(&unfinished));
         }
         written
+    }
+}
+
+/// What a file in the folder is, which somebody may have chosen for other things, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Code,
+    Checksum,
+    Unfinished,
+    Foreign,
+}
+
+fn kind(name: &str) -> Kind {
+    let is_ours = |stem: &str| {
+        let hex = |part: &str, len| part.len() == len && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        stem.split_once('-').is_some_and(|(digest, compatibility)| hex(digest, 64) && hex(compatibility, 16))
+    };
+    let is_numbered = |stem: &str| {
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        stem.split_once('-').is_some_and(|(process, number)| is_number(process) && is_number(number))
+    };
+    if name.strip_suffix(".cwasm").is_some_and(is_ours) {
+        Kind::Code
+    } else if name.strip_suffix(".cwasm.b3").is_some_and(is_ours) {
+        Kind::Checksum
+    } else if name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")).is_some_and(is_numbered) {
+        Kind::Unfinished
+    } else {
+        Kind::Foreign
     }
 }
 
@@ -215,12 +249,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let engine = Engine::default();
         let cache = Cache::open(dir.path(), &engine, u64::MAX).unwrap();
-        let [old, new] = [".1-0.tmp", ".2-0.tmp"].map(|name| dir.path().join(name));
-        for path in [&old, &new] {
+        let gone = cache.path(&ComponentDigest::of(&[2]));
+        let names = [".1-0.tmp", ".2-0.tmp", "other.tmp", "other.cwasm.b3"];
+        let [old, new, foreign, other] = names.map(|name| dir.path().join(name));
+        for path in [&old, &new, &foreign, &other, &checksum_path(&gone)] {
             fs::write(path, "half").unwrap();
         }
-        make_old(&old, 2 * limits::COMPILED_UNFINISHED_KEPT);
+        [&old, &foreign].map(|path| make_old(path, 2 * limits::COMPILED_UNFINISHED_KEPT));
         cache.store(&ComponentDigest::of(&[1]), &Component::new(&engine, COMPONENT).unwrap());
         assert!(!old.exists() && new.exists(), "somebody may be writing the other");
+        assert!(!checksum_path(&gone).exists(), "what it was of is not there");
+        assert!(foreign.exists() && other.exists(), "they are not ours");
     }
 }

@@ -115,6 +115,13 @@ impl Engine {
         self.programs.get(digest)
     }
 
+    /// Takes out loaded programs that nobody has used for longest, when there are more than
+    /// [`limits::PROGRAMS_KEPT_MAX`] that nobody uses. To drop them takes its time.
+    #[must_use]
+    pub fn take_unused(&self) -> Vec<Arc<Program>> {
+        self.programs.take_unused()
+    }
+
     /// Makes a program of a file's bytes: a component or a core module, binary or text.
     ///
     /// Compiles once per digest, however many ask at once and whoever of them gives up waiting.
@@ -147,7 +154,7 @@ impl Engine {
         let loading = self.loading.spawn(async move {
             let loaded = cell.get_or_try_init(|| engine.load_new(digest, bytes, &origin)).await.cloned();
             drop(cell);
-            engine.programs.settle();
+            engine.programs.forget_failed(&digest);
             loaded
         });
         loading.await.unwrap_or_else(|error| Err(panicked(&error)))

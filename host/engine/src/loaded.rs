@@ -65,19 +65,26 @@ impl<T> Loaded<T> {
         Arc::clone(&entry.cell)
     }
 
-    /// A load is over: if it failed, the next one begins anew. Of what nobody uses, that goes which was asked for
-    /// longest ago, when there is too much.
-    pub(crate) fn settle(&self) {
+    /// A load is over: if it failed, the next one begins anew.
+    pub(crate) fn forget_failed(&self, digest: &ComponentDigest) {
         let mut cells = self.lock();
-        cells.by_digest.retain(|_, entry| !entry.has_failed());
+        if cells.by_digest.get(digest).is_some_and(Entry::has_failed) {
+            cells.by_digest.remove(digest);
+        }
+    }
+
+    /// Takes out what was asked for longest ago of what nobody uses, when there is too much of it.
+    pub(crate) fn take_unused(&self) -> Vec<Arc<T>> {
+        let mut cells = self.lock();
+        if cells.by_digest.len() <= self.unused_max {
+            return Vec::new();
+        }
         let unused = cells.by_digest.iter().filter(|(_, entry)| entry.is_unused());
         let mut unused: Vec<_> = unused.map(|(digest, entry)| (entry.asked, *digest)).collect();
         unused.sort_unstable_by_key(|(asked, _)| *asked);
         let too_many = unused.len().saturating_sub(self.unused_max);
-        let gone: Vec<_> = unused.iter().take(too_many).filter_map(|(_, old)| cells.by_digest.remove(old)).collect();
-        drop(cells);
-        // Code is unmapped by that, and nobody need wait for it.
-        drop(gone);
+        let gone = unused.iter().take(too_many).filter_map(|(_, old)| cells.by_digest.remove(old));
+        gone.filter_map(|entry| entry.cell.get().cloned()).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Cells<T>> {
@@ -97,8 +104,6 @@ mod tests {
         let cell = loaded.cell(digest(number));
         cell.set(Arc::new(number)).unwrap();
         let program = cell.get().cloned().unwrap();
-        drop(cell);
-        loaded.settle();
         program
     }
 
@@ -111,23 +116,22 @@ mod tests {
         let loaded = Loaded::new(2);
         let used = load(&loaded, 0);
         (1..=3).for_each(|number| drop(load(&loaded, number)));
-        assert_eq!(there(&loaded), [0, 1, 2, 3], "the last one is in use while it is loaded");
         assert!(loaded.get(&digest(1)).is_some());
-        loaded.settle();
-        assert_eq!(there(&loaded), [0, 1, 3], "1 was asked for after 2");
+        assert_eq!(loaded.take_unused(), [Arc::new(2)], "1 was asked for after it");
+        assert_eq!(there(&loaded), [0, 1, 3]);
         drop(used);
-        loaded.settle();
-        assert_eq!(there(&loaded), [1, 3]);
+        assert_eq!(loaded.take_unused(), [Arc::new(0)]);
+        assert!(loaded.take_unused().is_empty() && there(&loaded) == [1, 3]);
     }
 
     #[test]
     fn what_could_not_be_loaded_is_tried_anew() {
         let loaded = Loaded::<u8>::new(2);
         let tries = loaded.cell(digest(1));
-        loaded.settle();
+        loaded.forget_failed(&digest(1));
         assert!(Arc::ptr_eq(&tries, &loaded.cell(digest(1))), "somebody is trying");
         drop(tries);
-        loaded.settle();
+        loaded.forget_failed(&digest(1));
         assert!(there(&loaded).is_empty() && loaded.get(&digest(1)).is_none());
     }
 }

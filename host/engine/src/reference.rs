@@ -2,7 +2,7 @@
 //!
 //! A guest sees an index into its own handle table, which wasmtime keeps; that
 //! leads to an index into [`References`]. Neither can be forged. Dropping a
-//! store gives back all that it held in one call.
+//! store gives back all that it held.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

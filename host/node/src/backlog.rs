@@ -74,9 +74,19 @@ impl Node {
         let is_offered = due == Due::IfFree && gathered.offer();
         drop(gathered);
         if is_offered {
-            self.offered.add(backlog);
-        } else {
-            self.take_in_when(due, backlog);
+            return self.offered.add(backlog);
+        }
+        if due < Due::Soon || due == Due::Now {
+            return self.take_in_when(due, backlog);
+        }
+        match self.state.try_lock() {
+            Some(state) => self.take_in_and_go_on(state, backlog),
+            // Whoever has it is not the last one who does.
+            None => {
+                if backlog.lock().offer() {
+                    self.offered.add(backlog);
+                }
+            }
         }
     }
 
@@ -106,9 +116,13 @@ impl Node {
             Due::Now => Some(self.lock()),
         };
         if let Some(state) = state {
-            let after = self.take_in_then(state, backlog, |state, after| state.take_in_offered(self, after));
-            self.finish_up_and_go_on(after);
+            self.take_in_and_go_on(state, backlog);
         }
+    }
+
+    fn take_in_and_go_on(self: &Arc<Self>, state: MutexGuard<'_, State>, backlog: &Backlog) {
+        let after = self.take_in_then(state, backlog, |state, after| state.take_in_offered(self, after));
+        self.finish_up_and_go_on(after);
     }
 
     /// Takes in all that was offered, for when nobody submits.

@@ -138,7 +138,13 @@ impl Worker {
             match (left, &self.node.ready) {
                 // Whoever waits for the result need not wait for this, nor the next task for its sandbox.
                 (Some(spent), Some(ready)) if !has_more => ready.replace(spent),
-                (Some(spent), _) => spent.instance.take_down(),
+                (Some(spent), _) => {
+                    if spent.instance.memory_bytes() > limits::DROPPED_AT_ONCE_BYTES_MAX {
+                        // Who waits for what was done is not to wait for this.
+                        self.node.take_in(&self.backlog);
+                    }
+                    spent.instance.take_down();
+                }
                 (None, _) => {}
             }
             if !has_more {
@@ -263,11 +269,14 @@ impl Node {
         let Some(order) = slot.as_ref() else { return Ok(None) };
         let spec = &order.spec;
         let known = self.job(spec.job).ok();
-        let is_far = |input: &Input| match input {
+        // Such as have to be brought, and such as take long to be copied.
+        let takes_long = |input: &Input| match input {
             Input::Inline(_) => false,
-            Input::Stored(stored) => self.store.get_from_memory(stored.object).is_none(),
+            Input::Stored(stored) => {
+                stored.size > limits::DROPPED_AT_ONCE_BYTES_MAX || self.store.get_from_memory(stored.object).is_none()
+            }
         };
-        let is_slow = self.engine.is_crowded() || known.is_none() || order.inputs.iter().any(is_far);
+        let is_slow = self.engine.is_crowded() || known.is_none() || order.inputs.iter().any(takes_long);
         if is_slow {
             // Who waits for the tasks before is not to wait for what this one waits for.
             self.take_in(backlog);

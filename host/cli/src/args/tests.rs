@@ -252,6 +252,11 @@ fn help_of_get() {
 }
 
 #[test]
+fn help_of_microbenchmark() {
+    insta::assert_snapshot!(help("microbenchmark"), @"");
+}
+
+#[test]
 fn help_of_summary() {
     insta::assert_snapshot!(help("summary"), @r"
     Count tasks, actors or objects of a running session by state

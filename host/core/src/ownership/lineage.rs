@@ -50,13 +50,6 @@ pub(super) struct Kept {
 /// What a kept task takes beside the bytes of its arguments.
 const KEPT_BYTES: u64 = 512;
 
-impl Lineage {
-    /// Whether that task may run again.
-    pub(super) fn knows(&self, id: TaskId) -> bool {
-        self.tasks.contains_key(&id)
-    }
-}
-
 impl Ownership {
     /// Keeps what is needed to run a task again whose outputs went to a store.
     pub(super) fn keep_lineage(&mut self, task: &Task, out: &mut Vec<Command>) {

@@ -386,9 +386,9 @@ impl Ownership {
         self.remember(&task, end.error(), now);
         let may_run_again = matches!(task.spec.kind, TaskKind::Normal | TaskKind::ActorCall { .. });
         match end {
-            End::Returned if may_run_again => self.keep_lineage(&task, out),
-            // What all have here nobody makes again, unless it was made again itself.
-            End::AllHere if may_run_again && !self.lineage.knows(id) => {}
+            // Nobody has to make again what is here, and nothing of it was kept before.
+            End::AllHere if task.attempt == 0 => {}
+            End::AllHere | End::Returned if may_run_again => self.keep_lineage(&task, out),
             End::AllHere | End::Returned | End::Failed(_) => self.keep_attempt(id, task.attempt, out),
         }
         let (was_blocked, was_sent) = (task.is_blocked(), task.is_sent());

@@ -83,6 +83,10 @@ async fn create(
         (Err(error), _) | (_, Err(error)) => return Ok((Err(error.into()),)),
     };
     options.strategy = strategy.or(options.strategy);
+    if options.name.is_some() {
+        // It waits for the head, and what it dropped is not to.
+        store.data_mut().settle();
+    }
     let caller = Arc::clone(&store.data().caller);
     let created = services.create_actor(caller, class, args, options).await;
     give_actor(store.data_mut(), created)
@@ -115,6 +119,7 @@ async fn get_named(
     name: String,
     namespace: Option<String>,
 ) -> wasmtime::Result<Answer<Resource<ActorHandle>>> {
+    store.data_mut().settle();
     let services = Arc::clone(&store.data().services);
     let caller = Arc::clone(&store.data().caller);
     let found = services.named_actor(caller, name, namespace).await;

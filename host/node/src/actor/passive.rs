@@ -50,6 +50,8 @@ pub(crate) struct IdleActors(VecDeque<ActorId>);
 impl IdleActors {
     pub(super) fn idles(&mut self, actor: ActorId, durable: &mut Durable) {
         durable.idle_since = Some(Instant::now());
+        // What it was told before it had something to do again is out of date.
+        durable.shall_sleep = false;
         if !std::mem::replace(&mut durable.is_in_line, true) {
             self.0.push_back(actor);
         }

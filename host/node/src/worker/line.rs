@@ -16,8 +16,8 @@ pub(super) struct OrderLine(pub(super) Arc<Orders>);
 
 impl Source for OrderLine {
     fn take(&self, runner: &Runner, former: &Order) -> Option<(Order, Arc<Caller>)> {
-        // Whoever was woken may be queued behind this very worker. Who is woken by the end of `former` waits for one
-        // task more, or is taken by another thread meanwhile.
+        // Whoever was woken may be queued behind this very worker. Who is woken by the end of `former` waits for a
+        // task more, or for a tick where the account was taken, unless another thread takes them meanwhile.
         if runner.backlog.lock().woke() {
             return None;
         }
