@@ -255,7 +255,7 @@ mod tests {
         for path in [&old, &new, &foreign, &other, &checksum_path(&gone)] {
             fs::write(path, "half").unwrap();
         }
-        [&old, &foreign].map(|path| make_old(path, 2 * limits::COMPILED_UNFINISHED_KEPT));
+        [&old, &foreign].into_iter().for_each(|path| make_old(path, 2 * limits::COMPILED_UNFINISHED_KEPT));
         cache.store(&ComponentDigest::of(&[1]), &Component::new(&engine, COMPONENT).unwrap());
         assert!(!old.exists() && new.exists(), "somebody may be writing the other");
         assert!(!checksum_path(&gone).exists(), "what it was of is not there");

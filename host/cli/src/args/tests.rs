@@ -253,7 +253,59 @@ fn help_of_get() {
 
 #[test]
 fn help_of_microbenchmark() {
-    insta::assert_snapshot!(help("microbenchmark"), @"");
+    insta::assert_snapshot!(help("microbenchmark"), @r"
+    Measure what Ray's microbenchmark measures
+
+    Usage: rayw microbenchmark [OPTIONS]
+
+    Options:
+          --filter <TEXT>
+              Only rows with this in their name; repeatable
+
+          --list
+              Only print the names of the rows
+
+          --address <HOST:PORT>
+              The head of a cluster; one inside a process of its own unless said
+
+          --num-cpus <N>
+              Logical cpus to offer, or those of the cluster; all of the machine unless said
+
+          --warmup <DURATION>
+              How long a row runs before it is measured
+              
+              [default: 1s]
+
+          --seconds <DURATION>
+              How long each round is
+              
+              [default: 2s]
+
+          --rounds <N>
+              Rounds of each row, whose mean is shown
+              
+              [default: 4]
+
+          --scale <FACTOR>
+              Multiply the sizes of all rounds, for trying: such numbers cannot be compared with others
+              
+              [default: 1]
+
+          --component <PATH>
+              The benchmark's component or crate; beside this program, or in its checkout unless said
+
+          --format <FORMAT>
+              How to print
+
+              Possible values:
+              - table: A line for each row, as soon as it is there
+              - json:  One JSON document at the end
+              
+              [default: table]
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
 }
 
 #[test]
