@@ -103,8 +103,7 @@ mod tests {
     fn load(loaded: &Loaded<u8>, number: u8) -> Arc<u8> {
         let cell = loaded.cell(digest(number));
         cell.set(Arc::new(number)).unwrap();
-        let program = cell.get().cloned().unwrap();
-        program
+        cell.get().cloned().unwrap()
     }
 
     fn there(loaded: &Loaded<u8>) -> Vec<u8> {

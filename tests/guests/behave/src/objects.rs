@@ -459,7 +459,8 @@ fn many_read_at_once() -> rayw::Result<()> {
     pause("small");
     println!("{}", rayw::get_all(put_many(LARGE)?)?.len());
     pause("large");
-    let holders = put_many(LARGE)?.into_iter().map(|large| rayw::put(&vec![large])).collect::<rayw::Result<Vec<_>>>()?;
+    let holders =
+        put_many(LARGE)?.into_iter().map(|large| rayw::put(&vec![large])).collect::<rayw::Result<Vec<_>>>()?;
     println!("{}", rayw::get_all(holders)?.len());
     pause("holders");
     let reader = Reader::remote()?;
