@@ -50,7 +50,7 @@ pub(crate) fn run(suite: Suite, rows: &[String], rounds: u32, is_guided: bool) -
     }
     let component = component()?;
     if suite == Suite::Profile {
-        return profile::run(&component, rows, &folder);
+        return profile::run(&component, rows, &folder, is_guided);
     }
     let programs = if is_guided { Programs::guided(&component)? } else { Programs::build()? };
     let rows_of = |turns| ["ceiling", "--turns", turns].into_iter().chain(rows.iter().map(String::as_str));

@@ -60,10 +60,10 @@ enum Action {
         /// Rows of the microbenchmark in Ray and in rayw, in turns.
         #[arg(long, group = "suite")]
         vs_ray: bool,
-        /// Build the programs once, and not a second time guided by how the first ones ran, as --vs-ray does.
-        #[arg(long, requires = "vs_ray", conflicts_with = "guided")]
+        /// Build the programs once, and not a second time guided by how the first ones ran, as --vs-ray and --profile do.
+        #[arg(long, requires = "suite", conflicts_with_all = ["guided", "ceiling", "growth", "cluster", "publish"])]
         plain: bool,
-        /// Build the programs twice also for a suite that is not --vs-ray.
+        /// Build the programs twice also for another suite than these two.
         #[arg(long)]
         guided: bool,
         /// How costs grow with sizes.
@@ -111,7 +111,7 @@ fn main() -> ExitCode {
                 (.., true) => Suite::Publish,
                 _ => Suite::Ceiling,
             };
-            bench::run(suite, &rows, rounds, guided || (vs_ray && !plain))
+            bench::run(suite, &rows, rounds, guided || ((vs_ray || profile) && !plain))
         }
         Action::Dist => bench::dist(),
         Action::Sim { args } => sim::run(&args),

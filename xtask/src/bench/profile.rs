@@ -46,11 +46,15 @@ pub(super) const REPORT: &str = "profile.md";
 const NAMED: usize = 14;
 
 /// Builds rayw, runs each row under `perf` and writes the report.
-pub(super) fn run(component: &Path, rows: &[String], folder: &Path) -> Result<()> {
+pub(super) fn run(component: &Path, rows: &[String], folder: &Path, is_guided: bool) -> Result<()> {
     if !command::on_path("perf") {
         bail!("there is no `perf` on PATH: Debian has it as linux-perf, Ubuntu as linux-tools-generic");
     }
-    let rayw = programs::guided_with_frames(component)?;
+    let (rayw, how) = if is_guided {
+        (programs::guided_with_frames(component)?, "as `cargo xtask dist` builds it, but for")
+    } else {
+        (programs::plain_with_frames()?, "in one build that is not guided, with")
+    };
     let names =
         if rows.is_empty() { ROWS.map(str::to_owned).to_vec() } else { compare::names(&rayw, component, rows)? };
     // Only all of them are what `--publish` copies.
@@ -61,8 +65,8 @@ pub(super) fn run(component: &Path, rows: &[String], folder: &Path) -> Result<()
     let said = |key: &str| machine[key].as_str().unwrap_or("?");
     let mut markdown = format!(
         "# Where the time of rows goes\n\nBy `cargo xtask bench --profile`: samples of `perf`, by the part of the program \
-         that was at work, by function, and as flame graphs. rayw {} as `cargo xtask dist` builds it, but for frame \
-         pointers; wasmtime {}; {} cpus, {}. {}.\n\n",
+         that was at work, by function, and as flame graphs. rayw {} {how} frame pointers; \
+         wasmtime {}; {} cpus, {}. {}.\n\n",
         said("rayw"),
         said("wasmtime"),
         machine["cpus"],

@@ -136,6 +136,14 @@ pub(super) fn guided_with_frames(component: &Path) -> Result<PathBuf> {
     program(&built(&mut guide.cargo(&["-Cforce-frame-pointers=yes"]))?, RAYW)
 }
 
+/// The same in one build, without the long link: for who wants to see at once what a change did.
+pub(super) fn plain_with_frames() -> Result<PathBuf> {
+    let mut cargo = command::cargo();
+    cargo.args(["build", "--profile", "bench", "--target-dir"]).arg(tree::root().join("target/frames"));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Cforce-frame-pointers=yes");
+    program(&built(&mut cargo)?, RAYW)
+}
+
 /// A release build with these flags of the compiler, the last of which is given the path. For a named target, so that
 /// build scripts and macros, which run while it is built, are left alone.
 fn release(folder: &Path, host: &str, flags: &[&str], path: &Path) -> Command {
