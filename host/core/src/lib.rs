@@ -16,6 +16,7 @@ mod children;
 pub mod control;
 mod description;
 mod error;
+mod eviction;
 mod group;
 mod id;
 mod job;
@@ -33,6 +34,7 @@ pub use actor::{ActorOptions, ActorSpec, ActorState};
 pub use children::{Children, Execution};
 pub use description::{ActorClass, Description, Function, Method, Parameter, check_arity, unknown};
 pub use error::{Details, Error, ErrorKind};
+pub use eviction::oldest_beyond;
 pub use group::{
     BundleOptions, BundleSpec, GroupCreator, GroupOptions, GroupSpec, GroupState, GroupStatus, GroupStrategy,
 };

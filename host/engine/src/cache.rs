@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use std::{fs, io};
 
-use rayw_core::{ComponentDigest, limits};
+use rayw_core::{ComponentDigest, limits, oldest_beyond};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -111,16 +111,10 @@ impl Cache {
                 Some(Kind::Checksum | Kind::Foreign) | None => {}
             }
         }
-        kept.sort_unstable();
-        let mut bytes: u64 = kept.iter().map(|(_, len, _)| len).sum();
-        for (_, len, path) in kept.iter().filter(|(_, _, path)| path != newest) {
-            if bytes <= self.bytes_max {
-                break;
-            }
+        for path in oldest_beyond(kept, |path| path == newest, self.bytes_max) {
             // The checksum first: without it nobody loads the other.
-            drop(fs::remove_file(checksum_path(path)));
+            drop(fs::remove_file(checksum_path(&path)));
             drop(fs::remove_file(path));
-            bytes -= len;
         }
         Ok(())
     }
@@ -209,11 +203,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    const COMPONENT: &str = r#"(component
-        (core module $m (func (export "f") (result i32) i32.const 7))
-        (core instance $i (instantiate $m))
-        (func (export "f") (result s32) (canon lift (core func $i "f"))))"#;
+    use crate::sample::COMPONENT;
 
     fn make_old(path: &Path, age: Duration) {
         fs::File::open(path).unwrap().set_modified(SystemTime::now() - age).unwrap();

@@ -103,11 +103,7 @@ fn has_swap() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const COMPONENT: &str = r#"(component
-        (core module $m (func (export "f") (result i32) i32.const 7))
-        (core instance $i (instantiate $m))
-        (func (export "f") (result s32) (canon lift (core func $i "f"))))"#;
+    use crate::sample::COMPONENT;
 
     #[test]
     fn code_compiled_by_one_engine_loads_in_another_with_or_without_a_pool() {

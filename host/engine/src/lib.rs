@@ -28,6 +28,8 @@ mod loaded;
 mod output;
 mod program;
 mod reference;
+#[cfg(test)]
+mod sample;
 mod sandbox;
 mod services;
 mod state;

@@ -22,6 +22,13 @@ struct Cells<T> {
     asked: u64,
 }
 
+impl<T> Cells<T> {
+    fn ask(&mut self) -> u64 {
+        self.asked += 1;
+        self.asked
+    }
+}
+
 struct Entry<T> {
     cell: Cell<T>,
     /// When somebody asked for it last, by the count of all who asked.
@@ -48,8 +55,7 @@ impl<T> Loaded<T> {
     /// What has that digest, if it is loaded.
     pub(crate) fn get(&self, digest: &ComponentDigest) -> Option<Arc<T>> {
         let mut cells = self.lock();
-        cells.asked += 1;
-        let asked = cells.asked;
+        let asked = cells.ask();
         let entry = cells.by_digest.get_mut(digest)?;
         entry.asked = asked;
         entry.cell.get().cloned()
@@ -58,8 +64,7 @@ impl<T> Loaded<T> {
     /// The cell in which it is, or is to be.
     pub(crate) fn cell(&self, digest: ComponentDigest) -> Cell<T> {
         let mut cells = self.lock();
-        cells.asked += 1;
-        let asked = cells.asked;
+        let asked = cells.ask();
         let entry = cells.by_digest.entry(digest).or_insert_with(|| Entry { cell: Cell::default(), asked });
         entry.asked = asked;
         Arc::clone(&entry.cell)

@@ -373,7 +373,6 @@ impl Life {
                         return Pause::Ended(self.stopped_end());
                     }
                     if let Body::Awake(instance) = &mut body
-                        && self.reach.letters.is_empty()
                         && self.is_to_sleep()
                     {
                         match Box::pin(self.write_down(instance, job)).await {

@@ -20,9 +20,14 @@ pub(crate) struct Offered {
 }
 
 impl Offered {
-    fn add(&self, backlog: &Arc<Backlog>) {
-        self.lock().push_back(Arc::clone(backlog));
-        self.is_any.store(true, Ordering::Release);
+    /// Answers whether it is offered by that, and was not before.
+    fn offer(&self, backlog: &Arc<Backlog>) -> bool {
+        let is_new = backlog.lock().offer();
+        if is_new {
+            self.lock().push_back(Arc::clone(backlog));
+            self.is_any.store(true, Ordering::Release);
+        }
+        is_new
     }
 
     /// The one that was offered first.
@@ -69,24 +74,15 @@ impl Node {
     /// The same for what an actor did. What is due is offered first to whoever submits: there is one thread only
     /// that can do what an actor does, so it is not to do what others can.
     pub(crate) fn note_of_actor(self: &Arc<Self>, backlog: &Arc<Backlog>, event: Event) {
-        let mut gathered = backlog.lock();
-        let due = gathered.add(event);
-        let is_offered = due == Due::IfFree && gathered.offer();
-        drop(gathered);
-        if is_offered {
-            return self.offered.add(backlog);
-        }
-        if due < Due::Soon || due == Due::Now {
-            return self.take_in_when(due, backlog);
-        }
-        match self.state.try_lock() {
-            Some(state) => self.take_in_and_go_on(state, backlog),
-            // Whoever has it is not the last one who does.
-            None => {
-                if backlog.lock().offer() {
-                    self.offered.add(backlog);
-                }
-            }
+        let due = backlog.lock().add(event);
+        match due {
+            Due::IfFree if self.offered.offer(backlog) => {}
+            Due::Soon => match self.state.try_lock() {
+                Some(state) => self.take_in_and_go_on(state, backlog),
+                // Whoever has it is not the last one who does.
+                None => drop(self.offered.offer(backlog)),
+            },
+            Due::Later | Due::IfFree | Due::Now => self.take_in_when(due, backlog),
         }
     }
 
@@ -210,22 +206,15 @@ impl State {
 mod tests {
     use super::*;
 
-    fn offer(offered: &Offered, backlog: &Arc<Backlog>) {
-        let is_new = backlog.lock().offer();
-        if is_new {
-            offered.add(backlog);
-        }
-    }
-
     #[test]
     fn what_is_offered_is_there_once_until_somebody_takes_it() {
         let (offered, one, other) = (Offered::default(), Arc::<Backlog>::default(), Arc::<Backlog>::default());
-        [&one, &other, &one].into_iter().for_each(|backlog| offer(&offered, backlog));
+        let is_new = [&one, &other, &one].map(|backlog| offered.offer(backlog));
+        assert_eq!(is_new, [true, true, false]);
         let is_next = |backlog| offered.take().is_some_and(|taken| Arc::ptr_eq(&taken, backlog));
         assert!(is_next(&one) && is_next(&other) && offered.take().is_none());
-        [&one, &other].into_iter().for_each(|backlog| offer(&offered, backlog));
+        assert!(offered.offer(&one) && offered.offer(&other));
         assert_eq!(offered.take_all().len(), 2, "both may be offered again");
-        offer(&offered, &one);
-        assert!(is_next(&one));
+        assert!(offered.offer(&one) && is_next(&one));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use rayw_core::{ComponentDigest, Error, limits};
+use rayw_core::{ComponentDigest, Error, limits, oldest_beyond};
 use rayw_node::Turns;
 
 /// The folder, and whose turn it is for each digest.
@@ -82,18 +82,9 @@ fn make_room(folder: &Path, bytes_max: u64) -> std::io::Result<()> {
         let about = entry.metadata()?;
         files.push((about.modified().unwrap_or(SystemTime::UNIX_EPOCH), about.len(), entry.path()));
     }
-    files.sort();
-    let mut bytes: u64 = files.iter().map(|(_, size, _)| size).sum();
     // The newest stays even if it alone is too large.
-    let older = files.len().saturating_sub(1);
-    for (_, size, path) in files.into_iter().take(older) {
-        if bytes <= bytes_max {
-            break;
-        }
-        std::fs::remove_file(path)?;
-        bytes -= size;
-    }
-    Ok(())
+    let newest = files.iter().max().map(|(_, _, path)| path.clone());
+    oldest_beyond(files, |path| Some(path) == newest.as_ref(), bytes_max).into_iter().try_for_each(std::fs::remove_file)
 }
 
 #[cfg(test)]

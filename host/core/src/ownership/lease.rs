@@ -83,7 +83,7 @@ pub(super) enum Resumer {
 }
 
 impl Ownership {
-    pub(super) fn shape_of(&mut self, spec: &TaskSpec) -> usize {
+    fn shape_of(&mut self, spec: &TaskSpec) -> usize {
         let near = self.near(spec);
         // Most tasks are of the shape of the one before, and share what that one asked for.
         let is_same = |shape: &Shape| {
@@ -117,9 +117,11 @@ impl Ownership {
         index
     }
 
-    /// A task is of this shape from now on.
-    pub(super) fn count_in(&mut self, shape: usize) {
+    /// A task is of its shape from now on. Answers with that.
+    pub(super) fn count_in(&mut self, spec: &TaskSpec) -> usize {
+        let shape = self.shape_of(spec);
         self.shapes[shape].tasks += 1;
+        shape
     }
 
     /// A task is over, or of another shape.

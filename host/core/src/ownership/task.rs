@@ -101,24 +101,20 @@ impl Ownership {
         let kind = task.spec.kind.clone();
         self.small_bytes += bytes_within(&task.spec);
         let may_go = missing == 0 && failure.is_none();
-        match kind {
-            TaskKind::ActorCall { actor } if may_go => {
-                let is_sent = self.send_at_once(actor, &mut task, out);
-                self.tasks.insert(id, task);
-                if is_sent {
-                    return;
-                }
-            }
-            TaskKind::Normal if may_go => {
-                let shape = self.shape_of(&task.spec);
-                self.count_in(shape);
-                (task.state, task.shape) = (TaskState::PendingNodeAssignment, Some(shape));
-                self.tasks.insert(id, task);
-                return self.enqueue(shape, id, now, out);
-            }
-            TaskKind::ActorCall { .. } | TaskKind::Normal | TaskKind::ActorCreation | TaskKind::Driver => {
-                self.tasks.insert(id, task);
-            }
+        if may_go && kind == TaskKind::Normal {
+            // What becomes of most tasks is settled before they are taken in, so that they are not looked up again.
+            let shape = self.count_in(&task.spec);
+            (task.state, task.shape) = (TaskState::PendingNodeAssignment, Some(shape));
+            self.tasks.insert(id, task);
+            return self.enqueue(shape, id, now, out);
+        }
+        let is_sent = match kind {
+            TaskKind::ActorCall { actor } if may_go => self.send_at_once(actor, &mut task, out),
+            _ => false,
+        };
+        self.tasks.insert(id, task);
+        if is_sent {
+            return;
         }
         if let TaskKind::ActorCall { actor } = kind {
             self.line_up(actor, id);
@@ -201,8 +197,7 @@ impl Ownership {
         match task.spec.kind {
             TaskKind::Normal => {
                 let spec = Arc::clone(&task.spec);
-                let shape = self.shape_of(&spec);
-                self.count_in(shape);
+                let shape = self.count_in(&spec);
                 let former = self.tasks.get_mut(&id).and_then(|task| task.shape.replace(shape));
                 former.into_iter().for_each(|former| self.count_out(former));
                 self.enqueue(shape, id, now, out);

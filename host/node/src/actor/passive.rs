@@ -142,6 +142,10 @@ impl Node {
 impl Life {
     /// Whether the actor was told to give its sandbox back and still has nothing to do.
     pub(super) fn is_to_sleep(&self) -> bool {
+        if !self.reach.letters.is_empty() {
+            // Most of the time, which is not worth the node's lock.
+            return false;
+        }
         let mut state = self.node.lock();
         let Some(mailbox) = state.mailboxes.get_mut(&self.spec.id) else { return false };
         let is_idle = mailbox.reach.letters.is_empty();
