@@ -61,9 +61,14 @@ impl Processes {
         self.nodes.push((name, node));
     }
 
+    /// Waits until each of the nodes is alive, and none that was killed still counts as it.
     fn all_are_there(&self) {
         let wanted = self.nodes.len() + 1;
-        self.rows_become("nodes", |rows| rows.iter().filter(|row| row["state"] == "ALIVE").count() == wanted);
+        self.rows_become("nodes", |rows| {
+            let alive: Vec<&Value> = rows.iter().filter(|row| row["state"] == "ALIVE").collect();
+            let is_alive = |name: &str| alive.iter().any(|row| row["node_name"] == name);
+            alive.len() == wanted && self.nodes.iter().all(|(name, _)| is_alive(name))
+        });
     }
 
     /// One more node, once it is there.
