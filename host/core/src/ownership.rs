@@ -25,6 +25,7 @@ mod copies;
 mod copies_tests;
 mod death;
 mod event;
+mod finished;
 mod foreign;
 mod group;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub use event::{Event, LostCopy, Outcome, Output, WaitFor, WaiterId};
 
 pub use rows::TaskSnapshot;
 
+use finished::Finished;
 use slab::Slab;
 
 use crate::message::Shape;
@@ -81,9 +83,9 @@ pub struct Ownership {
     ended_jobs: IdSet<JobId>,
     ended_in_order: VecDeque<JobId>,
     /// Objects that became ready or failed and whose waiters do not know yet.
-    settled: VecDeque<ObjectId>,
+    settled: VecDeque<object::Settled>,
     is_settling: bool,
-    finished: VecDeque<rows::Past>,
+    finished: Finished<rows::Past>,
     tally: Tally,
     /// Tasks taken in so far.
     turns: u64,
@@ -149,7 +151,7 @@ impl Ownership {
             ended_in_order: VecDeque::new(),
             settled: VecDeque::new(),
             is_settling: false,
-            finished: VecDeque::new(),
+            finished: Finished::new(),
             tally: Tally::default(),
             turns: 0,
             foreign: IdMap::default(),

@@ -14,6 +14,8 @@ pub(crate) use context::Exit;
 
 use rayw_core::{Arg, Error, ErrorKind, Strategy, limits};
 use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi::clocks::WasiClocks;
+use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
 
 use crate::reference::{Handles, ObjectRef};
 use crate::state::Guest;
@@ -23,6 +25,10 @@ use crate::{Submitted, types};
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    linker.allow_shadowing(true);
+    monotonic_clock::add_to_linker::<_, WasiClocks>(&mut linker, Guest::clock)?;
+    wall_clock::add_to_linker::<_, WasiClocks>(&mut linker, Guest::clock)?;
+    linker.allow_shadowing(false);
     object::add(&mut linker)?;
     task::add(&mut linker)?;
     actor::add(&mut linker)?;

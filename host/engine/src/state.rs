@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayw_core::{Error, ErrorKind, RefId, Value, limits};
 use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::limit::MemoryLimit;
@@ -301,10 +302,15 @@ fn within_limits(value: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-impl WasiView for Guest {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        // Whatever is asked of WASI may take its time.
-        self.tell_node();
+impl Guest {
+    /// What a look at a clock needs: unlike the rest of WASI it never takes its time, so that nobody need hear first of
+    /// what the guest did before. Who measures batches looks at one after each.
+    pub(crate) fn clock(&mut self) -> WasiClocksCtxView<'_> {
+        let WasiCtxView { ctx, table } = self.wasi();
+        WasiClocksCtxView { ctx: ctx.clocks(), table }
+    }
+
+    fn wasi(&mut self) -> WasiCtxView<'_> {
         if self.wasi.is_none() {
             // Without folders nothing of it can fail; with folders it was made at the start.
             let grants = Grants { dirs: Vec::new(), env: self.grants.env.clone() };
@@ -312,5 +318,13 @@ impl WasiView for Guest {
         }
         let wasi = self.wasi.as_mut().expect("a context without folders can always be made");
         WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
+    }
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        // Whatever is asked of WASI may take its time.
+        self.tell_node();
+        self.wasi()
     }
 }

@@ -206,7 +206,7 @@ impl Node {
                 // It may be elsewhere, or dropped, by now.
                 let found = node.lock().ownership.found(wanted.object);
                 match found {
-                    Some(Found::Stored(stored)) => wanted = stored,
+                    Some(Found::Stored(stored)) => wanted = *stored,
                     Some(Found::Inline(_)) | None => return,
                 }
             }

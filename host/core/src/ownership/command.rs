@@ -53,8 +53,15 @@ pub struct Stored {
 pub enum Found {
     /// The value itself.
     Inline(Arc<Value>),
-    /// The object in stores.
-    Stored(Stored),
+    /// The object in stores. Somewhere else, because there may be many small values in a list.
+    Stored(Box<Stored>),
+}
+
+impl Found {
+    /// Whether it is the value itself.
+    pub(super) fn is_inline(&self) -> bool {
+        matches!(self, Self::Inline(_))
+    }
 }
 
 /// How a wait ended.

@@ -30,10 +30,28 @@ pub(super) struct Object {
 /// Who is told when an object settles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Watcher {
-    /// A `get` or a `wait`.
-    Waiter(WaiterId),
+    /// A `get` or a `wait`, and the object's place among those that it waits for.
+    Waiter(WaiterId, u32),
     /// A task that takes it as an argument.
     Dependent(TaskId),
+}
+
+/// An object that settled, and who has not been told yet.
+#[derive(Debug)]
+pub(super) struct Settled {
+    watchers: Vec<Watcher>,
+    how: Settlement,
+}
+
+/// What became of an object.
+#[derive(Debug)]
+pub(super) enum Settlement {
+    /// It is here.
+    Value(Arc<Value>),
+    /// It is in stores.
+    Stored,
+    /// It will never be.
+    Failed(Arc<Error>),
 }
 
 /// Where an object is.
@@ -76,6 +94,16 @@ impl Place {
         }
     }
 
+    /// What became of the object; `None` while that is open.
+    fn settlement(&self) -> Option<Settlement> {
+        match self {
+            Self::Inline(value) => Some(Settlement::Value(Arc::clone(value))),
+            Self::Stored(_) => Some(Settlement::Stored),
+            Self::Failed(error) => Some(Settlement::Failed(Arc::clone(error))),
+            Self::Pending | Self::Lost => None,
+        }
+    }
+
     /// The nodes whose stores have it.
     pub(super) fn copies(&self) -> &[NodeId] {
         match self {
@@ -111,7 +139,7 @@ impl Object {
     pub(super) fn dependents(&self) -> impl Iterator<Item = TaskId> {
         self.watchers.iter().filter_map(|watcher| match watcher {
             Watcher::Dependent(task) => Some(*task),
-            Watcher::Waiter(_) => None,
+            Watcher::Waiter(..) => None,
         })
     }
 
@@ -334,7 +362,9 @@ impl Ownership {
         object.place = settled_place(output);
         self.small_bytes += object.place.bytes_here();
         let (is_wanted, has_lineage) = (object.is_wanted(), object.lineage > 0);
-        let is_awaited = !object.watchers.is_empty();
+        let watchers = std::mem::take(&mut object.watchers);
+        let is_heard_of = !watchers.is_empty() && (is_wanted || has_lineage);
+        let how = if is_heard_of { object.place.settlement() } else { None };
         let wanted_by = object.far.as_mut().map(|far| std::mem::take(&mut far.wanted_by)).unwrap_or_default();
         self.move_if_leaving(id, out);
         for inner in refs {
@@ -343,8 +373,8 @@ impl Ownership {
         for node in wanted_by {
             self.tell_settled(id, node, out);
         }
-        if is_awaited && (is_wanted || has_lineage) {
-            self.settled.push_back(id);
+        if let Some(how) = how {
+            self.settled.push_back(Settled { watchers, how });
         }
         if !is_wanted {
             self.let_go(id, out);
@@ -357,24 +387,22 @@ impl Ownership {
         if std::mem::replace(&mut self.is_settling, true) {
             return;
         }
-        while let Some(id) = self.settled.pop_front() {
-            let Some(object) = self.objects.get_mut(&id) else { continue };
-            let watchers = std::mem::take(&mut object.watchers);
-            let failure = match &object.place {
-                Place::Failed(error) => Some(Arc::clone(error)),
-                Place::Pending | Place::Lost | Place::Inline(_) | Place::Stored(_) => None,
-            };
+        while let Some(Settled { watchers, how }) = self.settled.pop_front() {
             // Who waited goes on first, in a slot that new work would take otherwise.
             for watcher in &watchers {
-                if let Watcher::Waiter(waiter) = watcher {
-                    self.waiter_progressed(*waiter, failure.as_deref(), out);
+                if let Watcher::Waiter(waiter, index) = watcher {
+                    self.waiter_progressed(*waiter, *index, &how, out);
                 }
             }
             for watcher in watchers {
-                match (watcher, &failure) {
-                    (Watcher::Waiter(_), _) => {}
-                    (Watcher::Dependent(task), Some(error)) => self.dependency_failed(task, error, now, out),
-                    (Watcher::Dependent(task), None) => self.dependency_ready(task, now, out),
+                match (watcher, &how) {
+                    (Watcher::Waiter(..), _) => {}
+                    (Watcher::Dependent(task), Settlement::Failed(error)) => {
+                        self.dependency_failed(task, error, now, out);
+                    }
+                    (Watcher::Dependent(task), Settlement::Value(_) | Settlement::Stored) => {
+                        self.dependency_ready(task, now, out);
+                    }
                 }
             }
         }
@@ -384,7 +412,7 @@ impl Ownership {
     pub(super) fn input(&self, id: ObjectId) -> Option<Input> {
         match self.found(id)? {
             Found::Inline(value) => Some(Input::Inline(value)),
-            Found::Stored(stored) => Some(Input::Stored(stored)),
+            Found::Stored(stored) => Some(Input::Stored(*stored)),
         }
     }
 
@@ -397,12 +425,12 @@ impl Ownership {
     pub(super) fn found_in(&self, id: ObjectId, object: &Object) -> Option<Found> {
         match &object.place {
             Place::Inline(value) => Some(Found::Inline(Arc::clone(value))),
-            Place::Stored(copies) => Some(Found::Stored(Stored {
+            Place::Stored(copies) => Some(Found::Stored(Box::new(Stored {
                 object: id,
                 size: copies.size,
                 owner: self.owner_of(RefId::Object(id)),
                 at: copies.at.clone(),
-            })),
+            }))),
             Place::Pending | Place::Lost | Place::Failed(_) => None,
         }
     }

@@ -154,7 +154,7 @@ impl Ownership {
         for task in self.tasks.values() {
             count(&task.spec.function, task.spec.kind.name(), task.state.name());
         }
-        for past in &self.finished {
+        for past in self.finished.iter() {
             count(&past.terms.function, past.kind.name(), past.state().name());
         }
         let rows = counts.into_iter().map(|((function, kind), states)| TaskSummaryRow {

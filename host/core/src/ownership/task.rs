@@ -6,7 +6,7 @@ use super::compact::Compact;
 use super::object::{Count, Watcher};
 use super::{Command, Input, Order, Outcome, Output, Ownership};
 use crate::{
-    ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, Value, limits,
+    ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, Value,
 };
 
 #[derive(Debug)]
@@ -398,11 +398,8 @@ impl Ownership {
     }
 
     fn remember(&mut self, task: &Task, error: Option<&Error>, now: Millis) {
-        if self.finished.len() >= limits::FINISHED_TASKS_KEPT {
-            self.finished.pop_front();
-        }
         let past = self.past_of(task, error, Some(Compact::new(now)));
-        self.finished.push_back(past);
+        self.finished.push(past);
     }
 }
 

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use super::lease::Resumer;
-use super::object::{Copies, Place, Watcher};
-use super::{Command, Output, Ownership, WaitFor, WaitResult, WaiterId};
+use super::object::{Copies, Place, Settlement, Watcher};
+use super::{Command, Found, Output, Ownership, WaitFor, WaitResult, WaiterId};
 use crate::{Error, ObjectId, TaskId, TaskState};
 
 #[derive(Debug)]
 pub(super) struct Waiter {
     objects: Vec<ObjectId>,
     wait: WaitFor,
+    /// For a `get`, the small values that are there, each in its object's place: so they need not be looked for at the
+    /// end, when nobody else may have anything to do.
+    values: Vec<Option<Found>>,
     /// Objects that must still settle.
     remaining: u32,
     /// The blocked task, when it holds a slot.
@@ -20,11 +23,13 @@ pub(super) struct Waiter {
 }
 
 /// How the objects of a wait are.
-struct Look<'a> {
+struct Look {
     /// How many are neither there nor failed; those that are lost left out.
     pending: usize,
     /// The first one that failed.
-    failure: Option<&'a Arc<Error>>,
+    failure: Option<Arc<Error>>,
+    /// Of values that are asked for, the small ones that are there.
+    values: Vec<Option<Found>>,
     /// Whether somebody must be asked for some, or they must be made again.
     are_absent: bool,
 }
@@ -39,33 +44,33 @@ impl Ownership {
         poll: bool,
         out: &mut Vec<Command>,
     ) {
-        let mut look = self.look(&objects);
+        let mut look = self.look(&objects, wait);
         if look.are_absent {
             for object in &objects {
                 self.ensure(*object, out);
             }
             self.make_again(0, out);
-            look = self.look(&objects);
+            look = self.look(&objects, wait);
         }
+        let Look { pending, failure, values, .. } = look;
         if wait == WaitFor::Values
-            && let Some(error) = look.failure
+            && let Some(error) = failure
         {
-            return out.push(Command::Wake { waiter: id, result: WaitResult::Failed(Error::clone(error)) });
+            return out.push(Command::Wake { waiter: id, result: WaitResult::Failed(Error::clone(&error)) });
         }
-        let pending = look.pending;
         let ready = objects.len() - pending;
         let remaining = match wait {
             WaitFor::Values => pending,
             WaitFor::Ready(wanted) => (wanted as usize).saturating_sub(ready),
         };
         let remaining = u32::try_from(remaining).unwrap_or(u32::MAX);
-        let mut waiter = Waiter { objects, wait, remaining, caller, is_resuming: false };
+        let mut waiter = Waiter { objects, wait, values, remaining, caller, is_resuming: false };
         if remaining == 0 || poll {
-            return out.push(Command::Wake { waiter: id, result: self.result_of(&waiter) });
+            return out.push(Command::Wake { waiter: id, result: self.result_of(&mut waiter) });
         }
-        for object in &waiter.objects {
+        for (object, index) in waiter.objects.iter().zip(0..) {
             if let Some(object) = self.objects.get_mut(object).filter(|object| object.is_pending()) {
-                object.watchers.push(Watcher::Waiter(id));
+                object.watchers.push(Watcher::Waiter(id, index));
             }
         }
         let state = match wait {
@@ -77,13 +82,19 @@ impl Ownership {
     }
 
     /// How objects are, in one pass over what may be a long list.
-    fn look(&self, objects: &[ObjectId]) -> Look<'_> {
-        let mut look = Look { pending: 0, failure: None, are_absent: false };
-        for id in objects {
+    fn look(&self, objects: &[ObjectId], wait: WaitFor) -> Look {
+        let values = if wait == WaitFor::Values { vec![None; objects.len()] } else { Vec::new() };
+        let mut look = Look { pending: 0, failure: None, values, are_absent: false };
+        for (index, id) in objects.iter().enumerate() {
             let object = self.objects.get(id);
             match object.map(|object| &object.place) {
-                Some(Place::Inline(_) | Place::Stored(_)) => {}
-                Some(Place::Failed(error)) => look.failure = look.failure.or(Some(error)),
+                Some(Place::Inline(value)) => {
+                    if let Some(place) = look.values.get_mut(index) {
+                        *place = Some(Found::Inline(Arc::clone(value)));
+                    }
+                }
+                Some(Place::Stored(_)) => {}
+                Some(Place::Failed(error)) => look.failure = look.failure.or_else(|| Some(Arc::clone(error))),
                 Some(Place::Lost) => look.are_absent = true,
                 Some(Place::Pending) => {
                     look.pending += 1;
@@ -99,39 +110,42 @@ impl Ownership {
         self.objects.get(&id).is_none_or(super::object::Object::is_pending)
     }
 
-    /// One of the objects settled; `failure` tells how, if it failed.
-    pub(super) fn waiter_progressed(&mut self, id: WaiterId, failure: Option<&Error>, out: &mut Vec<Command>) {
+    /// The object in that place of those that are waited for has settled.
+    pub(super) fn waiter_progressed(&mut self, id: WaiterId, index: u32, how: &Settlement, out: &mut Vec<Command>) {
         let Some(waiter) = self.waiters.get_mut(&id).filter(|waiter| !waiter.is_resuming) else { return };
         waiter.remaining = waiter.remaining.saturating_sub(1);
-        match failure {
-            Some(error) if waiter.wait == WaitFor::Values => {
-                let result = WaitResult::Failed(error.clone());
-                self.end_wait(id, result, out);
+        match how {
+            Settlement::Failed(error) if waiter.wait == WaitFor::Values => {
+                return self.end_wait(id, WaitResult::Failed(Error::clone(error)), out);
             }
-            Some(_) | None => {
-                if waiter.remaining > 0 {
-                    return;
+            Settlement::Value(value) => {
+                if let Some(place) = waiter.values.get_mut(index as usize) {
+                    *place = Some(Found::Inline(Arc::clone(value)));
                 }
-                let Some(result) = self.waiters.get(&id).map(|waiter| self.result_of(waiter)) else { return };
-                if matches!(result, WaitResult::TimedOut { .. }) && self.waits_again(id, out) {
-                    return;
-                }
-                self.end_wait(id, result, out);
             }
+            Settlement::Failed(_) | Settlement::Stored => {}
         }
+        if waiter.remaining > 0 {
+            return;
+        }
+        let Some(result) = self.result_for(id) else { return };
+        if matches!(result, WaitResult::TimedOut { .. }) && self.waits_again(id, out) {
+            return;
+        }
+        self.end_wait(id, result, out);
     }
 
     /// Values that were there may have been lost while others were waited for: they are made again.
     fn waits_again(&mut self, id: WaiterId, out: &mut Vec<Command>) -> bool {
         let Some(waiter) = self.waiters.get(&id).filter(|waiter| waiter.wait == WaitFor::Values) else { return false };
-        let is_lost = |object: &&ObjectId| {
-            self.objects.get(*object).is_some_and(|object| matches!(object.place, Place::Lost | Place::Pending))
+        let is_lost = |(object, _): &(ObjectId, u32)| {
+            self.objects.get(object).is_some_and(|object| matches!(object.place, Place::Lost | Place::Pending))
         };
-        let lost: Vec<ObjectId> = waiter.objects.iter().filter(is_lost).copied().collect();
-        for object in &lost {
+        let lost: Vec<(ObjectId, u32)> = waiter.objects.iter().copied().zip(0..).filter(is_lost).collect();
+        for (object, index) in &lost {
             self.ensure(*object, out);
             if let Some(object) = self.objects.get_mut(object) {
-                object.watchers.push(Watcher::Waiter(id));
+                object.watchers.push(Watcher::Waiter(id, *index));
             }
         }
         if let Some(waiter) = self.waiters.get_mut(&id) {
@@ -142,8 +156,10 @@ impl Ownership {
     }
 
     pub(super) fn wait_timed_out(&mut self, id: WaiterId, out: &mut Vec<Command>) {
-        let Some(waiter) = self.waiters.get(&id).filter(|waiter| !waiter.is_resuming) else { return };
-        let result = self.result_of(waiter);
+        if self.waiters.get(&id).is_none_or(|waiter| waiter.is_resuming) {
+            return;
+        }
+        let Some(result) = self.result_for(id) else { return };
         self.end_wait(id, result, out);
     }
 
@@ -178,28 +194,44 @@ impl Ownership {
     fn leave(&mut self, id: WaiterId, objects: &[ObjectId]) {
         for object in objects {
             if let Some(object) = self.objects.get_mut(object) {
-                object.watchers.retain(|watcher| *watcher != Watcher::Waiter(id));
+                object.watchers.retain(|watcher| !matches!(watcher, Watcher::Waiter(waiter, _) if *waiter == id));
             }
         }
     }
 
-    fn result_of(&self, waiter: &Waiter) -> WaitResult {
+    /// How that wait would end now; it stays.
+    fn result_for(&mut self, id: WaiterId) -> Option<WaitResult> {
+        let mut waiter = self.waiters.remove(&id)?;
+        let result = self.result_of(&mut waiter);
+        self.waiters.insert(id, waiter);
+        Some(result)
+    }
+
+    /// How a wait would end now. Takes its values, when all are there.
+    fn result_of(&self, waiter: &mut Waiter) -> WaitResult {
         match waiter.wait {
             WaitFor::Values => {
-                let mut values = Vec::with_capacity(waiter.objects.len());
-                for id in &waiter.objects {
-                    let Some(object) = self.objects.get(id) else { continue };
-                    // One that was there may have been lost for good while others were waited for.
-                    if let Place::Failed(error) = &object.place {
-                        return WaitResult::Failed(Error::clone(error));
+                let mut ready = 0;
+                for (id, value) in waiter.objects.iter().zip(&mut waiter.values) {
+                    if value.is_none()
+                        && let Some(object) = self.objects.get(id)
+                    {
+                        // One that was there may have been lost for good while others were waited for.
+                        if let Place::Failed(error) = &object.place {
+                            return WaitResult::Failed(Error::clone(error));
+                        }
+                        *value = self.found_in(*id, object);
                     }
-                    values.extend(self.found_in(*id, object));
+                    ready += usize::from(value.is_some());
                 }
-                if values.len() == waiter.objects.len() {
-                    WaitResult::Values(values)
-                } else {
-                    WaitResult::TimedOut { ready: values.len(), of: waiter.objects.len() }
+                let of = waiter.objects.len();
+                if ready < of {
+                    // What is in stores may be elsewhere when this is asked again.
+                    waiter.values.iter_mut().for_each(|value| *value = value.take().filter(Found::is_inline));
+                    return WaitResult::TimedOut { ready, of };
                 }
+                let values: Option<Vec<Found>> = std::mem::take(&mut waiter.values).into_iter().collect();
+                values.map_or(WaitResult::TimedOut { ready, of }, WaitResult::Values)
             }
             WaitFor::Ready(wanted) => {
                 let ready = waiter.objects.iter().zip(0..).filter(|(object, _)| !self.is_unsettled(**object));
@@ -214,5 +246,70 @@ pub(super) fn settled_place(output: Output) -> Place {
         Output::Inline(value) => Place::Inline(value),
         Output::Stored { at, size, refs } => Place::Stored(Box::new(Copies { at, size, refs })),
         Output::Failed(error) => Place::Failed(Arc::new(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::ownership::Event;
+    use crate::{Codec, JobId, NodeId, Value};
+
+    const HERE: NodeId = NodeId([1; 16]);
+    const WAITER: WaiterId = WaiterId(1);
+
+    fn object(number: u32) -> ObjectId {
+        JobId::numbered(1).driver(0).put(number)
+    }
+
+    fn inline(number: u32) -> Output {
+        let data = Bytes::copy_from_slice(&number.to_le_bytes());
+        Output::Inline(Arc::new(Value { codec: Codec::Raw, data, refs: Vec::new() }))
+    }
+
+    fn stored() -> Output {
+        Output::Stored { at: vec![HERE], size: 1, refs: Vec::new() }
+    }
+
+    /// What a `get` of these objects answers with that settle one after another in that way.
+    fn got(asked: &[u32], settling: Vec<(u32, Output)>) -> Option<WaitResult> {
+        let (mut machine, mut out) = (Ownership::new(HERE), Vec::new());
+        asked.iter().for_each(|number| machine.expect_object(object(*number)));
+        let objects = asked.iter().copied().map(object).collect();
+        let wait = WaitFor::Values;
+        machine.handle(Event::WaitStarted { waiter: WAITER, objects, wait, caller: None, poll: false }, 0, &mut out);
+        for (number, output) in settling {
+            machine.handle(Event::Put { object: object(number), output }, 0, &mut out);
+        }
+        let answers = out.into_iter().filter_map(|command| match command {
+            Command::Wake { waiter: WAITER, result } => Some(result),
+            _ => None,
+        });
+        answers.last()
+    }
+
+    /// Of values the number in each, of objects in stores their own.
+    fn numbers(result: Option<WaitResult>) -> Vec<Result<u32, ObjectId>> {
+        let Some(WaitResult::Values(values)) = result else { panic!("{result:?}") };
+        let number = |found| match found {
+            Found::Inline(value) => Ok(u32::from_le_bytes(value.data.as_ref().try_into().expect("four bytes"))),
+            Found::Stored(stored) => Err(stored.object),
+        };
+        values.into_iter().map(number).collect()
+    }
+
+    #[test]
+    fn values_are_answered_in_the_order_of_the_question_whichever_came_first() {
+        let settling = vec![(3, inline(3)), (1, inline(1)), (2, stored())];
+        assert_eq!(numbers(got(&[1, 2, 3, 1], settling)), [Ok(1), Err(object(2)), Ok(3), Ok(1)]);
+    }
+
+    #[test]
+    fn the_first_failure_is_the_answer_whatever_else_is_missing() {
+        let error = Error::new(crate::ErrorKind::TaskError, "no");
+        let result = got(&[1, 2, 3], vec![(3, inline(3)), (2, Output::Failed(error))]);
+        assert!(matches!(&result, Some(WaitResult::Failed(error)) if error.message == "no"), "{result:?}");
     }
 }
