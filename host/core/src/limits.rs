@@ -84,6 +84,10 @@ pub const TASKS_MAX: usize = 2_000_000;
 /// Finished tasks and actors that stay listed. Ray's `RAY_task_events_max_num_task_in_gcs`.
 pub const FINISHED_TASKS_KEPT: usize = 100_000;
 
+/// Messages that the head's inbox keeps room for when it is empty: a batch of a thousand actors is made without asking
+/// for memory, and a flood does not stay. About 0.5 MiB.
+pub const INBOX_KEPT: usize = 4_096;
+
 /// Dead actors that stay listed, as in Ray's `maximum_gcs_destroyed_actor_cached_count`.
 pub const DEAD_ACTORS_KEPT: usize = 100_000;
 

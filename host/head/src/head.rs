@@ -217,10 +217,12 @@ impl Head {
         nodes.values().map(|node| Arc::clone(&node.state)).collect()
     }
 
-    /// Takes what came in, and says how many messages came in so far.
-    fn take_inbox(&self) -> (VecDeque<ToHead>, u64) {
+    /// Takes what came in into an empty list, whose room the inbox has from then on; says how many messages came in so
+    /// far.
+    fn take_inbox(&self, messages: &mut VecDeque<ToHead>) -> u64 {
         let mut inbox = self.inbox();
-        (std::mem::take(&mut inbox.messages), inbox.count)
+        std::mem::swap(&mut inbox.messages, messages);
+        inbox.count
     }
 
     /// Does what the machine said. Under its lock, so that no message overtakes another.
@@ -308,12 +310,13 @@ impl HeadLink for Head {
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => return,
             };
+            let mut messages = VecDeque::new();
             loop {
-                let (messages, count) = self.take_inbox();
+                let count = self.take_inbox(&mut messages);
                 if messages.is_empty() {
                     break;
                 }
-                for message in messages {
+                for message in messages.drain(..) {
                     let lost = match &message {
                         ToHead::NodeLost { node, .. } => Some(*node),
                         _ => None,
@@ -333,6 +336,7 @@ impl HeadLink for Head {
                     }
                 }
                 self.handled(count);
+                messages.shrink_to(limits::INBOX_KEPT);
             }
             drop(machine);
             if self.inbox().messages.is_empty() {

@@ -241,13 +241,7 @@ impl Life {
     async fn live(self) {
         match self.construct().await {
             Ok((instance, job)) => {
-                let (actor, incarnation) = (self.spec.id, self.incarnation);
-                let durable = job.catalog.class(&self.spec.class).is_ok_and(|class| class.class.durable);
-                if let Some(mailbox) = self.node.lock().mailboxes.get_mut(&actor) {
-                    mailbox.is_ready = true;
-                    mailbox.durable = durable.then(passive::Durable::default);
-                }
-                self.node.tell_head(ToHead::ActorReady { actor, incarnation });
+                self.node.tell_head(ToHead::ActorReady { actor: self.spec.id, incarnation: self.incarnation });
                 self.go_on(Body::Awake(Box::new(instance)), job).await;
             }
             Err(end) => self.end(end),
@@ -262,16 +256,15 @@ impl Life {
     }
 
     fn end(&self, end: ActorEnd) {
-        self.take_in();
-        let returned = self.close();
-        self.node.handle(Event::CallsReturned { actor: self.spec.id, tasks: returned });
         let (actor, incarnation) = (self.spec.id, self.incarnation);
-        {
+        let after = self.node.take_in_with(&self.backlog, |state, after| {
+            let tasks = self.close(state);
+            state.apply(Event::CallsReturned { actor, tasks }, &self.node, None, after);
             // A report speaks of the life until its end is told, and never after.
-            let mut state = self.node.lock();
             state.ending.remove(&actor);
             self.node.head.send(ToHead::ActorEnded { actor, incarnation, end });
-        }
+        });
+        self.node.finish_up(after);
         self.node.head.flush();
         // It may have been the last that its job was kept for.
         let job = self.spec.creation.job;
@@ -291,8 +284,12 @@ impl Life {
         // Again whenever a copy was not where it was said to be: the owner says where it is now.
         loop {
             let (sender, receiver) = oneshot::channel();
-            self.node.lock().constructors.insert((actor, incarnation), sender);
-            self.node.handle(Event::ConstructWanted { actor, incarnation, owner, missing });
+            let wanted = Event::ConstructWanted { actor, incarnation, owner, missing };
+            let after = self.node.take_in_with(&self.backlog, |state, after| {
+                state.constructors.insert((actor, incarnation), sender);
+                state.apply(wanted, &self.node, None, after);
+            });
+            self.node.finish_up(after);
             let order = receiver.await.unwrap_or_else(|_| Err(gone()))?;
             match self.node.inputs(&order.inputs).await {
                 Ok(values) => return Ok(values),
@@ -313,19 +310,31 @@ impl Life {
 
     async fn construct(&self) -> Result<(Instance, Arc<JobRun>), ActorEnd> {
         let creation = &self.spec.creation;
-        self.node.handle(Event::Started { task: creation.id, worker: self.worker });
-        let constructing = async {
-            let job = self.node.job_here(creation.job).await?;
+        // Told with the question for its arguments.
+        self.backlog.lock().push(Event::Started { task: creation.id, worker: self.worker });
+        let known = self.node.job(creation.job).ok();
+        if known.is_none() || self.inputs.is_some() {
+            // There is no such question, or not soon.
+            self.take_in();
+        }
+        // Pinned here: a future of this size is not to be moved about with each actor.
+        let constructing = pin!(async {
+            let job = match known {
+                Some(job) => job,
+                None => self.node.job_here(creation.job).await?,
+            };
             let inputs = self.arguments().await?;
             let caller = self.maker(&job);
             let mut instance = self.start(&caller, &job).await?;
             instance.construct(caller, &self.spec.class, &inputs).await?;
             Ok::<_, Error>((instance, job))
-        };
+        });
         let ended = self.node.until_stopped(&self.reach.stopper, creation.timeout, constructing).await;
-        self.take_in();
-        self.node.lock().constructors.remove(&(self.spec.id, self.incarnation));
-        self.node.handle(Event::ConstructEnded(self.spec.id));
+        let ready = match &ended {
+            Ended::Done(Ok((_, job))) => Some(job.catalog.class(&self.spec.class).is_ok_and(|class| class.class.durable)),
+            Ended::Done(Err(_)) | Ended::Stopped | Ended::TimedOut(_) => None,
+        };
+        self.constructed(ready);
         match ended {
             Ended::Done(Ok(constructed)) => Ok(constructed),
             Ended::Done(Err(error)) => {
@@ -339,6 +348,20 @@ impl Life {
             Ended::TimedOut(timeout) => Err(ActorEnd::ConstructorFailed(timed_out(creation, timeout))),
             Ended::Stopped => Err(self.stopped_end()),
         }
+    }
+
+    /// The constructor is over; with whether the actor can be written down when it is ready.
+    fn constructed(&self, ready: Option<bool>) {
+        let actor = self.spec.id;
+        let after = self.node.take_in_with(&self.backlog, |state, after| {
+            state.constructors.remove(&(actor, self.incarnation));
+            state.apply(Event::ConstructEnded(actor), &self.node, None, after);
+            if let (Some(is_durable), Some(mailbox)) = (ready, state.mailboxes.get_mut(&actor)) {
+                mailbox.is_ready = true;
+                mailbox.durable = is_durable.then(passive::Durable::default);
+            }
+        });
+        self.node.finish_up(after);
     }
 
     async fn serve(&self, mut body: Body, job: &Arc<JobRun>) -> Pause {
@@ -497,7 +520,8 @@ impl Life {
         if let Some(end) = end {
             self.take_in();
             // What follows goes back first, so that this call stands before it in line again.
-            let returned = Event::CallsReturned { actor: self.spec.id, tasks: self.close() };
+            let tasks = self.close(&mut self.node.lock());
+            let returned = Event::CallsReturned { actor: self.spec.id, tasks };
             self.node.handle_all([returned, finished]);
             return Err(end);
         }
@@ -547,8 +571,7 @@ impl Life {
     }
 
     /// Takes the mailbox down; answers with the calls that were not begun.
-    fn close(&self) -> Vec<TaskId> {
-        let mut state = self.node.lock();
+    fn close(&self, state: &mut State) -> Vec<TaskId> {
         let is_mine = state.mailboxes.get(&self.spec.id).is_some_and(|mailbox| mailbox.incarnation == self.incarnation);
         if !is_mine {
             return Vec::new();

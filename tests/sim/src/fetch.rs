@@ -140,7 +140,7 @@ impl World {
             Brought::Lost(missing_at) => {
                 self.tell(id, Event::CopiesMissing(vec![LostCopy { object, missing_at }]));
                 if let Some(Found::Stored(stored)) = self.nodes.get(&id).and_then(|node| node.ownership.found(object)) {
-                    self.after(2 * MILLI, Happening::Move(id, stored));
+                    self.after(2 * MILLI, Happening::Move(id, *stored));
                 }
             }
         }

@@ -73,7 +73,7 @@ impl World {
             WaitResult::Values(found) => {
                 let left = found.into_iter().map(|found| match found {
                     Found::Inline(value) => Input::Inline(value),
-                    Found::Stored(stored) => Input::Stored(stored),
+                    Found::Stored(stored) => Input::Stored(*stored),
                 });
                 self.stage(id, work, Stage::Found(objects, left.collect(), Vec::new(), Vec::new()));
             }
