@@ -81,11 +81,11 @@ pub const INSTANCES_MAX: u32 = 2_000;
 /// Tasks that may be unfinished at one owner. At about 1 KiB each this is 2 GiB.
 pub const TASKS_MAX: usize = 2_000_000;
 
-/// Finished tasks and actors that stay listed. Ray's `RAY_task_events_max_num_task_in_gcs`.
+/// Finished tasks that stay listed, less up to 500. Ray's `RAY_task_events_max_num_task_in_gcs`.
 pub const FINISHED_TASKS_KEPT: usize = 100_000;
 
-/// Messages that the head's inbox keeps room for when it is empty: a batch of a thousand actors is made without asking
-/// for memory, and a flood does not stay. About 0.5 MiB.
+/// Messages that the head's inbox keeps room for when it is empty, so that not each batch of actors asks for memory
+/// anew, and the room of a flood does not stay. About 0.5 MiB.
 pub const INBOX_KEPT: usize = 4_096;
 
 /// Dead actors that stay listed, as in Ray's `maximum_gcs_destroyed_actor_cached_count`.

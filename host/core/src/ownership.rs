@@ -45,6 +45,8 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod wait;
+#[cfg(test)]
+mod wait_tests;
 
 use std::collections::{HashMap, VecDeque};
 

@@ -5,7 +5,7 @@
 //! to derive. So the node gathers such events here and takes them in many at a
 //! time: when there are [`limits::BACKLOG_EVENTS_MAX`], when the last time is
 //! [`limits::BACKLOG_AGE`] ago, when the guest asks for anything that needs an
-//! answer, when it ends and no other one follows it, and at each tick of the
+//! answer (a clock does not), when it ends and no other one follows it, and at each tick of the
 //! clock that makes guests give way. (Between two looks whether it is time there
 //! are eight events.) While others have the account, a guest that needs no answer
 //! goes on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]; only with the

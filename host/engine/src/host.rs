@@ -25,6 +25,7 @@ use crate::{Submitted, types};
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    // Again, because these need not tell the node first what the guest did: see `Guest::clock`.
     linker.allow_shadowing(true);
     monotonic_clock::add_to_linker::<_, WasiClocks>(&mut linker, Guest::clock)?;
     wall_clock::add_to_linker::<_, WasiClocks>(&mut linker, Guest::clock)?;

@@ -217,11 +217,13 @@ impl Head {
         nodes.values().map(|node| Arc::clone(&node.state)).collect()
     }
 
-    /// Takes what came in into an empty list, whose room the inbox has from then on; says how many messages came in so
-    /// far.
+    /// Takes what came in into an empty list; says how many messages came in so far. The inbox has the list's room from
+    /// then on, or keeps its own when nothing came and that is larger.
     fn take_inbox(&self, messages: &mut VecDeque<ToHead>) -> u64 {
         let mut inbox = self.inbox();
-        std::mem::swap(&mut inbox.messages, messages);
+        if !inbox.messages.is_empty() || inbox.messages.capacity() < messages.capacity() {
+            std::mem::swap(&mut inbox.messages, messages);
+        }
         inbox.count
     }
 

@@ -317,24 +317,26 @@ impl Life {
             // There is no such question, or not soon.
             self.take_in();
         }
-        // Pinned here: a future of this size is not to be moved about with each actor.
-        let constructing = pin!(async {
-            let job = match known {
-                Some(job) => job,
-                None => self.node.job_here(creation.job).await?,
-            };
-            let inputs = self.arguments().await?;
-            let caller = self.maker(&job);
-            let mut instance = self.start(&caller, &job).await?;
-            instance.construct(caller, &self.spec.class, &inputs).await?;
-            Ok::<_, Error>((instance, job))
-        });
-        let ended = self.node.until_stopped(&self.reach.stopper, creation.timeout, constructing).await;
-        let ready = match &ended {
+        let ended = {
+            // Pinned here: a future of this size is not to be moved about with each actor.
+            let constructing = pin!(async {
+                let job = match known {
+                    Some(job) => job,
+                    None => self.node.job_here(creation.job).await?,
+                };
+                let inputs = self.arguments().await?;
+                let caller = self.maker(&job);
+                let mut instance = self.start(&caller, &job).await?;
+                instance.construct(caller, &self.spec.class, &inputs).await?;
+                Ok::<_, Error>((instance, job))
+            });
+            self.node.until_stopped(&self.reach.stopper, creation.timeout, constructing).await
+        };
+        let is_durable = match &ended {
             Ended::Done(Ok((_, job))) => Some(job.catalog.class(&self.spec.class).is_ok_and(|class| class.class.durable)),
             Ended::Done(Err(_)) | Ended::Stopped | Ended::TimedOut(_) => None,
         };
-        self.constructed(ready);
+        self.constructed(is_durable);
         match ended {
             Ended::Done(Ok(constructed)) => Ok(constructed),
             Ended::Done(Err(error)) => {
@@ -350,13 +352,13 @@ impl Life {
         }
     }
 
-    /// The constructor is over; with whether the actor can be written down when it is ready.
-    fn constructed(&self, ready: Option<bool>) {
+    /// The constructor is over. The actor is ready when it is said whether it can be written down.
+    fn constructed(&self, is_durable: Option<bool>) {
         let actor = self.spec.id;
         let after = self.node.take_in_with(&self.backlog, |state, after| {
             state.constructors.remove(&(actor, self.incarnation));
             state.apply(Event::ConstructEnded(actor), &self.node, None, after);
-            if let (Some(is_durable), Some(mailbox)) = (ready, state.mailboxes.get_mut(&actor)) {
+            if let (Some(is_durable), Some(mailbox)) = (is_durable, state.mailboxes.get_mut(&actor)) {
                 mailbox.is_ready = true;
                 mailbox.durable = is_durable.then(passive::Durable::default);
             }

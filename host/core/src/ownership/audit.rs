@@ -2,9 +2,9 @@
 
 use super::foreign::refs_in;
 use super::object::Place;
-use super::task::refs_of;
+use super::task::{Task, refs_of};
 use super::{Output, Ownership};
-use crate::{IdMap, NodeId, RefId, TaskId, TaskKind};
+use crate::{IdMap, NodeId, RefId, TaskId, TaskKind, TaskState};
 
 /// The four counts of something that is referred to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,11 +32,29 @@ impl Ownership {
             if !is_kept {
                 wrong.push(format!("object {id} is kept for nobody: {object:?}"));
             }
-            for task in object.dependents().filter(|task| !object.is_pending() && self.tasks.contains_key(task)) {
-                wrong.push(format!("task {task} waits for object {id}, which is there"));
+        }
+        self.audit_awaited(&mut wrong);
+        wrong
+    }
+
+    /// Who waits is in the lists of objects that are not there, and nobody has yet to be told.
+    fn audit_awaited(&self, wrong: &mut Vec<String>) {
+        let mut awaited: IdMap<TaskId, u32> = IdMap::default();
+        for object in self.objects.values().filter(|object| object.is_pending()) {
+            object.dependents().for_each(|task| *awaited.entry(task).or_default() += 1);
+        }
+        // A constructor whose argument failed is over when the head says so.
+        let waits =
+            |task: &Task| task.state == TaskState::PendingArgsAvail && task.spec.kind != TaskKind::ActorCreation;
+        for (id, task) in self.tasks.iter().filter(|(_, task)| waits(task)) {
+            let found = awaited.get(id).copied().unwrap_or_default();
+            if task.missing != found {
+                wrong.push(format!("task {id} waits for {} objects and is told of {found}", task.missing));
             }
         }
-        wrong
+        if !self.settled.is_empty() {
+            wrong.push(format!("who waits for these has not been told: {:?}", self.settled));
+        }
     }
 
     /// What is still there; empty when all work is over and nobody refers to anything.

@@ -55,14 +55,19 @@ impl Node {
     fn send(&mut self, to: NodeId, spec: TaskSpec) -> TaskId {
         let id = spec.id;
         self.tell(Event::Submitted(Arc::new(spec)));
+        self.grant(to);
+        id
+    }
+
+    /// Has the head answer a wish for slots with one at that node.
+    pub(super) fn grant(&mut self, node: NodeId) {
         let shape = self.to_head.iter().find_map(|message| match message {
             ToHead::LeaseWanted { shape, .. } => Some(shape.clone()),
             _ => None,
         });
         let shape = shape.expect("it wants a lease");
         let lease = crate::LeaseId(7);
-        self.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease, shape, node: to, slots: 1 })));
-        id
+        self.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease, shape, node, slots: 1 })));
     }
 
     pub(super) fn finishes(&mut self, from: NodeId, task: TaskId, outputs: Vec<Output>, refs: Vec<RefOwner>) {
@@ -125,11 +130,11 @@ fn actor_of(creation: TaskSpec) -> ActorSpec {
 }
 
 /// An object of another task.
-fn object(number: u64) -> ObjectId {
+pub(super) fn object(number: u64) -> ObjectId {
     JobId::numbered(9).driver(0).child(number).output(0)
 }
 
-fn of_other(id: ObjectId) -> RefOwner {
+pub(super) fn of_other(id: ObjectId) -> RefOwner {
     RefOwner::Object { id, owner: OTHER }
 }
 

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::compact::Compact;
 use super::object::{Count, Watcher};
 use super::{Command, Input, Order, Outcome, Output, Ownership};
-use crate::{
-    ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, Value,
-};
+use crate::{ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, Value};
 
 #[derive(Debug)]
 pub(super) struct Task {

@@ -77,7 +77,11 @@ impl Ownership {
             WaitFor::Values => TaskState::RunningInRayGet,
             WaitFor::Ready(_) => TaskState::RunningInRayWait,
         };
+        // Its slot may go to a task whose argument was lost meanwhile, and which fails by that: this waiter is told of it
+        // at the end of the event, when it is known.
+        let was_settling = std::mem::replace(&mut self.is_settling, true);
         waiter.caller = caller.filter(|task| self.block(*task, state, out));
+        self.is_settling = was_settling;
         self.waiters.insert(id, waiter);
     }
 
@@ -174,6 +178,8 @@ impl Ownership {
     fn end_wait(&mut self, id: WaiterId, result: WaitResult, out: &mut Vec<Command>) {
         let Some(waiter) = self.waiters.get_mut(&id) else { return };
         let objects = std::mem::take(&mut waiter.objects);
+        // It may wait for a slot for long.
+        waiter.values = Vec::new();
         waiter.is_resuming = true;
         let caller = waiter.caller;
         if waiter.remaining > 0 || waiter.wait != WaitFor::Values {
@@ -246,70 +252,5 @@ pub(super) fn settled_place(output: Output) -> Place {
         Output::Inline(value) => Place::Inline(value),
         Output::Stored { at, size, refs } => Place::Stored(Box::new(Copies { at, size, refs })),
         Output::Failed(error) => Place::Failed(Arc::new(error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::ownership::Event;
-    use crate::{Codec, JobId, NodeId, Value};
-
-    const HERE: NodeId = NodeId([1; 16]);
-    const WAITER: WaiterId = WaiterId(1);
-
-    fn object(number: u32) -> ObjectId {
-        JobId::numbered(1).driver(0).put(number)
-    }
-
-    fn inline(number: u32) -> Output {
-        let data = Bytes::copy_from_slice(&number.to_le_bytes());
-        Output::Inline(Arc::new(Value { codec: Codec::Raw, data, refs: Vec::new() }))
-    }
-
-    fn stored() -> Output {
-        Output::Stored { at: vec![HERE], size: 1, refs: Vec::new() }
-    }
-
-    /// What a `get` of these objects answers with that settle one after another in that way.
-    fn got(asked: &[u32], settling: Vec<(u32, Output)>) -> Option<WaitResult> {
-        let (mut machine, mut out) = (Ownership::new(HERE), Vec::new());
-        asked.iter().for_each(|number| machine.expect_object(object(*number)));
-        let objects = asked.iter().copied().map(object).collect();
-        let wait = WaitFor::Values;
-        machine.handle(Event::WaitStarted { waiter: WAITER, objects, wait, caller: None, poll: false }, 0, &mut out);
-        for (number, output) in settling {
-            machine.handle(Event::Put { object: object(number), output }, 0, &mut out);
-        }
-        let answers = out.into_iter().filter_map(|command| match command {
-            Command::Wake { waiter: WAITER, result } => Some(result),
-            _ => None,
-        });
-        answers.last()
-    }
-
-    /// Of values the number in each, of objects in stores their own.
-    fn numbers(result: Option<WaitResult>) -> Vec<Result<u32, ObjectId>> {
-        let Some(WaitResult::Values(values)) = result else { panic!("{result:?}") };
-        let number = |found| match found {
-            Found::Inline(value) => Ok(u32::from_le_bytes(value.data.as_ref().try_into().expect("four bytes"))),
-            Found::Stored(stored) => Err(stored.object),
-        };
-        values.into_iter().map(number).collect()
-    }
-
-    #[test]
-    fn values_are_answered_in_the_order_of_the_question_whichever_came_first() {
-        let settling = vec![(3, inline(3)), (1, inline(1)), (2, stored())];
-        assert_eq!(numbers(got(&[1, 2, 3, 1], settling)), [Ok(1), Err(object(2)), Ok(3), Ok(1)]);
-    }
-
-    #[test]
-    fn the_first_failure_is_the_answer_whatever_else_is_missing() {
-        let error = Error::new(crate::ErrorKind::TaskError, "no");
-        let result = got(&[1, 2, 3], vec![(3, inline(3)), (2, Output::Failed(error))]);
-        assert!(matches!(&result, Some(WaitResult::Failed(error)) if error.message == "no"), "{result:?}");
     }
 }
