@@ -333,7 +333,9 @@ impl Life {
             self.node.until_stopped(&self.reach.stopper, creation.timeout, constructing).await
         };
         let is_durable = match &ended {
-            Ended::Done(Ok((_, job))) => Some(job.catalog.class(&self.spec.class).is_ok_and(|class| class.class.durable)),
+            Ended::Done(Ok((_, job))) => {
+                Some(job.catalog.class(&self.spec.class).is_ok_and(|class| class.class.durable))
+            }
             Ended::Done(Err(_)) | Ended::Stopped | Ended::TimedOut(_) => None,
         };
         self.constructed(is_durable);
