@@ -131,7 +131,7 @@ fn latency(row: &Row) -> String {
 }
 
 fn print_curve(curve: &Curve) {
-    let verdict = if curve.is_too_steep { "  WORSE THAN n log n" } else { "" };
+    let verdict = if curve.is_too_steep { format!("  WORSE THAN n log n  {}", curve.why) } else { String::new() };
     println!("{} ({}), against {}{verdict}", curve.name, curve.y, curve.x);
     for (size, cost) in &curve.points {
         println!("{size:>12}{:>12}", number(*cost));

@@ -48,6 +48,8 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
     /// Whether the cost of one grows faster than the logarithm of the size.
     pub is_too_steep: bool,
+    /// Why it may, where that is known and on purpose; otherwise empty.
+    pub why: String,
 }
 
 /// Costs may be this many times what the logarithm allows: a machine with cold caches is slower at
@@ -101,7 +103,14 @@ impl Curve {
     #[must_use]
     pub fn new(name: &str, x: &str, y: &str, points: Vec<(f64, f64)>) -> Self {
         let is_too_steep = is_too_steep(&points);
-        Self { name: name.to_owned(), x: x.to_owned(), y: y.to_owned(), points, is_too_steep }
+        let [name, x, y] = [name, x, y].map(str::to_owned);
+        Self { name, x, y, points, is_too_steep, why: String::new() }
+    }
+
+    /// The same with why it may be steep.
+    #[must_use]
+    pub fn explained(self, why: &str) -> Self {
+        Self { why: why.to_owned(), ..self }
     }
 }
 

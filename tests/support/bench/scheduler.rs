@@ -39,7 +39,11 @@ pub fn shapes(sizes: &[usize], decisions: usize) -> Curve {
         head
     };
     let points = sizes.iter().map(|&size| (size as f64, micros(|| prepare(size), decisions)));
-    Curve::new("scheduler: a lease granted and taken back", "other shapes that wait", "µs", points.collect())
+    let curve =
+        Curve::new("scheduler: a lease granted and taken back", "other shapes that wait", "µs", points.collect());
+    curve.explained(
+        "all of them were passed so often that they hold up who wants the same, so that each is looked at in each round",
+    )
 }
 
 /// Microseconds of one grant and one return.

@@ -93,7 +93,11 @@ fn markdown(curves: &[Value]) -> String {
     for curve in curves {
         let costs: Vec<_> =
             points(curve).iter().map(|(size, cost)| format!("{}: {}", shown(*size), shown(*cost))).collect();
-        let verdict = if curve["is_too_steep"] == true { "**worse than n log n**" } else { "" };
+        let verdict = match (curve["is_too_steep"] == true, curve["why"].as_str().unwrap_or_default()) {
+            (false, _) => String::new(),
+            (true, "") => "**worse than n log n**".to_owned(),
+            (true, why) => format!("**worse than n log n**: {why}"),
+        };
         let x = curve["x"].as_str().unwrap_or_default();
         // Writing to a string does not fail.
         let _ = writeln!(text, "| {} | {x} | {} | {verdict} |", title(curve), costs.join(", "));
