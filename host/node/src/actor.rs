@@ -257,14 +257,13 @@ impl Life {
 
     fn end(&self, end: ActorEnd) {
         let (actor, incarnation) = (self.spec.id, self.incarnation);
-        let after = self.node.take_in_with(&self.backlog, |state, after| {
+        self.node.take_in_last_with(&self.backlog, |state, after| {
             let tasks = self.close(state);
             state.apply(Event::CallsReturned { actor, tasks }, &self.node, None, after);
             // A report speaks of the life until its end is told, and never after.
             state.ending.remove(&actor);
             self.node.head.send(ToHead::ActorEnded { actor, incarnation, end });
         });
-        self.node.finish_up(after);
         self.node.head.flush();
         // It may have been the last that its job was kept for.
         let job = self.spec.creation.job;
@@ -285,11 +284,10 @@ impl Life {
         loop {
             let (sender, receiver) = oneshot::channel();
             let wanted = Event::ConstructWanted { actor, incarnation, owner, missing };
-            let after = self.node.take_in_with(&self.backlog, |state, after| {
+            self.node.take_in_last_with(&self.backlog, |state, after| {
                 state.constructors.insert((actor, incarnation), sender);
                 state.apply(wanted, &self.node, None, after);
             });
-            self.node.finish_up(after);
             let order = receiver.await.unwrap_or_else(|_| Err(gone()))?;
             match self.node.inputs(&order.inputs).await {
                 Ok(values) => return Ok(values),
@@ -357,7 +355,7 @@ impl Life {
     /// The constructor is over. The actor is ready when it is said whether it can be written down.
     fn constructed(&self, is_durable: Option<bool>) {
         let actor = self.spec.id;
-        let after = self.node.take_in_with(&self.backlog, |state, after| {
+        self.node.take_in_last_with(&self.backlog, |state, after| {
             state.constructors.remove(&(actor, self.incarnation));
             state.apply(Event::ConstructEnded(actor), &self.node, None, after);
             if let (Some(is_durable), Some(mailbox)) = (is_durable, state.mailboxes.get_mut(&actor)) {
@@ -365,7 +363,6 @@ impl Life {
                 mailbox.durable = is_durable.then(passive::Durable::default);
             }
         });
-        self.node.finish_up(after);
     }
 
     async fn serve(&self, mut body: Body, job: &Arc<JobRun>) -> Pause {
@@ -561,12 +558,11 @@ impl Life {
 
     /// There is nothing to do: the node hears of all that was done.
     fn rest(&self) {
-        let after = self.node.take_in_with(&self.backlog, |state, _| {
+        self.node.take_in_last_with(&self.backlog, |state, _| {
             if let Some(durable) = state.mailboxes.get_mut(&self.spec.id).and_then(|mailbox| mailbox.durable.as_mut()) {
                 state.idle_actors.idles(self.spec.id, durable);
             }
         });
-        self.node.finish_up(after);
     }
 
     /// Has the node hear of all that was done.

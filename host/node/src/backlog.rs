@@ -138,7 +138,12 @@ impl Node {
 
     /// Takes in what a guest did that is over, or about to rest: whoever is woken by it can have this thread.
     pub(crate) fn take_in_last(self: &Arc<Self>, backlog: &Backlog) {
-        let after = self.take_in_with(backlog, |_, _| {});
+        self.take_in_last_with(backlog, |_, _| {});
+    }
+
+    /// The same, and then the rest under the same turn of the lock.
+    pub(crate) fn take_in_last_with(self: &Arc<Self>, backlog: &Backlog, rest: impl FnOnce(&mut State, &mut After)) {
+        let after = self.take_in_with(backlog, rest);
         self.finish_up(after);
     }
 

@@ -40,17 +40,17 @@ impl Programs {
     pub(super) fn build() -> Result<Self> {
         let mut cargo = command::cargo();
         cargo.args(["build", "--profile", "bench"]);
-        Self::built(&mut cargo)
+        Self::built(cargo)
     }
 
     /// Builds both as they are best installed: the compiler lays out and inlines by how often what was run. Bare
     /// wasmtime, which bounds the rows, is in `suites` and gains by it alike.
     pub(super) fn guided(component: &Path) -> Result<Self> {
         let guide = Guide::made(component)?;
-        Self::built(&mut guide.cargo(&[]))
+        Self::built(guide.cargo(&[]))
     }
 
-    fn built(cargo: &mut Command) -> Result<Self> {
+    fn built(mut cargo: Command) -> Result<Self> {
         let messages = built(cargo.args(["--bench", SUITES]))?;
         Ok(Self { rayw: program(&messages, RAYW)?, suites: program(&messages, SUITES)? })
     }
@@ -116,7 +116,8 @@ impl Guide {
         let [counting, counts, folder] = ["counting", "counts", "used"].map(|name| all.join(name));
         let mut cargo = release(&counting, &host, &["-Cprofile-generate"], &counts);
         // Counts are taken before programs are optimised as a whole, so the long link would change none of them.
-        let programs = Programs::built(without_long_link(&mut cargo))?;
+        cargo.env("CARGO_PROFILE_RELEASE_LTO", "off");
+        let programs = Programs::built(cargo)?;
         let merged = folder.join(format!("{}.profdata", programs.age(component)?.as_secs()));
         if !merged.is_file() {
             // What was built by former counts is of no use any more, and is gigabytes.
@@ -157,11 +158,6 @@ fn release(folder: &Path, host: &str, flags: &[&str], path: &Path) -> Command {
     encoded.push(path);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", encoded);
     cargo
-}
-
-/// Has a release build link each crate as it is.
-fn without_long_link(cargo: &mut Command) -> &mut Command {
-    cargo.env("CARGO_PROFILE_RELEASE_LTO", "off")
 }
 
 /// Builds rayw, and what else is asked for; answers with cargo's messages.

@@ -63,6 +63,7 @@ fn the_first_failure_is_the_answer_whatever_else_is_missing() {
     let result = got(&[1, 2, 3], vec![(3, inline(3)), (2, Output::Failed(error))]);
     assert!(matches!(&result, Some(WaitResult::Failed(error)) if error.message == "no"), "{result:?}");
 }
+
 #[test]
 fn who_waits_for_a_task_that_gets_its_slot_and_fails_by_that_is_told() {
     let mut node = Node::new();
