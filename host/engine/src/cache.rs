@@ -27,7 +27,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// Changes when a component is made from the same bytes in another way than before.
-const GENERATION: u32 = 1;
+const GENERATION: u32 = 2;
 
 /// A folder of compiled components.
 #[derive(Debug)]

@@ -33,6 +33,9 @@ const WARM_SLOTS_MAX: u32 = 1_000;
 /// Stack of a guest call: half a MiB for Wasm, the rest for host functions.
 const STACK_BYTES: usize = 2 << 20;
 
+/// Tables of one module.
+pub(crate) const TABLES_PER_MODULE_MAX: u32 = 4;
+
 /// Frames of a backtrace that are kept: recursion that overflows the stack has thousands.
 pub(crate) const FRAMES_MAX: NonZeroUsize = NonZeroUsize::new(64).expect("64 is not zero");
 
@@ -83,7 +86,7 @@ fn pool(instances_max: u32) -> PoolingAllocationConfig {
         .max_memories_per_component(32)
         .max_tables_per_component(64)
         .max_memories_per_module(2)
-        .max_tables_per_module(4)
+        .max_tables_per_module(TABLES_PER_MODULE_MAX)
         .table_elements(100_000)
         .max_memory_size(4 << 30)
         .max_unused_warm_slots(components.min(WARM_SLOTS_MAX))

@@ -15,7 +15,7 @@ use crate::cache::Cache;
 use crate::export::{self, Exports};
 use crate::loaded::Loaded;
 use crate::state::Guest;
-use crate::{Caller, Instance, Program, Sandbox, Services, componentize, config, describe, epoch, host};
+use crate::{Caller, Instance, Program, Sandbox, Services, componentize, config, describe, epoch, host, shim};
 
 /// How long a start waits for a free place. Leases bound what runs at once, so a longer wait means
 /// that actors and blocked tasks hold all places, and somebody should be told.
@@ -195,7 +195,7 @@ impl Engine {
             return Ok((component, true));
         }
         let binary = componentize::component(bytes, origin)?;
-        let compiled = self.compilers.install(|| Component::from_binary(&self.wasm, &binary));
+        let compiled = self.compilers.install(|| self.compile(&binary));
         let component = compiled.map_err(|error| {
             let message = format!("`{origin}` is not a valid component: build or copy it again");
             Error::new(ErrorKind::InvalidArgument, message).caused_by(format!("{error:#}"))
@@ -204,6 +204,16 @@ impl Engine {
             cache.store(digest, &component);
         }
         Ok((component, false))
+    }
+
+    /// Compiles a component, without its shim where it can go.
+    fn compile(&self, binary: &[u8]) -> wasmtime::Result<Component> {
+        let folded = shim::fold(binary).map(|folded| Component::from_binary(&self.wasm, &folded));
+        match folded {
+            Some(Ok(component)) => Ok(component),
+            // What is wrong with it is to be said of what somebody wrote.
+            Some(Err(_)) | None => Component::from_binary(&self.wasm, binary),
+        }
     }
 
     /// A fresh sandbox with the program in it. Waits a little for a free place.

@@ -1,7 +1,7 @@
 //! Runs WebAssembly: the only room of rayw that knows wasmtime.
 //!
 //! ```text
-//!  file ──▶ componentize ──▶ compile (cache) ──▶ link ──▶ describe ──▶ Program      once per digest
+//!  file ──▶ componentize ──▶ shim ──▶ compile (cache) ──▶ link ──▶ describe ──▶ Program   once per digest
 //!                                                                        │ Engine::start
 //!                                                                        ▼
 //!  node ◀── Services ◀── host functions ◀── guest ◀── invoke/call ──── Instance     one sandbox
@@ -32,6 +32,7 @@ mod reference;
 mod sample;
 mod sandbox;
 mod services;
+mod shim;
 mod state;
 mod trap;
 mod typed;
