@@ -1,3 +1,5 @@
+//! Components with shims, and without.
+
 use wasm_encoder::{ComponentSectionId, CustomSection};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
