@@ -1,10 +1,10 @@
 //! Runs WebAssembly: the only room of rayw that knows wasmtime.
 //!
 //! ```text
-//!  file ──▶ componentize ──▶ shim ──▶ compile (cache) ──▶ link ──▶ describe ──▶ Program   once per digest
-//!                                                                        │ Engine::start
-//!                                                                        ▼
-//!  node ◀── Services ◀── host functions ◀── guest ◀── invoke/call ──── Instance     one sandbox
+//!  file ──▶ componentize ──▶ shim ──▶ compile (cache) ──▶ link ──▶ describe ──▶ Program      once per digest
+//!                                                                                 │ Engine::start
+//!                                                                                 ▼
+//!  node ◀── Services ◀── host functions ◀── guest ◀── invoke/call ───────────── Instance     one sandbox
 //! ```
 //!
 //! An [`Engine`] loads [`Program`]s and starts [`Instance`]s of them; what a

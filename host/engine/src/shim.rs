@@ -86,12 +86,17 @@ impl<'a> Layout<'a> {
             match payload {
                 Payload::Version { encoding: Encoding::Module, .. } | Payload::End(_) => return Ok(layout),
                 Payload::ModuleSection { unchecked_range, .. } => {
-                    let module = &rest[..unchecked_range.len().min(rest.len())];
-                    rest = &rest[module.len()..];
+                    let Some((module, behind)) = rest.split_at_checked(unchecked_range.len()) else {
+                        return Ok(Self::default());
+                    };
                     layout.modules.push(module);
+                    rest = behind;
                 }
                 Payload::ComponentSection { unchecked_range, .. } => {
-                    rest = &rest[unchecked_range.len().min(rest.len())..];
+                    let Some((_, behind)) = rest.split_at_checked(unchecked_range.len()) else {
+                        return Ok(Self::default());
+                    };
+                    rest = behind;
                 }
                 Payload::InstanceSection(section) => {
                     for instance in section {
@@ -200,8 +205,11 @@ impl<'a> Folding<'a> {
             return None;
         }
         // The table comes from the other module now, so that one must have started.
-        let is_too_early = |(table, instances): &(Export, usize)| table.instance == shim && *instances <= main;
-        if layout.tables.iter().any(is_too_early) {
+        let can_come_from_main = |(table, instances): &(Export, usize)| {
+            table.instance != shim || (table.name == read.table_name && *instances > main)
+        };
+        let is_there = |export: &Export| export.instance != shim || read.functions.contains_key(export.name);
+        if !layout.tables.iter().all(can_come_from_main) || !layout.functions.iter().flatten().all(is_there) {
             return None;
         }
         let mut imports = HashMap::new();

@@ -51,7 +51,7 @@ pub(super) fn shim(module: &[u8]) -> Option<Shim<'_>> {
                 let function = types.get(*functions.get(index)? as usize)?;
                 shim.functions.insert(export.name, (*places.get(index)?, function.clone()));
             }
-            ExternalKind::Table if shim.table_name.is_empty() => shim.table_name = export.name,
+            ExternalKind::Table if export.index == 0 && shim.table_name.is_empty() => shim.table_name = export.name,
             _ => return None,
         }
     }

@@ -8,5 +8,6 @@ mod crash;
 mod file;
 mod line;
 mod output;
+mod socket;
 mod support;
 mod typed;
