@@ -196,10 +196,10 @@ fn world(exports: &[(String, &FuncType)]) -> Option<String> {
 }
 
 /// Adds the world to a module, in the section where the encoder looks for it.
-fn embed(module: &mut Vec<u8>, world: &str) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn embed(module: &mut Vec<u8>, world: &str) -> Result<(), Box<dyn std::error::Error>> {
     let mut resolve = wit_parser::Resolve::default();
     let package = resolve.push_str("module.wit", world)?;
-    let world = resolve.select_world(&[package], Some("module"))?;
+    let world = resolve.select_world(&[package], None)?;
     wit_component::embed_component_metadata(module, &resolve, world, StringEncoding::UTF8)?;
     Ok(())
 }

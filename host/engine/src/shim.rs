@@ -143,18 +143,14 @@ impl<'a> Layout<'a> {
         self.instances.iter().filter(is_of).count() == 1
     }
 
-    /// The instance that is given something of the bundles for which that holds, if it is one alone.
-    fn only_user_of(&self, is_used: impl Fn(&[(&str, usize)]) -> bool) -> Option<usize> {
-        let uses = |instance: &CoreInstance| {
-            match instance {
-            CoreInstance::Started { args, .. } => args.iter().any(|(_, arg)| {
-                matches!(self.instances.get(*arg), Some(CoreInstance::Bundle(functions)) if is_used(functions))
-            }),
-            CoreInstance::Bundle(_) => false,
-        }
-        };
-        let mut users = (0..self.instances.len()).filter(|index| uses(&self.instances[*index]));
-        users.next().filter(|_| users.next().is_none())
+    /// What an instance with these arguments imports of that one: module and name of each import, and its name there.
+    fn taken(&self, args: &[(&'a str, usize)], of: usize) -> Vec<((&'a str, &'a str), &'a str)> {
+        let bundles = args.iter().filter_map(|(from, arg)| match self.instances.get(*arg)? {
+            CoreInstance::Bundle(functions) => Some((*from, functions)),
+            CoreInstance::Started { .. } => None,
+        });
+        let imports = bundles.flat_map(|(from, functions)| functions.iter().map(move |import| (from, import)));
+        imports.filter_map(|(from, (name, function))| Some(((from, *name), self.name_in(of, *function)?))).collect()
     }
 }
 
@@ -174,12 +170,11 @@ impl<'a> CoreInstance<'a> {
 }
 
 /// How a component changes.
-struct Folding<'a> {
-    layout: &'a Layout<'a>,
+struct Folding {
     /// The instance of the shim.
     shim: usize,
     /// The instance of the module that calls through it, and which comes in its place.
-    main: usize,
+    main: u32,
     /// Modules that change.
     modules: HashMap<usize, Vec<u8>>,
     /// The new number of each core function; those of the shim have none.
@@ -192,16 +187,18 @@ struct Folding<'a> {
 #[derive(Debug)]
 struct MustStay;
 
-impl<'a> Folding<'a> {
+impl Folding {
     /// Without that instance, when it is a shim that can go.
-    fn of(layout: &'a Layout<'a>, shim: usize) -> Option<Self> {
+    fn of(layout: &Layout<'_>, shim: usize) -> Option<Self> {
         let CoreInstance::Started { module: shim_module, args } = &layout.instances[shim] else { return None };
         let read = args.is_empty().then(|| read::shim(layout.modules.get(*shim_module)?)).flatten()?;
-        let main = layout.only_user_of(|functions| {
-            functions.iter().any(|(_, function)| layout.name_in(shim, *function).is_some())
-        })?;
-        let CoreInstance::Started { module, args } = &layout.instances[main] else { return None };
-        if !layout.is_started_once(*shim_module) || !layout.is_started_once(*module) {
+        let users = layout.instances.iter().enumerate().filter_map(|(index, instance)| match instance {
+            CoreInstance::Started { module, args } => Some((index, *module, layout.taken(args, shim))),
+            CoreInstance::Bundle(_) => None,
+        });
+        let mut users = users.filter(|(_, _, taken)| !taken.is_empty());
+        let (main, module, taken) = users.next()?;
+        if users.next().is_some() || !layout.is_started_once(*shim_module) || !layout.is_started_once(module) {
             return None;
         }
         // The table comes from the other module now, so that one must have started.
@@ -212,33 +209,22 @@ impl<'a> Folding<'a> {
         if !layout.tables.iter().all(can_come_from_main) || !layout.functions.iter().flatten().all(is_there) {
             return None;
         }
-        let mut imports = HashMap::new();
-        for (from, arg) in args {
-            let Some(CoreInstance::Bundle(functions)) = layout.instances.get(*arg) else { continue };
-            for (name, function) in functions {
-                if let Some(in_shim) = layout.name_in(shim, *function) {
-                    imports.insert((*from, *name), read.functions.get(in_shim)?);
-                }
-            }
-        }
-        let folded = stubs::with_stubs(layout.modules.get(*module)?, &imports, read.table_name, read.table)?;
-        let modules = HashMap::from([(*shim_module, NOTHING.to_vec()), (*module, folded)]);
+        let places = taken.into_iter().map(|(import, in_shim)| Some((import, read.functions.get(in_shim)?)));
+        let places = places.collect::<Option<_>>()?;
+        let folded = stubs::with_stubs(layout.modules.get(module)?, &places, read.table_name, read.table)?;
+        let modules = HashMap::from([(*shim_module, NOTHING.to_vec()), (module, folded)]);
         let mut kept = 0..;
         let functions = (0..layout.functions.len())
             .map(|function| if layout.name_in(shim, function).is_some() { None } else { kept.next() })
             .collect();
-        Some(Self { layout, shim, main, modules, functions, modules_seen: 0, instances_seen: 0 })
-    }
-
-    fn is_of_shim(&self, alias: &ComponentAlias, of: ExternalKind) -> bool {
-        matches!(alias, ComponentAlias::CoreInstanceExport { kind, instance_index, .. }
-            if *kind == of && *instance_index as usize == self.shim)
+        let main = u32::try_from(main).ok()?;
+        Some(Self { shim, main, modules, functions, modules_seen: 0, instances_seen: 0 })
     }
 }
 
 type Folded = Result<(), reencode::Error<MustStay>>;
 
-impl Reencode for Folding<'_> {
+impl Reencode for Folding {
     type Error = MustStay;
 
     fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error<MustStay>> {
@@ -246,7 +232,7 @@ impl Reencode for Folding<'_> {
     }
 }
 
-impl ReencodeComponent for Folding<'_> {
+impl ReencodeComponent for Folding {
     fn parse_component_submodule(
         &mut self,
         component: &mut wasm_encoder::Component,
@@ -290,13 +276,14 @@ impl ReencodeComponent for Folding<'_> {
     ) -> Folded {
         for alias in section {
             let mut alias = alias?;
-            if self.is_of_shim(&alias, ExternalKind::Func) {
-                continue;
-            }
-            if self.is_of_shim(&alias, ExternalKind::Table)
-                && let ComponentAlias::CoreInstanceExport { instance_index, .. } = &mut alias
+            if let ComponentAlias::CoreInstanceExport { kind, instance_index, .. } = &mut alias
+                && *instance_index as usize == self.shim
             {
-                *instance_index = u32::try_from(self.main).map_err(|_| reencode::Error::UserError(MustStay))?;
+                match kind {
+                    ExternalKind::Func | ExternalKind::FuncExact => continue,
+                    ExternalKind::Table => *instance_index = self.main,
+                    ExternalKind::Memory | ExternalKind::Global | ExternalKind::Tag => {}
+                }
             }
             aliases.alias(self.component_alias(alias)?);
         }
@@ -310,7 +297,7 @@ impl ReencodeComponent for Folding<'_> {
             _ if is_shim => Instance::FromExports(Box::default()),
             Instance::FromExports(exports) => {
                 let is_of_shim = |export: &wasmparser::Export| {
-                    export.kind == ExternalKind::Func && self.layout.name_in(self.shim, export.index as usize).is_some()
+                    export.kind == ExternalKind::Func && self.functions.get(export.index as usize) == Some(&None)
                 };
                 Instance::FromExports(exports.iter().copied().filter(|export| !is_of_shim(export)).collect())
             }

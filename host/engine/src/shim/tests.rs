@@ -2,9 +2,9 @@
 
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
-use wit_component::{ComponentEncoder, StringEncoding};
 
 use super::*;
+use crate::componentize;
 
 const WORLD: &str = "
     package test:shim;
@@ -39,11 +39,8 @@ const MODULE: &str = r#"(module
 /// A component as wit-component lays it out.
 fn component(module: &str) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap();
-    let mut resolve = wit_parser::Resolve::default();
-    let package = resolve.push_str("guest.wit", WORLD).unwrap();
-    let world = resolve.select_world(&[package], None).unwrap();
-    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+    componentize::embed(&mut module, WORLD).unwrap();
+    componentize::component(&module, "guest.wasm").unwrap().into_owned()
 }
 
 /// What it answers, and what it noted.
@@ -116,7 +113,7 @@ fn what_is_laid_out_in_another_way_stays_as_it_is() {
     assert_eq!(fold(&component(&without_table)), None, "it has no tables");
     let command = "(module (import \"wasi_snapshot_preview1\" \"proc_exit\" (func (param i32)))
         (memory (export \"memory\") 1) (func (export \"_start\")))";
-    let adapted = crate::componentize::component(command.as_bytes(), "old.wat").unwrap();
+    let adapted = componentize::component(command.as_bytes(), "old.wat").unwrap();
     assert_eq!(fold(&adapted), None, "its adapter calls through the shim, too");
 }
 

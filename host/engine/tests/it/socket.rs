@@ -1,8 +1,6 @@
 //! Guests that want a network.
 
-use wit_component::{ComponentEncoder, StringEncoding};
-
-use crate::support::{caller, engine, load, start};
+use crate::support::{around, caller, engine, load, start};
 
 const WORLD: &str = "
     package test:socket;
@@ -51,15 +49,10 @@ const MODULE: &str = r#"(module
 
 #[tokio::test]
 async fn a_guest_cannot_take_file_descriptors_by_opening_sockets() {
-    let mut module = wat::parse_str(MODULE).unwrap();
     let mut resolve = wit_parser::Resolve::default();
     let package = resolve.push_str("socket.wit", WORLD).unwrap();
-    let world = resolve.select_world(&[package], Some("guest")).unwrap();
-    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    let component = ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap();
-
     let engine = engine();
-    let program = load(&engine, component).await.unwrap();
+    let program = load(&engine, around(MODULE, &resolve, package, "guest")).await.unwrap();
     let (mut instance, _) = start(&engine, &program).await;
     let returned = instance.invoke(caller(), "refused", &[], 1).await.unwrap();
     assert_eq!(program.display(&returned.values[0]), "2");

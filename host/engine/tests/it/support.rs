@@ -213,11 +213,21 @@ pub(crate) fn component(items: &str, code: &str) -> String {
 
 /// A component that keeps our contract, around a core module written by hand.
 pub(crate) fn guest(module: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(module).unwrap();
     let mut resolve = wit_parser::Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     let (package, _) = resolve.push_dir(wit).unwrap();
-    let world = resolve.select_world(&[package], Some("line-worker")).unwrap();
-    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8).unwrap();
+    around(module, &resolve, package, "line-worker")
+}
+
+/// A component of that world, around a core module written by hand.
+pub(crate) fn around(
+    module: &str,
+    resolve: &wit_parser::Resolve,
+    package: wit_parser::PackageId,
+    world: &str,
+) -> Vec<u8> {
+    let mut module = wat::parse_str(module).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    wit_component::embed_component_metadata(&mut module, resolve, world, wit_component::StringEncoding::UTF8).unwrap();
     wit_component::ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
 }
