@@ -18,12 +18,13 @@ enum May {
 }
 
 /// One line per member of the workspace. Tests of a crate (`dev-dependencies`) are free.
-const ARROWS: [(&str, May); 13] = [
+const ARROWS: [(&str, May); 14] = [
     ("rayw-core", May::Use(&[])),
     ("rayw-proto", May::Use(&["rayw-core"])),
-    ("rayw-store", May::Use(&["rayw-core"])),
+    ("rayw-memory", May::Use(&["rayw-core"])),
+    ("rayw-store", May::Use(&["rayw-core", "rayw-memory"])),
     ("rayw-engine", May::Use(&["rayw-core"])),
-    ("rayw-wire", May::Use(&["rayw-core", "rayw-proto"])),
+    ("rayw-wire", May::Use(&["rayw-core", "rayw-proto", "rayw-memory"])),
     ("rayw-node", May::Use(&["rayw-core", "rayw-proto", "rayw-store", "rayw-engine", "rayw-wire"])),
     ("rayw-head", May::Use(&["rayw-core", "rayw-proto", "rayw-wire"])),
     ("rayw-cli", May::Use(&["rayw-core", "rayw-proto", "rayw-node", "rayw-head", "rayw-wire"])),

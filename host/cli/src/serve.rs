@@ -157,6 +157,7 @@ fn life(
     }
     // What comes must find room in the store.
     endpoint.limit_fetches(parts.store.usage().bytes_max);
+    endpoint.fetch_into(parts.store.buffers());
     let mut far_head = None;
     let (link, head_address): (Arc<dyn HeadLink>, String) = match (&settings.role, &head) {
         (Role::Node(address), _) => {

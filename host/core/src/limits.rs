@@ -242,6 +242,23 @@ pub const CHUNK_BYTES: usize = 4 << 20;
 /// then, so that a broadcast grows like a tree.
 pub const SERVED_AT_ONCE_MAX: usize = 2;
 
+/// Bytes from which on a value is large: its memory is a mapping of its own, in huge pages, and kept for the next
+/// when it is gone. Those below are the allocator's, which keeps what it needs for them by itself.
+pub const LARGE_VALUE_BYTES_MIN: usize = 4 << 20;
+
+/// How long memory is kept that large values left: a program that makes one after another is back for it in less, and
+/// a machine that does something else has it back soon.
+pub const BUFFERS_KEPT_FOR: Duration = Duration::from_secs(10);
+
+/// For each of so many bytes that are copied one thread may help: to start it costs what copying a quarter of a MiB does.
+pub const COPY_HELPED_BYTES_MIN: usize = 4 << 20;
+
+/// Threads that help with one copy. Four cpus get what the memory of most machines gives.
+pub const COPY_HELPERS_MAX: usize = 3;
+
+/// What a thread copies at a time when several do.
+pub const COPY_PIECE_BYTES: usize = 1 << 20;
+
 /// Bytes of objects that are dropped by whoever lets go of them; giving back more takes milliseconds, and is
 /// left to a thread of its own.
 pub const DROPPED_AT_ONCE_BYTES_MAX: u64 = 4 << 20;

@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rayw_core::{
     ActorId, ActorOptions, Arg, CallOptions, Children, Error, Execution, GroupId, NodeId, ObjectId, RefId, Strategy,
     TaskId, TaskOptions, TaskTerms, Value,
@@ -134,6 +135,9 @@ pub trait Services: GroupServices + Send + Sync + 'static {
     /// `UnknownFunction`, `InvalidArgument` or `LimitExceeded`.
     fn submit(&self, caller: &Caller, function: &str, args: Vec<Arg>, options: TaskOptions)
     -> Result<Submitted, Error>;
+
+    /// The bytes of a value, copied out of a guest's memory. Those of a large one go where the node keeps memory for them.
+    fn copied(&self, data: &[u8]) -> Bytes;
 
     /// Stores a value.
     ///

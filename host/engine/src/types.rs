@@ -85,10 +85,20 @@ pub(crate) struct ValueThere {
 }
 
 impl ValueThere {
+    /// Bytes as they are.
+    pub(crate) fn raw(data: WasmList<u8>) -> Self {
+        Self { codec: Codec::Raw, data, handles: Vec::new() }
+    }
+
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.data.len()
+    }
+
     /// The value, with its bytes copied out of the guest that it came from.
     pub(crate) fn copied(self, store: &StoreContextMut<'_, Guest>) -> Value {
         let Self { codec, data, handles } = self;
-        Value { codec, data: Bytes::copy_from_slice(data.as_le_slice(store)), handles }
+        Value { codec, data: store.data().services.copied(data.as_le_slice(store)), handles }
     }
 }
 

@@ -261,6 +261,7 @@ impl Node {
             self.take_down(self.reuse.take_idle());
             self.take_down(self.ready.as_ref().map_or_else(Vec::new, ReadyPool::take_idle));
             self.take_down(self.engine.take_unused());
+            self.take_down(self.store.buffers().take_unused());
             self.put_idle_away();
             self.leave_if_unmissed();
         }

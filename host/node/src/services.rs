@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rayw_core::message::ToHead;
 use rayw_core::ownership::{Event, Found, Output as Made, WaitFor, WaitResult, for_head};
 use rayw_core::{
@@ -267,6 +268,10 @@ impl Services for NodeServices {
             terms,
         };
         self.submit_spec(caller, spec, puts)
+    }
+
+    fn copied(&self, data: &[u8]) -> Bytes {
+        self.node.store.buffers().copied(data)
     }
 
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use rayw_core::{Error, ErrorKind, ObjectId, limits};
+use rayw_memory::Buffer;
 
 /// The file in each store's directory whose lock says that the store lives.
 const LOCK: &str = "lock";
@@ -25,8 +26,8 @@ static STORES: AtomicU64 = AtomicU64::new(0);
 pub(crate) trait Disk: std::fmt::Debug + Send + Sync {
     /// Writes a file; what half a one there is, the caller removes.
     fn write(&self, name: &str, data: &[u8]) -> io::Result<()>;
-    /// Reads a file, which should have so many bytes.
-    fn read(&self, name: &str, size: usize) -> io::Result<Vec<u8>>;
+    /// How long a file is. One that fits is read into `room`, all of it.
+    fn read(&self, name: &str, room: &mut [u8]) -> io::Result<u64>;
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Bytes in all and bytes that are free; `None` where nothing can be learned about that.
     fn room(&self) -> Option<(u64, u64)>;
@@ -37,10 +38,13 @@ impl Disk for Dir {
         self.create(name)?.write_all(data)
     }
 
-    fn read(&self, name: &str, size: usize) -> io::Result<Vec<u8>> {
-        let mut data = Vec::with_capacity(size);
-        self.open(name)?.read_to_end(&mut data)?;
-        Ok(data)
+    fn read(&self, name: &str, room: &mut [u8]) -> io::Result<u64> {
+        let mut file = self.open(name)?;
+        let size = file.metadata()?.len();
+        if size == room.len() as u64 {
+            file.read_exact(room)?;
+        }
+        Ok(size)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -141,16 +145,19 @@ impl SpillDir {
         Err(Error::new(ErrorKind::OutOfDisk, message))
     }
 
-    pub(crate) fn read(&self, file: SpillFile, size: usize) -> Result<Bytes, Error> {
+    /// Reads an object into a buffer that is as long and empty.
+    pub(crate) fn read(&self, file: SpillFile, mut buffer: Buffer) -> Result<Bytes, Error> {
         let (name, id) = (file.name(), file.id);
-        let data = patiently(|| self.disk.read(&name, size)).map_err(|error| {
+        let size = buffer.rest().len();
+        let found = patiently(|| self.disk.read(&name, buffer.rest())).map_err(|error| {
             let message = format!("object `{id}` was spilled to `{}` and cannot be read again", self.shown);
             Error::new(ErrorKind::ObjectLost, message).caused_by(error)
         })?;
-        if data.len() == size {
-            return Ok(Bytes::from(data));
+        if found == size as u64 {
+            buffer.fill(size);
+            return Ok(buffer.freeze());
         }
-        let message = format!("spilled object `{id}` in `{}` has {} bytes, not {size}", self.shown, data.len());
+        let message = format!("spilled object `{id}` in `{}` has {found} bytes, not {size}", self.shown);
         Err(Error::new(ErrorKind::ObjectLost, message))
     }
 

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rayw_core::{Codec, Error, ErrorKind, IdMap, ObjectId, RefId, Value, limits};
+use rayw_memory::{Buffers, Unused};
 
 use crate::evict::{Order, victims};
 use crate::remains::Remains;
@@ -49,6 +50,8 @@ pub struct Usage {
 pub struct Store {
     bytes_max: u64,
     spill: Option<Arc<SpillDir>>,
+    /// Where the memory of large values comes from. What it keeps has the room that objects leave.
+    buffers: Buffers,
     table: Mutex<Table>,
     /// Objects that were on their way to disk have arrived there.
     arrived: Condvar,
@@ -101,7 +104,10 @@ impl Store {
     /// `OutOfDisk` when the spill directory cannot be made or opened.
     pub fn new(settings: &StoreSettings) -> Result<Self, Error> {
         let spill = settings.spill_dir.as_deref().map(SpillDir::open).transpose()?.map(Arc::new);
-        Ok(Self { bytes_max: settings.bytes_max, spill, table: Mutex::default(), arrived: Condvar::new() })
+        let (buffers, table) = (Buffers::default(), Mutex::default());
+        let store = Self { bytes_max: settings.bytes_max, spill, buffers, table, arrived: Condvar::new() };
+        drop(store.share_room(&store.lock()));
+        Ok(store)
     }
 
     /// A store whose files are on a disk of the test's.
@@ -149,6 +155,9 @@ impl Store {
                 if let Some(value) = value.take() {
                     table.add(id, value, size, false);
                 }
+                let unused = self.share_room(&table);
+                drop(table);
+                drop(unused);
                 return Ok(());
             }
             if table.leaving_bytes == 0 || size > self.bytes_max {
@@ -187,8 +196,9 @@ impl Store {
         if has_room {
             table.add(id, Arc::clone(value), size, true);
         }
+        let unused = self.share_room(&table);
         drop(table);
-        drop(dropped);
+        drop((dropped, unused));
         has_room
     }
 
@@ -230,7 +240,7 @@ impl Store {
             let Some(spill) = &self.spill else {
                 return Err(Error::new(ErrorKind::System, "an object is spilled and there is no spill directory"));
             };
-            let read = spill.read(file, data_bytes);
+            let read = spill.read(file, self.buffers.empty(data_bytes));
             let mut table = self.lock();
             let is_there = table
                 .objects
@@ -243,7 +253,9 @@ impl Store {
             let value = Arc::new(Value { codec, data: read?, refs });
             let dropped = table.restore(id, &value, self.bytes_max);
             let is_restored = dropped.is_some();
+            let unused = self.share_room(&table);
             drop(table);
+            drop((dropped, unused));
             if is_restored {
                 spill.remove(file);
             }
@@ -258,7 +270,11 @@ impl Store {
 
     /// Takes an object out, for somebody who drops it where that holds nobody up. `None` when it is not here.
     pub fn take_out(&self, id: ObjectId) -> Option<Remains> {
-        let Stored { place, size, .. } = self.lock().remove(id)?;
+        let mut table = self.lock();
+        let Stored { place, size, .. } = table.remove(id)?;
+        // There is more room, so nothing is over.
+        let _ = self.share_room(&table);
+        drop(table);
         match place {
             Place::Memory(value) | Place::Leaving(value) => Some(Remains::in_memory(size, value)),
             Place::Disk { file, .. } => {
@@ -266,6 +282,12 @@ impl Store {
                 Some(Remains::on_disk(size, Arc::clone(dir), file))
             }
         }
+    }
+
+    /// Where the memory of large values comes from: one that is copied, fetched or read.
+    #[must_use]
+    pub fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
     /// How full it is.
@@ -310,7 +332,10 @@ impl Store {
                 result = Err(error);
                 None
             });
-            let surplus = self.lock().arrive(id, &value, file);
+            let mut table = self.lock();
+            let surplus = table.arrive(id, &value, file);
+            let _ = self.share_room(&table);
+            drop(table);
             drop(value);
             if let Some(surplus) = surplus {
                 dir.remove(surplus);
@@ -318,6 +343,12 @@ impl Store {
             self.arrived.notify_all();
         }
         result
+    }
+
+    /// Objects in memory and what is kept for those to come take no more than the store's limit together: to be said
+    /// with each change of the first. What is over is to be dropped without the lock.
+    fn share_room(&self, table: &Table) -> Vec<Unused> {
+        self.buffers.keep_at_most(self.bytes_max.saturating_sub(table.memory_bytes))
     }
 
     fn full(&self, id: ObjectId, size: u64) -> Error {

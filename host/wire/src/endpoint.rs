@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayw_core::message::{NodeAddress, NodeLink};
 use rayw_core::{Error, ErrorKind, NodeId, ObjectId, Value};
+use rayw_memory::Buffers;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -138,6 +139,11 @@ impl Endpoint {
     /// [`FETCH_BYTES_MAX`](rayw_core::limits::FETCH_BYTES_MAX). To be said before anything is fetched.
     pub fn limit_fetches(&self, bytes: u64) {
         self.fetching.limit(bytes);
+    }
+
+    /// Where the bytes of fetched objects go. To be said before anything is fetched, and once.
+    pub fn fetch_into(&self, buffers: &Buffers) {
+        self.fetching.fill(buffers);
     }
 
     /// Gets an object from one of the nodes that have it, tried one after another. It can be dropped at any

@@ -35,7 +35,7 @@ pub(super) const PARTS: [Part; 13] = [
     Part { name: "rayw-node (workers, actors, turns of the machine)", colour: "#f4978e", symbols: &["rayw_node"] },
     Part { name: "rayw-core (the owner's and the head's machines)", colour: "#cdb4db", symbols: &["rayw_core"] },
     Part { name: "rayw-head", colour: "#ffe08a", symbols: &["rayw_head"] },
-    Part { name: "rayw-store", colour: "#a0d8ef", symbols: &["rayw_store"] },
+    Part { name: "rayw-store", colour: "#a0d8ef", symbols: &["rayw_store", "rayw_memory"] },
     Part { name: "rayw-wire", colour: "#c0c0ff", symbols: &["rayw_wire"] },
     Part { name: "tokio", colour: "#e8a0bf", symbols: &["tokio"] },
     Part { name: "allocator", colour: "#b5c99a", symbols: &["mi_", "mimalloc"] },

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rayw_core::{ObjectId, RefId, limits};
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource, ResourceType};
+use wasmtime::component::{Linker, Resource, ResourceType, WasmList};
 
 use crate::host::answer;
 use crate::reference::{ActorHandle, Contents, GroupHandle, Handles, ObjectRef};
@@ -17,9 +17,9 @@ type Store<'a> = StoreContextMut<'a, Guest>;
 pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     add_resources(linker)?;
     let mut objects = linker.instance("rayw:core/objects@0.1.0")?;
-    objects.func_wrap("put", |mut store: Store, (value,): (types::ValueThere,)| {
-        let value = value.copied(&store);
-        put(store.data_mut(), value)
+    objects.func_wrap("put", |mut store: Store, (value,): (types::ValueThere,)| put(&mut store, value))?;
+    objects.func_wrap("put-bytes", |mut store: Store, (data,): (WasmList<u8>,)| {
+        put(&mut store, types::ValueThere::raw(data))
     })?;
     objects.func_wrap_async("get", |store: Store, (refs, timeout): (Vec<Resource<ObjectRef>>, Option<u64>)| {
         Box::new(get(store, refs, timeout))
@@ -112,13 +112,11 @@ fn release_contents(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn put(guest: &mut Guest, value: types::Value) -> wasmtime::Result<Answer<Resource<ObjectRef>>> {
-    // It may need the room of what was dropped, and a large one may take its time.
-    if value.data.len() > limits::INLINE_BYTES_MAX {
-        guest.tell_node();
-    } else {
-        guest.settle();
-    }
+fn put(store: &mut Store<'_>, value: types::ValueThere) -> wasmtime::Result<Answer<Resource<ObjectRef>>> {
+    // What was dropped is given back first: it may be where this one goes.
+    store.data_mut().make_way(value.len());
+    let value = value.copied(store);
+    let guest = store.data_mut();
     let mut handles = Handles::default();
     let put = match guest.take(value, &mut handles)? {
         Ok(value) => guest.services.put(&guest.caller, value),

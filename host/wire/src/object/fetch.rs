@@ -2,11 +2,11 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use bytes::{BufMut as _, BytesMut};
 use rayw_core::{NodeId, ObjectId, Value, limits};
+use rayw_memory::{Buffer, Buffers};
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -46,6 +46,8 @@ pub(crate) struct Fetching {
     room_max: AtomicU32,
     /// Rotates the sources, so that they share the load. Every process begins somewhere else.
     turn: AtomicUsize,
+    /// Where they go.
+    buffers: OnceLock<Buffers>,
 }
 
 /// Why one source did not help.
@@ -73,7 +75,7 @@ impl Default for Fetching {
         let room_max = kib(limits::FETCH_BYTES_MAX);
         let room = Arc::new(Semaphore::new(room_max as usize));
         let turn = RandomState::new().build_hasher().finish() as u32;
-        Self { room, room_max: room_max.into(), turn: AtomicUsize::new(turn as usize) }
+        Self { room, room_max: room_max.into(), turn: AtomicUsize::new(turn as usize), buffers: OnceLock::new() }
     }
 }
 
@@ -84,6 +86,11 @@ impl Fetching {
         let surplus = self.room_max.load(Ordering::Relaxed).saturating_sub(wanted);
         let taken = self.room.forget_permits(surplus as usize);
         self.room_max.fetch_sub(u32::try_from(taken).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// What comes is to go there. Said once, before anything comes; else large objects have memory of their own.
+    pub(crate) fn fill(&self, buffers: &Buffers) {
+        self.buffers.get_or_init(|| buffers.clone());
     }
 
     /// What an object takes of the room.
@@ -143,7 +150,9 @@ impl Fetching {
                 room
             }
         };
-        let data = receive(&mut stream, header.total).await?;
+        let total = usize::try_from(header.total).map_err(|_| Failure::Corrupt)?;
+        let buffer = self.buffers.get_or_init(Buffers::default).empty(total);
+        let data = receive(&mut stream, buffer).await?;
         drop(room);
         Ok(Value { codec: header.codec, data: data.freeze(), refs: header.refs })
     }
@@ -188,17 +197,18 @@ async fn header(stream: &mut TcpStream) -> Result<Header, Failure> {
     if fits { Ok(header) } else { Err(Failure::Corrupt) }
 }
 
-/// Reads the chunks into one buffer and checks each.
-async fn receive(stream: &mut TcpStream, total: u64) -> Result<BytesMut, Failure> {
-    let total = usize::try_from(total).map_err(|_| Failure::Corrupt)?;
-    let mut buffer = BytesMut::with_capacity(total);
-    while buffer.len() < total {
-        let end = total.min(buffer.len() + limits::CHUNK_BYTES);
+/// Reads the chunks into a buffer that is as long as all of them, and checks each.
+async fn receive(stream: &mut TcpStream, mut buffer: Buffer) -> Result<Buffer, Failure> {
+    let mut left = buffer.rest().len();
+    while left > 0 {
+        let chunk = left.min(limits::CHUNK_BYTES);
+        left -= chunk;
+        let end = buffer.filled().len() + chunk;
         let mut hasher = blake3::Hasher::new();
-        while buffer.len() < end {
-            let start = buffer.len();
+        while buffer.filled().len() < end {
+            let start = buffer.filled().len();
             fill(stream, &mut buffer, PIECE_BYTES.min(end - start)).await?;
-            hasher.update(&buffer[start..]);
+            hasher.update(&buffer.filled()[start..]);
         }
         let mut digest = [0; 32];
         timeout(limits::FETCH_STALL_TIMEOUT, stream.read_exact(&mut digest)).await??;
@@ -210,13 +220,17 @@ async fn receive(stream: &mut TcpStream, total: u64) -> Result<BytesMut, Failure
 }
 
 /// Reads `size` bytes into the buffer, which has room for them, as long as there is progress.
-async fn fill(stream: &mut TcpStream, buffer: &mut BytesMut, size: usize) -> Result<(), Failure> {
-    let mut window = buffer.limit(size);
-    while window.has_remaining_mut() {
-        let count = timeout(limits::FETCH_STALL_TIMEOUT, stream.read_buf(&mut window)).await??;
+async fn fill(stream: &mut TcpStream, buffer: &mut Buffer, size: usize) -> Result<(), Failure> {
+    let mut left = size;
+    while left > 0 {
+        let rest = buffer.rest();
+        let window = left.min(rest.len());
+        let count = timeout(limits::FETCH_STALL_TIMEOUT, stream.read(&mut rest[..window])).await??;
         if count == 0 {
             return Err(Failure::Unreachable("it ended halfway".to_owned()));
         }
+        buffer.fill(count);
+        left -= count;
     }
     Ok(())
 }

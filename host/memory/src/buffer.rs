@@ -1,0 +1,204 @@
+//! Memory that is filled once and then never changes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use memmap2::MmapMut;
+use rayw_core::limits;
+
+use crate::copy::Helpers;
+use crate::shelf::Shelf;
+
+/// Where the memory of values comes from. Clones are the same place.
+///
+/// What it keeps is limited by [`keep_at_most`](Self::keep_at_most), and ends when nobody wants it
+/// ([`take_unused`](Self::take_unused)) or when the last clone and the last value are dropped.
+#[derive(Debug, Clone)]
+pub struct Buffers(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    shelf: Shelf,
+    helpers: Helpers,
+}
+
+/// Memory for one value of a known length, filled from its start. Only what was filled is ever seen: the rest may
+/// hold what another value left.
+#[derive(Debug)]
+pub struct Buffer {
+    memory: Memory,
+    /// Bytes that it may hold.
+    len: usize,
+    /// Bytes that it holds.
+    filled: usize,
+}
+
+#[derive(Debug)]
+enum Memory {
+    /// As long as the buffer.
+    Small(Vec<u8>),
+    /// At least as long.
+    Large(Lent),
+}
+
+/// A mapping that goes back to the shelf.
+#[derive(Debug)]
+struct Lent {
+    /// `None` only while it is dropped.
+    memory: Option<MmapMut>,
+    home: Buffers,
+}
+
+/// Memory that was taken from what is kept. To drop it gives it back to the system, which takes its time.
+#[derive(Debug)]
+pub struct Unused {
+    _memory: MmapMut,
+}
+
+/// What a filled buffer is for those who read it.
+struct Filled(Buffer);
+
+impl Default for Buffers {
+    /// One that keeps nothing yet.
+    fn default() -> Self {
+        Self(Arc::new(Shared { shelf: Shelf::default(), helpers: Helpers::new() }))
+    }
+}
+
+impl Buffers {
+    /// The same bytes in memory of their own. Those that are [large](limits::LARGE_VALUE_BYTES_MIN) may be copied
+    /// by several threads; the calling one is blocked until all is there.
+    #[must_use]
+    pub fn copied(&self, data: &[u8]) -> Bytes {
+        if data.len() < limits::LARGE_VALUE_BYTES_MIN {
+            return Bytes::copy_from_slice(data);
+        }
+        let mut buffer = self.empty(data.len());
+        self.0.helpers.copy(data, buffer.rest());
+        buffer.fill(data.len());
+        buffer.freeze()
+    }
+
+    /// Room for that many bytes, none of them filled.
+    #[must_use]
+    pub fn empty(&self, len: usize) -> Buffer {
+        let memory = self.large(len).map_or_else(|| Memory::Small(vec![0; len]), Memory::Large);
+        Buffer { memory, len, filled: 0 }
+    }
+
+    /// Keeps no more than this of what large values leave, in bytes, from now on. Answers with what is more.
+    #[must_use = "to drop it may take its time: where that holds nobody up"]
+    pub fn keep_at_most(&self, bytes: u64) -> Vec<Unused> {
+        unused(self.0.shelf.limit(bytes))
+    }
+
+    /// What was kept for [long](limits::BUFFERS_KEPT_FOR) and nobody wanted.
+    #[must_use = "to drop it may take its time: where that holds nobody up"]
+    pub fn take_unused(&self) -> Vec<Unused> {
+        unused(self.0.shelf.take_unused(limits::BUFFERS_KEPT_FOR))
+    }
+
+    /// Bytes that are kept for values to come.
+    #[must_use]
+    pub fn kept_bytes(&self) -> u64 {
+        self.0.shelf.kept_bytes()
+    }
+
+    /// A mapping for a large value. `None` for small ones and where the system has none: memory from elsewhere is
+    /// as good.
+    fn large(&self, len: usize) -> Option<Lent> {
+        if len < limits::LARGE_VALUE_BYTES_MIN {
+            return None;
+        }
+        let size = size_of_mapping(len);
+        let memory = self.0.shelf.take(size).or_else(|| map(size))?;
+        Some(Lent { memory: Some(memory), home: self.clone() })
+    }
+}
+
+impl Buffer {
+    /// Where the bytes come that are still missing. What is in there is nobody's business: it is to be written.
+    #[must_use]
+    pub fn rest(&mut self) -> &mut [u8] {
+        let (filled, len) = (self.filled, self.len);
+        self.memory.bytes_mut().get_mut(filled..len).unwrap_or_default()
+    }
+
+    /// So many more bytes of [`rest`](Self::rest) were written, at most all of it.
+    pub fn fill(&mut self, count: usize) {
+        self.filled = self.len.min(self.filled.saturating_add(count));
+    }
+
+    /// What was written so far.
+    #[must_use]
+    pub fn filled(&self) -> &[u8] {
+        self.memory.bytes().get(..self.filled).unwrap_or_default()
+    }
+
+    /// Nothing more comes: what was written, for everybody to read.
+    #[must_use]
+    pub fn freeze(self) -> Bytes {
+        match self.memory {
+            Memory::Small(mut data) => {
+                data.truncate(self.filled);
+                Bytes::from(data)
+            }
+            Memory::Large(_) => Bytes::from_owner(Filled(self)),
+        }
+    }
+}
+
+impl AsRef<[u8]> for Filled {
+    fn as_ref(&self) -> &[u8] {
+        self.0.filled()
+    }
+}
+
+impl Memory {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Small(data) => data,
+            Self::Large(lent) => lent.memory.as_deref().unwrap_or_default(),
+        }
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Small(data) => data,
+            Self::Large(lent) => lent.memory.as_deref_mut().unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(memory) = self.memory.take() {
+            self.home.0.shelf.put(memory);
+        }
+    }
+}
+
+fn unused(memory: Vec<MmapMut>) -> Vec<Unused> {
+    memory.into_iter().map(|memory| Unused { _memory: memory }).collect()
+}
+
+/// Bytes of the mapping for a value of that many: values of nearly the same length can follow one another, and no
+/// more than an eighth of what was touched once is not used.
+pub(crate) fn size_of_mapping(len: usize) -> usize {
+    len.next_multiple_of((len.next_power_of_two() / 16).max(1))
+}
+
+/// Fresh memory of that size, in huge pages as far as they are full and the system has them.
+fn map(size: usize) -> Option<MmapMut> {
+    let memory = MmapMut::map_anon(size).ok()?;
+    #[cfg(target_os = "linux")]
+    {
+        // Advice is all it is: without huge pages it is slower, not wrong.
+        let _ = memory.advise_range(memmap2::Advice::HugePage, 0, size / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES);
+    }
+    Some(memory)
+}
+
+/// Of most machines; where they are larger, the kernel rounds for itself.
+#[cfg(target_os = "linux")]
+const HUGE_PAGE_BYTES: usize = 2 << 20;
