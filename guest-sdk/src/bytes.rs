@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize, Serializer};
 /// # }
 /// ```
 ///
-/// Given away, as an argument or a result or by [`put_bytes`](crate::put_bytes),
-/// they are moved and not copied within the guest.
+/// Given away, as an argument or a result, they are moved and not copied within
+/// the guest; [`put`](crate::put) stores them from where they lie.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes {
     bytes: Vec<u8>,

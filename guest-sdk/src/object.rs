@@ -15,9 +15,9 @@ use crate::bytes::Bytes;
 use crate::contents::{self, Member};
 use crate::dropped;
 use crate::error::{Error, Result};
-use crate::runtime::types::{Codec, ObjectRef as Raw, Readings, Value};
+use crate::runtime::types::{ObjectRef as Raw, Readings};
 use crate::runtime::{objects, tasks};
-use crate::value;
+use crate::value::{self, Encoded};
 
 /// A reference to a value of type `T` that exists somewhere, or will.
 ///
@@ -158,27 +158,34 @@ impl<'de, T> Deserialize<'de> for ObjectRef<T> {
     }
 }
 
-/// Stores a value; it is immutable from then on.
+/// Stores a value; it is immutable from then on. [`Bytes`] are stored as they are, without a copy within the guest.
 ///
 /// # Errors
 ///
 /// When the value cannot be serialised or the store has no room for it.
 pub fn put<T: Serialize>(value: &T) -> Result<ObjectRef<T>> {
-    let value = value::encode(value)?;
-    contents::settle();
-    Ok(ObjectRef::new(objects::put(value)?))
+    let raw = match value::encode_or(value, put_alone)? {
+        Encoded::Alone(put) => put?,
+        Encoded::Packed(value) => {
+            contents::settle();
+            objects::put(value)?
+        }
+    };
+    Ok(ObjectRef::new(raw))
 }
 
-/// Stores bytes as they are, and without a copy within the guest.
+/// Stores bytes as they are, without a copy within the guest: [`put`] for those that are not [`Bytes`] yet.
 ///
 /// # Errors
 ///
 /// When the store has no room for them.
-pub fn put_bytes(bytes: impl Into<Bytes>) -> Result<ObjectRef<Bytes>> {
-    let data = bytes.into().into_vec();
-    let value = Value { codec: Codec::Raw, data, handles: Vec::new() };
+pub fn put_bytes(bytes: impl AsRef<[u8]>) -> Result<ObjectRef<Bytes>> {
+    Ok(ObjectRef::new(put_alone(bytes.as_ref())?))
+}
+
+fn put_alone(bytes: &[u8]) -> Result<Raw> {
     contents::settle();
-    Ok(ObjectRef::new(objects::put(value)?))
+    Ok(objects::put_bytes(bytes)?)
 }
 
 /// The value of one object, when it is there: [`ObjectRef::get`] as a function.

@@ -13,10 +13,13 @@
 //! The handles of the value at hand are in a thread-local scope, because
 //! serde offers no way to pass them along.
 
+mod first;
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::io;
 use std::sync::Arc;
 
 use serde::de::value::SeqDeserializer;
@@ -31,27 +34,39 @@ use crate::group::PlacementGroup;
 use crate::object::{Reference, Shared};
 use crate::runtime::types::{Codec, Handle, Packed, Reading, Readings, Value};
 
+use self::first::First;
+pub(crate) use self::first::serialize_bytes;
+
 /// Type of the MessagePack extension that stands for a handle.
 const HANDLE_EXTENSION: i8 = 0x52;
 /// The name by which `rmp-serde` knows an extension.
 const EXTENSION_NAME: &str = "_ExtStruct";
-/// MessagePack for nil: what stands in `data` while the true bytes are raw.
-const NIL: [u8; 1] = [0xc0];
+
+/// A value on its way out.
+pub(crate) enum Encoded<R> {
+    /// It was nothing but [`Bytes`]: what became of them.
+    Alone(R),
+    /// It was more.
+    Packed(Value),
+}
 
 /// Encodes a value that somebody else keeps.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
-    let scope = EncodingScope::enter(true);
-    let (data, encoding) = scope.run(value)?;
-    match encoding.raw {
-        None => Ok(Value { codec: Codec::Msgpack, data, handles: encoding.handles }),
-        Some(raw) if data == NIL => Ok(Value { codec: Codec::Raw, data: raw, handles: Vec::new() }),
-        // The bytes looked alone because rmp-serde buffers sequences of
-        // unknown length. They were not.
-        Some(_) => {
-            let (data, encoding) = EncodingScope::enter(false).run(value)?;
-            Ok(Value { codec: Codec::Msgpack, data, handles: encoding.handles })
-        }
+    let raw = |bytes: &[u8]| Value { codec: Codec::Raw, data: bytes.to_vec(), handles: Vec::new() };
+    match encode_or(value, raw)? {
+        Encoded::Alone(value) | Encoded::Packed(value) => Ok(value),
     }
+}
+
+/// The same, but for a value that is nothing but [`Bytes`]: `alone` has them where they lie.
+pub(crate) fn encode_or<T: Serialize + ?Sized, R>(value: &T, alone: impl FnOnce(&[u8]) -> R) -> Result<Encoded<R>> {
+    let (mut alone, mut became) = (Some(alone), None);
+    let mut take = |bytes: &[u8]| became = alone.take().map(|alone| alone(bytes));
+    let (data, handles) = EncodingScope::enter().run(value, &mut take)?;
+    Ok(match became {
+        Some(became) => Encoded::Alone(became),
+        None => Encoded::Packed(Value { codec: Codec::Msgpack, data, handles }),
+    })
 }
 
 /// Encodes a value that is given away: [`Bytes`] are moved, not copied.
@@ -194,19 +209,6 @@ pub(crate) fn deserialize_group<'de, D: Deserializer<'de>>(
     }
 }
 
-/// Writes `bytes` raw if they are all there is to the value at hand, else as MessagePack bin.
-pub(crate) fn serialize_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    let taken = ENCODING.with_borrow_mut(|encoding| match encoding {
-        Some(encoding) if encoding.raw_possible => {
-            encoding.raw_possible = false;
-            encoding.raw = Some(bytes.to_vec());
-            true
-        }
-        _ => false,
-    });
-    if taken { serializer.serialize_unit() } else { serializer.serialize_bytes(bytes) }
-}
-
 thread_local! {
     static ENCODING: RefCell<Option<Encoding>> = const { RefCell::new(None) };
     static DECODING: RefCell<Option<Slots>> = const { RefCell::new(None) };
@@ -215,10 +217,6 @@ thread_local! {
 /// What is gathered beside the bytes while a value is encoded.
 struct Encoding {
     handles: Vec<Handle>,
-    /// The value, if it is nothing but bytes.
-    raw: Option<Vec<u8>>,
-    /// Nothing has been written yet, so bytes that come now come alone.
-    raw_possible: bool,
     /// Why a handle could not be written; serde would only keep its words.
     failure: Option<Error>,
 }
@@ -274,18 +272,19 @@ struct EncodingScope {
 }
 
 impl EncodingScope {
-    fn enter(raw_possible: bool) -> Self {
-        let own = Encoding { handles: Vec::new(), raw: None, raw_possible, failure: None };
+    fn enter() -> Self {
+        let own = Encoding { handles: Vec::new(), failure: None };
         Self { outer: ENCODING.replace(Some(own)) }
     }
 
-    fn run<T: Serialize + ?Sized>(self, value: &T) -> Result<(Vec<u8>, Encoding)> {
-        let mut output = Output { bytes: Vec::with_capacity(64) };
-        let mut serializer = rmp_serde::Serializer::new(&mut output).with_struct_map();
-        let written = value.serialize(&mut serializer);
+    /// What is written of the value, and the handles in it.
+    fn run<T: Serialize + ?Sized>(self, value: &T, alone: &mut dyn FnMut(&[u8])) -> Result<(Vec<u8>, Vec<Handle>)> {
+        let mut data = Vec::with_capacity(64);
+        let mut packed = rmp_serde::Serializer::new(&mut data).with_struct_map();
+        let written = value.serialize(First { packed: &mut packed, alone });
         let encoding = ENCODING.take().unwrap_or_else(|| unreachable!("the scope is ours"));
         match written {
-            Ok(()) => Ok((output.bytes, encoding)),
+            Ok(()) => Ok((data, encoding.handles)),
             Err(error) => Err(encoding.failure.unwrap_or_else(|| {
                 let type_name = std::any::type_name::<T>();
                 Error::serialization(format!("the value of type `{type_name}` cannot be written"))
@@ -298,29 +297,6 @@ impl EncodingScope {
 impl Drop for EncodingScope {
     fn drop(&mut self) {
         ENCODING.set(self.outer.take());
-    }
-}
-
-/// The bytes written; the first of them ends the chance to be raw.
-struct Output {
-    bytes: Vec<u8>,
-}
-
-impl io::Write for Output {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        if self.bytes.is_empty() {
-            ENCODING.with_borrow_mut(|encoding| {
-                if let Some(encoding) = encoding {
-                    encoding.raw_possible = false;
-                }
-            });
-        }
-        self.bytes.extend_from_slice(buffer);
-        Ok(buffer.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::types::{Contents, Error, ErrorKind, Handle, ObjectRef, Packed, PackedValue, Reading, Readings, Value};
+use super::types::{
+    Codec, Contents, Error, ErrorKind, Handle, ObjectRef, Packed, PackedValue, Reading, Readings, Value,
+};
 use super::work::Work;
 use super::world::WORLD;
 
@@ -50,6 +52,10 @@ pub(crate) fn put(value: Value) -> Result<ObjectRef, Error> {
     let cell = Cell::new(format!("{:032x}{:08x}", WORLD.next_id(), u32::MAX));
     cell.fill(Ok(value));
     Ok(ObjectRef { cell })
+}
+
+pub(crate) fn put_bytes(data: &[u8]) -> Result<ObjectRef, Error> {
+    put(Value { codec: Codec::Raw, data: data.to_vec(), handles: Vec::new() })
 }
 
 pub(crate) fn drop_all(refs: Vec<ObjectRef>) {
