@@ -242,8 +242,9 @@ pub const CHUNK_BYTES: usize = 4 << 20;
 /// then, so that a broadcast grows like a tree.
 pub const SERVED_AT_ONCE_MAX: usize = 2;
 
-/// Bytes from which on a value is large: its memory is a mapping of its own, in huge pages, and kept for the next
-/// when it is gone. Those below are the allocator's, which keeps what it needs for them by itself.
+/// Bytes from which on a value that is put, passed, fetched or read from a file is large: its memory is a mapping of its
+/// own, in huge pages, and kept for the next when it is gone. Those below are the allocator's, which keeps what it needs
+/// for them by itself.
 pub const LARGE_VALUE_BYTES_MIN: usize = 4 << 20;
 
 /// How long memory is kept that large values left: a program that makes one after another is back for it in less, and

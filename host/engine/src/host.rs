@@ -13,6 +13,7 @@ mod task;
 pub(crate) use context::Exit;
 
 use rayw_core::{Arg, Error, ErrorKind, Strategy, limits};
+use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::clocks::WasiClocks;
 use wasmtime_wasi::p2::bindings::clocks::{monotonic_clock, wall_clock};
@@ -41,7 +42,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
 
 /// Takes the arguments of a call from the guest; their references stay alive in `handles`.
 fn take_args(
-    guest: &mut Guest,
+    store: &mut StoreContextMut<'_, Guest>,
     args: Vec<types::Arg>,
     handles: &mut Handles,
 ) -> wasmtime::Result<Result<Vec<Arg>, Error>> {
@@ -50,11 +51,14 @@ fn take_args(
     let mut refused = None;
     for arg in args {
         match arg {
-            types::Arg::Object(object) => taken.push(Arg::Object(guest.references.object(object.rep())?)),
-            types::Arg::Value(value) => match guest.take(value, handles)? {
-                Ok(value) => taken.push(Arg::Value(value)),
-                Err(error) => refused = Some(error),
-            },
+            types::Arg::Object(object) => taken.push(Arg::Object(store.data().references.object(object.rep())?)),
+            types::Arg::Value(value) => {
+                let value = value.copied(store);
+                match store.data_mut().take(value, handles)? {
+                    Ok(value) => taken.push(Arg::Value(value)),
+                    Err(error) => refused = Some(error),
+                }
+            }
         }
     }
     if given > limits::ARGS_MAX {

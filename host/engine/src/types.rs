@@ -140,7 +140,7 @@ pub(crate) enum Readings {
 #[component(variant)]
 pub(crate) enum Arg {
     #[component(name = "value")]
-    Value(Value),
+    Value(ValueThere),
     #[component(name = "object")]
     Object(Resource<ObjectRef>),
 }

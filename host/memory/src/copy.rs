@@ -36,8 +36,8 @@ impl Helpers {
         if helpers.count == 0 {
             return to.copy_from_slice(from);
         }
-        // Whoever is free takes the next piece, so that a helper that could not be started, or has no cpu, holds
-        // up no more than its piece.
+        // Whoever is free takes the next piece, so that a helper that could not be started, or that others push off its
+        // cpu, holds up no more than its piece. One that gets no cpu at all is waited for, as short as its start is.
         let pieces = to.chunks_mut(limits::COPY_PIECE_BYTES).zip(from.chunks(limits::COPY_PIECE_BYTES));
         let pieces = Mutex::new(pieces);
         let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();

@@ -11,9 +11,9 @@ use memmap2::MmapMut;
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
     kept: Mutex<BTreeMap<usize, Vec<Kept>>>,
-    /// Bytes of all of `kept`. Written under its lock, read without.
+    /// Bytes of all of `kept`. Written under its lock.
     kept_bytes: AtomicU64,
-    /// Bytes that may be kept.
+    /// Bytes that may be kept. Written under the lock, too.
     room: AtomicU64,
 }
 
@@ -35,30 +35,42 @@ impl Shelf {
         if of_size.is_empty() {
             kept.remove(&size);
         }
-        self.kept_bytes.fetch_sub(size as u64, Ordering::Relaxed);
-        Some(found.memory)
+        Some(self.out(found))
     }
 
     /// Keeps one, if there is room; else it goes back to the system.
     pub(crate) fn put(&self, memory: MmapMut) {
-        let size = memory.len() as u64;
         let mut kept = self.lock();
-        if self.kept_bytes() + size > self.room.load(Ordering::Relaxed) {
-            drop(kept);
-            // Giving back much takes its time, which is better spent without the lock.
-            return drop(memory);
+        if self.has_room(memory.len()) {
+            self.kept_bytes.fetch_add(memory.len() as u64, Ordering::Relaxed);
+            kept.entry(memory.len()).or_default().push(Kept { memory, since: Instant::now() });
         }
-        self.kept_bytes.fetch_add(size, Ordering::Relaxed);
-        kept.entry(memory.len()).or_default().push(Kept { memory, since: Instant::now() });
+    }
+
+    /// Whether one of that size would be kept now.
+    pub(crate) fn has_room(&self, size: usize) -> bool {
+        self.kept_bytes() + size as u64 <= self.room.load(Ordering::Relaxed)
     }
 
     /// From now on this much may be kept. What is more is answered, largest first, to be dropped.
     pub(crate) fn limit(&self, room: u64) -> Vec<MmapMut> {
+        // Under the lock, so that nobody keeps one by the room that there was before.
+        let mut kept = self.lock();
         self.room.store(room, Ordering::Relaxed);
-        if self.kept_bytes() <= room {
+        self.surplus(&mut kept, room)
+    }
+
+    /// What has to go for one of that size, which is about to come from the system.
+    pub(crate) fn make_way(&self, size: usize) -> Vec<MmapMut> {
+        if self.kept_bytes() == 0 {
             return Vec::new();
         }
         let mut kept = self.lock();
+        let room = self.room.load(Ordering::Relaxed).saturating_sub(size as u64);
+        self.surplus(&mut kept, room)
+    }
+
+    fn surplus(&self, kept: &mut BTreeMap<usize, Vec<Kept>>, room: u64) -> Vec<MmapMut> {
         let mut surplus = Vec::new();
         while self.kept_bytes() > room
             && let Some(mut largest) = kept.last_entry()

@@ -119,6 +119,34 @@ fn the_largest_goes_first_when_room_is_short() {
 }
 
 #[test]
+fn one_from_the_system_has_the_room_of_what_is_kept() {
+    let buffers = keeping(4 * LARGE);
+    drop([1, 2].map(|seed| buffers.copied(&data(seed, 2 * LARGE))));
+    assert_eq!(buffers.kept_bytes(), 4 * LARGE as u64);
+    let other = buffers.copied(&data(3, LARGE));
+    assert_eq!(buffers.kept_bytes(), 2 * LARGE as u64);
+    assert!(buffers.would_keep(other.len()) && buffers.would_keep(2 * LARGE));
+    assert!(!buffers.would_keep(3 * LARGE) && !buffers.would_keep(LARGE - 1));
+}
+
+/// However the limit is said while others come and go.
+#[test]
+fn the_limit_holds_whoever_comes_meanwhile() {
+    let shelf = Shelf::default();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..2_000).for_each(|_| shelf.put(memmap2::MmapMut::map_anon(4096).unwrap())));
+        }
+        for turn in 0..2_000 {
+            drop(shelf.limit(if turn % 2 == 0 { u64::MAX } else { 0 }));
+            if turn % 2 == 1 {
+                assert_eq!(shelf.kept_bytes(), 0);
+            }
+        }
+    });
+}
+
+#[test]
 fn what_nobody_wants_goes_when_its_time_is_over() {
     let shelf = Shelf::default();
     assert!(shelf.limit(u64::MAX).is_empty());

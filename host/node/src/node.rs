@@ -345,7 +345,7 @@ impl Node {
             self.revive(passive);
         }
         let remains: Vec<_> = after.forget.into_iter().filter_map(|object| self.store.take_out(object)).collect();
-        if remains.iter().map(Remains::bytes).sum::<u64>() > limits::DROPPED_AT_ONCE_BYTES_MAX {
+        if remains.iter().map(Remains::slow_bytes).sum::<u64>() > limits::DROPPED_AT_ONCE_BYTES_MAX {
             self.take_down(remains);
         }
         for stored in after.bring {

@@ -7,10 +7,10 @@ use rayw_core::Value;
 use crate::spill::{SpillDir, SpillFile};
 
 /// An object that was taken out of its store. To drop it gives its memory back, when its last reader is done,
-/// or removes its file: either takes its time when it is large.
+/// or removes its file: either takes its time when it is large, unless its memory is kept for the next.
 #[derive(Debug)]
 pub struct Remains {
-    bytes: u64,
+    slow_bytes: u64,
     /// Held for its drop.
     _kept: Kept,
 }
@@ -23,18 +23,18 @@ enum Kept {
 }
 
 impl Remains {
-    pub(crate) fn in_memory(bytes: u64, value: Arc<Value>) -> Self {
-        Self { bytes, _kept: Kept::Memory { _value: value } }
+    pub(crate) fn in_memory(slow_bytes: u64, value: Arc<Value>) -> Self {
+        Self { slow_bytes, _kept: Kept::Memory { _value: value } }
     }
 
-    pub(crate) fn on_disk(bytes: u64, dir: Arc<SpillDir>, file: SpillFile) -> Self {
-        Self { bytes, _kept: Kept::File(dir, file) }
+    pub(crate) fn on_disk(slow_bytes: u64, dir: Arc<SpillDir>, file: SpillFile) -> Self {
+        Self { slow_bytes, _kept: Kept::File(dir, file) }
     }
 
-    /// Bytes that the object took, in memory or on disk.
+    /// Bytes, in memory or on disk, that it takes its time to give back.
     #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes
+    pub fn slow_bytes(&self) -> u64 {
+        self.slow_bytes
     }
 }
 

@@ -272,11 +272,14 @@ impl Store {
     pub fn take_out(&self, id: ObjectId) -> Option<Remains> {
         let mut table = self.lock();
         let Stored { place, size, .. } = table.remove(id)?;
-        // There is more room, so nothing is over.
-        let _ = self.share_room(&table);
+        let unused = self.share_room(&table);
         drop(table);
+        drop(unused);
         match place {
-            Place::Memory(value) | Place::Leaving(value) => Some(Remains::in_memory(size, value)),
+            Place::Memory(value) | Place::Leaving(value) => {
+                let is_kept = self.buffers.would_keep(value.data.len());
+                Some(Remains::in_memory(if is_kept { 0 } else { size }, value))
+            }
             Place::Disk { file, .. } => {
                 let dir = self.spill.as_ref()?;
                 Some(Remains::on_disk(size, Arc::clone(dir), file))
@@ -334,9 +337,9 @@ impl Store {
             });
             let mut table = self.lock();
             let surplus = table.arrive(id, &value, file);
-            let _ = self.share_room(&table);
+            let unused = self.share_room(&table);
             drop(table);
-            drop(value);
+            drop((value, unused));
             if let Some(surplus) = surplus {
                 dir.remove(surplus);
             }
@@ -345,8 +348,9 @@ impl Store {
         result
     }
 
-    /// Objects in memory and what is kept for those to come take no more than the store's limit together: to be said
-    /// with each change of the first. What is over is to be dropped without the lock.
+    /// Objects in memory and what is kept for those to come take no more than the store's limit together (where objects
+    /// count by their length and what is kept by its mapping, which is up to an eighth longer): to be said with each
+    /// change of the first. What is over is to be dropped without the lock.
     fn share_room(&self, table: &Table) -> Vec<Unused> {
         self.buffers.keep_at_most(self.bytes_max.saturating_sub(table.memory_bytes))
     }

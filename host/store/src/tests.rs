@@ -47,7 +47,7 @@ fn what_is_taken_out_stays_until_it_is_dropped() {
     (1..=3).for_each(|number| store.put(id(number), value(1)).unwrap());
     assert!(is_spilled(&dir, 1));
     let remains = store.take_out(id(1)).unwrap();
-    assert_eq!((store.contains(id(1)), is_spilled(&dir, 1), remains.bytes() >= 1_000), (false, true, true));
+    assert_eq!((store.contains(id(1)), is_spilled(&dir, 1), remains.slow_bytes() >= 1_000), (false, true, true));
     drop(remains);
     assert!(!is_spilled(&dir, 1) && store.take_out(id(1)).is_none());
 }
@@ -76,12 +76,31 @@ fn what_large_objects_leave_is_kept_where_others_leave_room() {
     assert_eq!(store.buffers().kept_bytes(), LARGE as u64);
     put(2, large());
     assert_eq!(store.buffers().kept_bytes(), 0, "it is used again");
-    store.forget(id(2));
+    assert_eq!(store.take_out(id(2)).unwrap().slow_bytes(), 0, "it is only put aside");
     // Memory from elsewhere, of which there is less then.
     put(3, Bytes::from(vec![1; LARGE]));
     assert_eq!(store.buffers().kept_bytes(), LARGE as u64);
     put(4, Bytes::from(vec![1; LARGE + LARGE / 2]));
     assert_eq!((store.buffers().kept_bytes(), store.usage().objects), (0, 2));
+}
+
+#[test]
+fn large_objects_are_read_back_into_memory_that_others_left() {
+    const LARGE: usize = limits::LARGE_VALUE_BYTES_MIN;
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(3 * LARGE as u64, Some(&dir));
+    let put = |number: u8| {
+        let data = store.buffers().copied(&vec![number; LARGE]);
+        store.put(id(number.into()), Value { codec: Codec::Raw, data, refs: Vec::new() }).unwrap();
+    };
+    (1..=3).for_each(put);
+    assert!(is_spilled(&dir, 1));
+    store.forget(id(3));
+    // By what was spilled, and by what was forgotten.
+    assert_eq!(store.buffers().kept_bytes(), 2 * LARGE as u64);
+    let found = store.get(id(1)).unwrap();
+    assert_eq!(store.buffers().kept_bytes(), LARGE as u64);
+    assert!(found.data.len() == LARGE && found.data.iter().all(|byte| *byte == 1));
 }
 
 #[test]

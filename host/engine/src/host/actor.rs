@@ -27,9 +27,8 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "call",
         |mut store: Store,
          (actor, method, args, options): (Resource<ActorHandle>, String, Vec<types::Arg>, types::CallOptions)| {
-            let guest = store.data_mut();
-            let called = call(guest, &actor, &method, args, options)?;
-            let given = give_objects(guest, called);
+            let called = call(&mut store, &actor, &method, args, options)?;
+            let given = give_objects(store.data_mut(), called);
             give_way(store);
             given
         },
@@ -43,9 +42,8 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             Vec<types::Arg>,
             Option<types::CallOptions>,
         )| {
-            let guest = store.data_mut();
-            let called = call(guest, &actor, &method, args, types::CallOptions::with_one_return(options))?;
-            let given = give_object(guest, called);
+            let called = call(&mut store, &actor, &method, args, types::CallOptions::with_one_return(options))?;
+            let given = give_object(store.data_mut(), called);
             give_way(store);
             given
         },
@@ -76,7 +74,7 @@ async fn create(
 ) -> wasmtime::Result<Answer<Resource<ActorHandle>>> {
     let services = Arc::clone(&store.data().services);
     let mut handles = Handles::default();
-    let args = take_args(store.data_mut(), args, &mut handles)?;
+    let args = take_args(&mut store, args, &mut handles)?;
     let strategy = within(store.data(), place)?;
     let (args, mut options) = match (args, ActorOptions::try_from(options)) {
         (Ok(args), Ok(options)) => (args, options),
@@ -93,15 +91,17 @@ async fn create(
 }
 
 fn call(
-    guest: &mut Guest,
+    store: &mut Store<'_>,
     actor: &Resource<ActorHandle>,
     method: &str,
     args: Vec<types::Arg>,
     options: types::CallOptions,
 ) -> wasmtime::Result<Result<Submitted, Error>> {
-    let actor = guest.references.actor(actor.rep())?;
+    let actor = store.data().references.actor(actor.rep())?;
     let mut handles = Handles::default();
-    Ok(match take_args(guest, args, &mut handles)? {
+    let args = take_args(store, args, &mut handles)?;
+    let guest = store.data();
+    Ok(match args {
         Ok(args) => guest.services.call_actor(&guest.caller, actor, method, args, options.into()),
         Err(error) => Err(error),
     })

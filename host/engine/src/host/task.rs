@@ -17,9 +17,8 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
         "submit",
         |mut store: Store,
          (function, args, options, place): (String, Vec<types::Arg>, types::TaskOptions, Option<types::GroupPlace>)| {
-            let guest = store.data_mut();
-            let submitted = submit(guest, &function, args, options, place)?;
-            give_objects(guest, submitted)
+            let submitted = submit(&mut store, &function, args, options, place)?;
+            give_objects(store.data_mut(), submitted)
         },
     )?;
     tasks.func_wrap(
@@ -31,9 +30,9 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
             Option<types::TaskOptions>,
             Option<types::GroupPlace>,
         )| {
-            let guest = store.data_mut();
-            let submitted = submit(guest, &function, args, types::TaskOptions::with_one_return(options), place)?;
-            give_object(guest, submitted)
+            let options = types::TaskOptions::with_one_return(options);
+            let submitted = submit(&mut store, &function, args, options, place)?;
+            give_object(store.data_mut(), submitted)
         },
     )?;
     tasks.func_wrap("cancel", |store: Store, (object, force, recursive): (Resource<ObjectRef>, bool, bool)| {
@@ -45,14 +44,15 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
 }
 
 fn submit(
-    guest: &mut Guest,
+    store: &mut Store<'_>,
     function: &str,
     args: Vec<types::Arg>,
     options: types::TaskOptions,
     place: Option<types::GroupPlace>,
 ) -> wasmtime::Result<Result<Submitted, Error>> {
     let mut handles = Handles::default();
-    let args = take_args(guest, args, &mut handles)?;
+    let args = take_args(store, args, &mut handles)?;
+    let guest = store.data();
     let strategy = within(guest, place)?;
     Ok(match (args, TaskOptions::try_from(options)) {
         (Ok(args), Ok(mut options)) => {

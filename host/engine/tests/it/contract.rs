@@ -90,6 +90,16 @@ async fn what_is_put_keeps_its_references_and_its_own_comes_back() {
 }
 
 #[tokio::test]
+async fn bytes_are_put_as_they_are() {
+    let (mut instance, notes, _engine) = started().await;
+    let value = Value { codec: Codec::Msgpack, refs: vec![actor(1)], ..Value::clone(&text("inside")) };
+    let returned = instance.invoke(caller(), "bput", &[Arc::new(value)], 1).await.unwrap();
+    let raw = Value { codec: Codec::Raw, refs: Vec::new(), ..Value::clone(&text("inside")) };
+    assert_eq!(*notes.puts.lock().unwrap(), [raw]);
+    assert!(matches!(returned.values[0].refs[..], [RefId::Object(object)] if object.is_put()));
+}
+
+#[tokio::test]
 async fn two_hundred_mebibytes_pass() {
     let engine = engine();
     let program = program(&engine).await;
@@ -109,9 +119,11 @@ async fn a_value_above_the_limit_is_refused_and_breaks_nothing() {
     let mut instance = engine.start(&program, notes, caller(), &sandbox(4 << 30)).await.unwrap();
     let data = Bytes::from(vec![0; limits::VALUE_BYTES_MAX + 1]);
     let value = Arc::new(Value { codec: Codec::Raw, data, refs: Vec::new() });
-    let error = instance.invoke(caller(), "uput", &[value], 1).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::LimitExceeded, "{error}");
-    assert!(instance.is_usable());
+    for put in ["uput", "bput"] {
+        let error = instance.invoke(caller(), put, &[Arc::clone(&value)], 1).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::LimitExceeded, "{put}: {error}");
+        assert!(instance.is_usable());
+    }
 }
 
 #[tokio::test]

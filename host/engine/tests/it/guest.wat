@@ -8,6 +8,7 @@
 ;;   c(ope)    asks for too much memory, copes, and returns its arguments
 ;;   s(pin)    never returns
 ;;   u(put)    puts its first argument and returns a value that holds the reference
+;;   b(ytes)   the same by put-bytes: of its first argument only the bytes
 ;;   w(atch)   is-cancelled: traps when it is not
 ;;   n(ext)    takes the next call of a line
 ;;   r(efs)    clones and drops the object in its first argument, then echoes
@@ -16,6 +17,7 @@
   (import "rayw:core/context@0.1.0" "exit" (func $exit (param i32)))
   (import "rayw:core/context@0.1.0" "is-cancelled" (func $is_cancelled (result i32)))
   (import "rayw:core/objects@0.1.0" "put" (func $put (param i32 i32 i32 i32 i32 i32)))
+  (import "rayw:core/objects@0.1.0" "put-bytes" (func $put_bytes (param i32 i32 i32)))
   (import "rayw:core/types@0.1.0" "[method]object-ref.clone" (func $clone (param i32) (result i32)))
   (import "rayw:core/types@0.1.0" "[resource-drop]object-ref" (func $drop (param i32)))
   (import "rayw:core/line@0.1.0" "next" (func $next (param i32 i32)))
@@ -87,13 +89,19 @@
       (then
         (local.set $object (i32.load offset=4 (i32.load offset=12 (local.get $args))))
         (call $drop (call $clone (local.get $object)))))
-    (if (i32.eq (local.get $what) (i32.const 0x75)) ;; u
+    (if (i32.or (i32.eq (local.get $what) (i32.const 0x75)) (i32.eq (local.get $what) (i32.const 0x62))) ;; u, b
       (then
-        (call $put
-          (i32.load8_u (local.get $args))
-          (i32.load offset=4 (local.get $args)) (i32.load offset=8 (local.get $args))
-          (i32.load offset=12 (local.get $args)) (i32.load offset=16 (local.get $args))
-          (i32.const 4160))
+        (if (i32.eq (local.get $what) (i32.const 0x75))
+          (then
+            (call $put
+              (i32.load8_u (local.get $args))
+              (i32.load offset=4 (local.get $args)) (i32.load offset=8 (local.get $args))
+              (i32.load offset=12 (local.get $args)) (i32.load offset=16 (local.get $args))
+              (i32.const 4160)))
+          (else
+            (call $put_bytes
+              (i32.load offset=4 (local.get $args)) (i32.load offset=8 (local.get $args))
+              (i32.const 4160))))
         ;; The answer is `err`: give up.
         (if (i32.load8_u (i32.const 4160))
           (then

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rayw_core::{ActorId, Codec, NodeId, ObjectId, RefId, Value, limits};
+use rayw_memory::Buffers;
 use rayw_wire::{BoxFuture, Endpoint, FetchError, ObjectSource};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -226,6 +227,26 @@ async fn a_flipped_bit_is_noticed_and_another_source_asked() {
         let sources = vec![(node, spoilt.clone()), (node, address.clone())];
         assert!(fetch_in_turn(&fetcher, &sources).await.unwrap() == value(2 * limits::CHUNK_BYTES));
     }
+}
+
+#[tokio::test]
+async fn what_comes_goes_where_it_is_told_and_shows_nothing_of_what_was_there() {
+    let large = 2 * limits::CHUNK_BYTES;
+    let (_end, (node, address)) = source(1, Shelf::of([value(large), value(large - 1)]));
+    let (spoilt, _proxy) = spoiling_proxy(address.clone(), limits::CHUNK_BYTES + 5000, Spoil::Flip).await;
+    let (fetcher, buffers) = (bind(ANY, None), Buffers::default());
+    drop(buffers.keep_at_most(u64::MAX));
+    fetcher.fetch_into(&buffers);
+    let first = fetch_in_turn(&fetcher, &[(node, address.clone())]).await.unwrap();
+    assert!(first == value(large) && buffers.kept_bytes() == 0);
+    drop(first);
+    let kept = buffers.kept_bytes();
+    assert_eq!(kept, large as u64);
+    // What ends halfway is seen by nobody, and leaves its memory for the next.
+    assert_eq!(fetch_in_turn(&fetcher, &[(node, spoilt)]).await.unwrap_err(), FetchError::Corrupt);
+    assert_eq!(buffers.kept_bytes(), kept);
+    let second = fetcher.fetch(vec![(node, address)], object(1)).await.unwrap();
+    assert!(second == value(large - 1) && buffers.kept_bytes() == 0);
 }
 
 #[tokio::test]
