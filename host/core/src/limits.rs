@@ -247,6 +247,10 @@ pub const SERVED_AT_ONCE_MAX: usize = 2;
 /// for them by itself.
 pub const LARGE_VALUE_BYTES_MIN: usize = 4 << 20;
 
+/// Large values that may have mappings of their own; those beyond have the allocator's memory. Linux gives a process 65 530
+/// mappings, most of them are for sandboxes, and each of these counts twice where its last page is not a huge one.
+pub const BUFFERS_MAX: usize = 8_192;
+
 /// How long memory is kept that large values left: a program that makes one after another is back for it in less, and
 /// a machine that does something else has it back soon.
 pub const BUFFERS_KEPT_FOR: Duration = Duration::from_secs(10);

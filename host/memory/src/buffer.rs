@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use memmap2::MmapMut;
 use rayw_core::limits;
 
 use crate::copy::Helpers;
+use crate::mapping::{Mapping, Mappings};
 use crate::shelf::Shelf;
 
 /// Where the memory of values comes from. Clones are the same place.
@@ -19,6 +19,7 @@ pub struct Buffers(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     shelf: Shelf,
+    mappings: Mappings,
     helpers: Helpers,
 }
 
@@ -45,7 +46,7 @@ enum Memory {
 #[derive(Debug)]
 struct Lent {
     /// `None` only while it is dropped.
-    memory: Option<MmapMut>,
+    memory: Option<Mapping>,
     home: Buffers,
 }
 
@@ -53,7 +54,7 @@ struct Lent {
 /// for 100 MiB of huge pages.
 #[derive(Debug)]
 pub struct Unused {
-    _memory: MmapMut,
+    _memory: Mapping,
 }
 
 /// What a filled buffer is for those who read it.
@@ -62,11 +63,17 @@ struct Filled(Buffer);
 impl Default for Buffers {
     /// One that keeps nothing yet.
     fn default() -> Self {
-        Self(Arc::new(Shared { shelf: Shelf::default(), helpers: Helpers::new() }))
+        Self::with(limits::BUFFERS_MAX)
     }
 }
 
 impl Buffers {
+    /// With no more mappings than that.
+    pub(crate) fn with(mappings_max: usize) -> Self {
+        let (shelf, mappings) = (Shelf::default(), Mappings::at_most(mappings_max));
+        Self(Arc::new(Shared { shelf, mappings, helpers: Helpers::new() }))
+    }
+
     /// The same bytes in memory of their own. Those that are [large](limits::LARGE_VALUE_BYTES_MIN) may be copied
     /// by several threads; the calling one is blocked until all is there.
     #[must_use]
@@ -111,8 +118,7 @@ impl Buffers {
         self.0.shelf.kept_bytes()
     }
 
-    /// A mapping for a large value. `None` for small ones and where the system has none: memory from elsewhere is
-    /// as good.
+    /// A mapping for a large value. `None` for small ones and where there is none: memory from elsewhere is as good.
     fn large(&self, len: usize) -> Option<Lent> {
         if len < limits::LARGE_VALUE_BYTES_MIN {
             return None;
@@ -120,7 +126,7 @@ impl Buffers {
         let size = size_of_mapping(len);
         let memory = self.0.shelf.take(size).or_else(|| {
             drop(self.0.shelf.make_way(size));
-            map(size)
+            self.0.mappings.map(size)
         })?;
         Some(Lent { memory: Some(memory), home: self.clone() })
     }
@@ -188,7 +194,7 @@ impl Drop for Lent {
     }
 }
 
-fn unused(memory: Vec<MmapMut>) -> Vec<Unused> {
+fn unused(memory: Vec<Mapping>) -> Vec<Unused> {
     memory.into_iter().map(|memory| Unused { _memory: memory }).collect()
 }
 
@@ -197,18 +203,3 @@ fn unused(memory: Vec<MmapMut>) -> Vec<Unused> {
 pub(crate) fn size_of_mapping(len: usize) -> usize {
     len.next_multiple_of((len.next_power_of_two() / 16).max(1))
 }
-
-/// Fresh memory of that size, in huge pages as far as they are full and the system has them.
-fn map(size: usize) -> Option<MmapMut> {
-    let memory = MmapMut::map_anon(size).ok()?;
-    #[cfg(target_os = "linux")]
-    {
-        // Advice is all it is: without huge pages it is slower, not wrong.
-        let _ = memory.advise_range(memmap2::Advice::HugePage, 0, size / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES);
-    }
-    Some(memory)
-}
-
-/// Of most machines; where they are larger, the kernel rounds for itself.
-#[cfg(target_os = "linux")]
-const HUGE_PAGE_BYTES: usize = 2 << 20;

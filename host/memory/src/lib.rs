@@ -16,6 +16,7 @@
 
 mod buffer;
 mod copy;
+mod mapping;
 mod shelf;
 #[cfg(test)]
 mod tests;

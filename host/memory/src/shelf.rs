@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use memmap2::MmapMut;
+use crate::mapping::Mapping;
 
 /// Mappings that nobody uses, by their size; what was kept last is taken first, as the cpu's caches know it best.
 #[derive(Debug, Default)]
@@ -19,13 +19,13 @@ pub(crate) struct Shelf {
 
 #[derive(Debug)]
 struct Kept {
-    memory: MmapMut,
+    memory: Mapping,
     since: Instant,
 }
 
 impl Shelf {
     /// One of exactly that size, as its last user left it.
-    pub(crate) fn take(&self, size: usize) -> Option<MmapMut> {
+    pub(crate) fn take(&self, size: usize) -> Option<Mapping> {
         if self.kept_bytes() == 0 {
             return None;
         }
@@ -39,7 +39,7 @@ impl Shelf {
     }
 
     /// Keeps one, if there is room; else it goes back to the system.
-    pub(crate) fn put(&self, memory: MmapMut) {
+    pub(crate) fn put(&self, memory: Mapping) {
         let mut kept = self.lock();
         if self.has_room(memory.len()) {
             self.kept_bytes.fetch_add(memory.len() as u64, Ordering::Relaxed);
@@ -53,7 +53,7 @@ impl Shelf {
     }
 
     /// From now on this much may be kept. What is more is answered, largest first, to be dropped.
-    pub(crate) fn limit(&self, room: u64) -> Vec<MmapMut> {
+    pub(crate) fn limit(&self, room: u64) -> Vec<Mapping> {
         // Under the lock, so that nobody keeps one by the room that there was before.
         let mut kept = self.lock();
         self.room.store(room, Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Shelf {
     }
 
     /// What has to go for one of that size, which is about to come from the system.
-    pub(crate) fn make_way(&self, size: usize) -> Vec<MmapMut> {
+    pub(crate) fn make_way(&self, size: usize) -> Vec<Mapping> {
         if self.kept_bytes() == 0 {
             return Vec::new();
         }
@@ -70,7 +70,7 @@ impl Shelf {
         self.surplus(&mut kept, room)
     }
 
-    fn surplus(&self, kept: &mut BTreeMap<usize, Vec<Kept>>, room: u64) -> Vec<MmapMut> {
+    fn surplus(&self, kept: &mut BTreeMap<usize, Vec<Kept>>, room: u64) -> Vec<Mapping> {
         let mut surplus = Vec::new();
         while self.kept_bytes() > room
             && let Some(mut largest) = kept.last_entry()
@@ -85,7 +85,7 @@ impl Shelf {
     }
 
     /// What nobody has wanted for that long.
-    pub(crate) fn take_unused(&self, for_long: Duration) -> Vec<MmapMut> {
+    pub(crate) fn take_unused(&self, for_long: Duration) -> Vec<Mapping> {
         if self.kept_bytes() == 0 {
             return Vec::new();
         }
@@ -105,7 +105,7 @@ impl Shelf {
     }
 
     /// It is not kept any more.
-    fn out(&self, found: Kept) -> MmapMut {
+    fn out(&self, found: Kept) -> Mapping {
         self.kept_bytes.fetch_sub(found.memory.len() as u64, Ordering::Relaxed);
         found.memory
     }

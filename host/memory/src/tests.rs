@@ -9,6 +9,7 @@ use rayw_core::limits;
 use crate::Buffers;
 use crate::buffer::size_of_mapping;
 use crate::copy::Helpers;
+use crate::mapping::{Mapping, Mappings};
 use crate::shelf::Shelf;
 
 const LARGE: usize = limits::LARGE_VALUE_BYTES_MIN;
@@ -22,6 +23,10 @@ fn keeping(bytes: usize) -> Buffers {
 /// Bytes that differ from those of another `seed`, and from one another.
 fn data(seed: u8, len: usize) -> Vec<u8> {
     (0..len).map(|index| (index as u32).wrapping_mul(2_654_435_761).to_be_bytes()[1] ^ seed).collect()
+}
+
+fn map(size: usize) -> Mapping {
+    Mappings::at_most(usize::MAX).map(size).unwrap()
 }
 
 #[test]
@@ -129,13 +134,29 @@ fn one_from_the_system_has_the_room_of_what_is_kept() {
     assert!(!buffers.would_keep(3 * LARGE) && !buffers.would_keep(LARGE - 1));
 }
 
+#[test]
+fn values_beyond_what_may_be_mapped_are_the_allocator_s() {
+    let buffers = Buffers::with(2);
+    drop(buffers.keep_at_most(u64::MAX));
+    let values = [1, 2, 3].map(|seed| (buffers.copied(&data(seed, LARGE)), seed));
+    assert!(values.iter().all(|(value, seed)| *value == data(*seed, LARGE)));
+    drop(values);
+    assert_eq!(buffers.kept_bytes(), 2 * LARGE as u64);
+    // What goes back to the system makes room for others.
+    assert!(buffers.copied(&data(4, 2 * LARGE)) == data(4, 2 * LARGE) && buffers.kept_bytes() == 2 * LARGE as u64);
+    assert_eq!(buffers.keep_at_most(0).len(), 2);
+    drop(buffers.keep_at_most(u64::MAX));
+    drop(buffers.copied(&data(4, 2 * LARGE)));
+    assert_eq!(buffers.kept_bytes(), 2 * LARGE as u64);
+}
+
 /// However the limit is said while others come and go.
 #[test]
 fn the_limit_holds_whoever_comes_meanwhile() {
     let shelf = Shelf::default();
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| (0..2_000).for_each(|_| shelf.put(memmap2::MmapMut::map_anon(4096).unwrap())));
+            scope.spawn(|| (0..2_000).for_each(|_| shelf.put(map(4096))));
         }
         for turn in 0..2_000 {
             drop(shelf.limit(if turn % 2 == 0 { u64::MAX } else { 0 }));
@@ -150,8 +171,8 @@ fn the_limit_holds_whoever_comes_meanwhile() {
 fn what_nobody_wants_goes_when_its_time_is_over() {
     let shelf = Shelf::default();
     assert!(shelf.limit(u64::MAX).is_empty());
-    shelf.put(memmap2::MmapMut::map_anon(LARGE).unwrap());
-    shelf.put(memmap2::MmapMut::map_anon(2 * LARGE).unwrap());
+    shelf.put(map(LARGE));
+    shelf.put(map(2 * LARGE));
     assert!(shelf.take_unused(limits::BUFFERS_KEPT_FOR).is_empty(), "they have just come");
     assert_eq!(shelf.kept_bytes(), 3 * LARGE as u64);
     assert_eq!(shelf.take_unused(Duration::ZERO).len(), 2);
@@ -191,7 +212,7 @@ proptest! {
                     }
                 }
                 1 | 2 => {
-                    shelf.put(memmap2::MmapMut::map_anon(bytes).unwrap());
+                    shelf.put(map(bytes));
                     if kept.iter().sum::<usize>() + bytes <= limit {
                         kept.push(bytes);
                     }
