@@ -52,8 +52,7 @@ pub(crate) enum Encoded<R> {
 
 /// Encodes a value that somebody else keeps.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Value> {
-    let raw = |bytes: &[u8]| Value { codec: Codec::Raw, data: bytes.to_vec(), handles: Vec::new() };
-    match encode_or(value, raw)? {
+    match encode_or(value, |bytes| raw(bytes.to_vec()))? {
         Encoded::Alone(value) | Encoded::Packed(value) => Ok(value),
     }
 }
@@ -72,10 +71,14 @@ pub(crate) fn encode_or<T: Serialize + ?Sized, R>(value: &T, alone: impl FnOnce(
 /// Encodes a value that is given away: [`Bytes`] are moved, not copied.
 pub(crate) fn encode_owned<T: Serialize + 'static>(mut value: T) -> Result<Value> {
     if let Some(bytes) = (&mut value as &mut dyn Any).downcast_mut::<Bytes>() {
-        let data = std::mem::take(bytes).into_vec();
-        return Ok(Value { codec: Codec::Raw, data, handles: Vec::new() });
+        return Ok(raw(std::mem::take(bytes).into_vec()));
     }
     encode(&value)
+}
+
+/// The value that is nothing but these bytes.
+pub(crate) fn raw(data: Vec<u8>) -> Value {
+    Value { codec: Codec::Raw, data, handles: Vec::new() }
 }
 
 /// Decodes a value; the bytes of a raw one are moved, not copied.

@@ -4,9 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::types::{
-    Codec, Contents, Error, ErrorKind, Handle, ObjectRef, Packed, PackedValue, Reading, Readings, Value,
-};
+use super::types::{Contents, Error, ErrorKind, Handle, ObjectRef, Packed, PackedValue, Reading, Readings, Value};
 use super::work::Work;
 use super::world::WORLD;
 
@@ -55,7 +53,7 @@ pub(crate) fn put(value: Value) -> Result<ObjectRef, Error> {
 }
 
 pub(crate) fn put_bytes(data: &[u8]) -> Result<ObjectRef, Error> {
-    put(Value { codec: Codec::Raw, data: data.to_vec(), handles: Vec::new() })
+    put(crate::value::raw(data.to_vec()))
 }
 
 pub(crate) fn drop_all(refs: Vec<ObjectRef>) {

@@ -1,7 +1,6 @@
 //! The outermost step of writing a value, which finds out whether it is nothing but bytes.
 
 use std::cell::Cell;
-use std::fmt::Display;
 
 use rmp_serde::config::{DefaultConfig, StructMapConfig};
 use rmp_serde::encode::Error;
@@ -83,10 +82,6 @@ impl<'a, 'w> Serializer for First<'a, 'w> {
         value: &T,
     ) -> Result<(), Error> {
         self.packed.serialize_newtype_variant(name, index, variant, value)
-    }
-
-    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Error> {
-        self.packed.collect_str(value)
     }
 
     fn is_human_readable(&self) -> bool {

@@ -255,11 +255,11 @@ pub const BUFFERS_MAX: usize = 8_192;
 /// a machine that does something else has it back soon.
 pub const BUFFERS_KEPT_FOR: Duration = Duration::from_secs(10);
 
-/// For each of so many bytes that are copied one thread may help: to start it costs what copying a quarter of a MiB does.
-pub const COPY_HELPED_BYTES_MIN: usize = 4 << 20;
+/// For each of so many bytes that are copied one more thread may copy: to start it costs what copying a quarter of a MiB does.
+pub const COPY_BYTES_OF_THREAD_MIN: usize = 4 << 20;
 
-/// Threads that help with one copy. Four cpus get what the memory of most machines gives.
-pub const COPY_HELPERS_MAX: usize = 3;
+/// Threads beside the one that copies. Four cpus get what the memory of most machines gives.
+pub const COPY_THREADS_MAX: usize = 3;
 
 /// What a thread copies at a time when several do.
 pub const COPY_PIECE_BYTES: usize = 1 << 20;

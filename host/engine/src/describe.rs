@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rayw_core::{
     ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Details, Error, ErrorKind, GroupId,
     GroupOptions, GroupStatus, JobId, Labels, NodeId, ObjectId, RefId, TaskId, TaskOptions, TaskTerms, Value, limits,
@@ -136,10 +135,6 @@ impl GroupServices for Nothing {
 impl Services for Nothing {
     fn submit(&self, _: &Caller, _: &str, _: Vec<Arg>, _: TaskOptions) -> Result<Submitted, Error> {
         refused()
-    }
-
-    fn copied(&self, data: &[u8]) -> Bytes {
-        Bytes::copy_from_slice(data)
     }
 
     fn put(&self, _: &Caller, _: Value) -> Result<ObjectId, Error> {

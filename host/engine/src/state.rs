@@ -122,16 +122,6 @@ impl Guest {
         self.services.take_in(&self.caller);
     }
 
-    /// The guest is about to store that many bytes. They may need the room of what it dropped, and many may take their
-    /// time.
-    pub(crate) fn make_way(&mut self, bytes: usize) {
-        if bytes > limits::INLINE_BYTES_MAX {
-            self.tell_node();
-        } else {
-            self.settle();
-        }
-    }
-
     /// Refuses values that the guest has no room for, before any of it is copied or counted: it may ask for one
     /// object a million times.
     pub(crate) fn admit(&mut self, values: &[Arc<Value>]) -> wasmtime::Result<()> {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rayw_core::limits;
+use tokio::sync::Semaphore;
 
-use crate::copy::Helpers;
-use crate::mapping::{Mapping, Mappings};
-use crate::shelf::Shelf;
+use crate::copy;
+use crate::mapping::Mapping;
+use crate::shelf::{Kept, Shelf};
 
 /// Where the memory of values comes from. Clones are the same place.
 ///
@@ -19,8 +20,9 @@ pub struct Buffers(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     shelf: Shelf,
-    mappings: Mappings,
-    helpers: Helpers,
+    /// For mappings, because the system has a limit for each process and sandboxes need theirs.
+    places: Arc<Semaphore>,
+    copy_permits: Semaphore,
 }
 
 /// Memory for one value of a known length, filled from its start. Only what was filled is ever seen: the rest may
@@ -50,16 +52,6 @@ struct Lent {
     home: Buffers,
 }
 
-/// Memory that was taken from what is kept. To drop it gives it back to the system, which takes a third of a millisecond
-/// for 100 MiB of huge pages.
-#[derive(Debug)]
-pub struct Unused {
-    _memory: Mapping,
-}
-
-/// What a filled buffer is for those who read it.
-struct Filled(Buffer);
-
 impl Default for Buffers {
     /// One that keeps nothing yet.
     fn default() -> Self {
@@ -70,8 +62,8 @@ impl Default for Buffers {
 impl Buffers {
     /// With no more mappings than that.
     pub(crate) fn with(mappings_max: usize) -> Self {
-        let (shelf, mappings) = (Shelf::default(), Mappings::at_most(mappings_max));
-        Self(Arc::new(Shared { shelf, mappings, helpers: Helpers::new() }))
+        let (shelf, places) = (Shelf::default(), Arc::new(Semaphore::new(mappings_max)));
+        Self(Arc::new(Shared { shelf, places, copy_permits: copy::permits() }))
     }
 
     /// The same bytes in memory of their own. Those that are [large](limits::LARGE_VALUE_BYTES_MIN) may be copied
@@ -82,7 +74,7 @@ impl Buffers {
             return Bytes::copy_from_slice(data);
         }
         let mut buffer = self.empty(data.len());
-        self.0.helpers.copy(data, buffer.rest());
+        copy::copy(data, buffer.rest(), &self.0.copy_permits);
         buffer.fill(data.len());
         buffer.freeze()
     }
@@ -96,14 +88,14 @@ impl Buffers {
 
     /// Keeps no more than this of what large values leave, in bytes, from now on. Answers with what is more.
     #[must_use = "to drop it may take its time: where that holds nobody up"]
-    pub fn keep_at_most(&self, bytes: u64) -> Vec<Unused> {
-        unused(self.0.shelf.limit(bytes))
+    pub fn keep_at_most(&self, bytes: u64) -> Vec<Kept> {
+        self.0.shelf.limit(bytes)
     }
 
     /// What was kept for [long](limits::BUFFERS_KEPT_FOR) and nobody wanted.
     #[must_use = "to drop it may take its time: where that holds nobody up"]
-    pub fn take_unused(&self) -> Vec<Unused> {
-        unused(self.0.shelf.take_unused(limits::BUFFERS_KEPT_FOR))
+    pub fn take_unused(&self) -> Vec<Kept> {
+        self.0.shelf.take_unused(limits::BUFFERS_KEPT_FOR)
     }
 
     /// Whether the memory of a value of so many bytes would be kept now: to drop it then takes no time.
@@ -126,7 +118,7 @@ impl Buffers {
         let size = size_of_mapping(len);
         let memory = self.0.shelf.take(size).or_else(|| {
             drop(self.0.shelf.make_way(size));
-            self.0.mappings.map(size)
+            Mapping::new(size, &self.0.places)
         })?;
         Some(Lent { memory: Some(memory), home: self.clone() })
     }
@@ -159,14 +151,14 @@ impl Buffer {
                 data.truncate(self.filled);
                 Bytes::from(data)
             }
-            Memory::Large(_) => Bytes::from_owner(Filled(self)),
+            Memory::Large(_) => Bytes::from_owner(self),
         }
     }
 }
 
-impl AsRef<[u8]> for Filled {
+impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
-        self.0.filled()
+        self.filled()
     }
 }
 
@@ -192,10 +184,6 @@ impl Drop for Lent {
             self.home.0.shelf.put(memory);
         }
     }
-}
-
-fn unused(memory: Vec<Mapping>) -> Vec<Unused> {
-    memory.into_iter().map(|memory| Unused { _memory: memory }).collect()
 }
 
 /// Bytes of the mapping for a value of that many: values of nearly the same length can follow one another, and no

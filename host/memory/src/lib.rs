@@ -21,4 +21,5 @@ mod shelf;
 #[cfg(test)]
 mod tests;
 
-pub use buffer::{Buffer, Buffers, Unused};
+pub use buffer::{Buffer, Buffers};
+pub use shelf::Kept;

@@ -2,46 +2,30 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use memmap2::MmapMut;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Counts the mappings that are alive, because the system has a limit for each process and sandboxes need theirs.
-#[derive(Debug, Clone)]
-pub(crate) struct Mappings {
-    alive: Arc<AtomicUsize>,
-    most: usize,
-}
-
-/// One of them.
+/// One of the mappings that a process may have for large values.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     memory: MmapMut,
-    /// Dropped with it, and after it.
-    _counted: Counted,
+    /// Given back when the memory is.
+    _place: OwnedSemaphorePermit,
 }
 
-#[derive(Debug)]
-struct Counted(Arc<AtomicUsize>);
-
-impl Mappings {
-    pub(crate) fn at_most(most: usize) -> Self {
-        Self { alive: Arc::default(), most }
-    }
-
-    /// Fresh memory of that size, in huge pages as far as they are full and the system has them. `None` when there are
-    /// as many mappings as there may be, or the system has no more.
-    pub(crate) fn map(&self, size: usize) -> Option<Mapping> {
-        let more = |alive| (alive < self.most).then_some(alive + 1);
-        self.alive.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        let counted = Counted(Arc::clone(&self.alive));
+impl Mapping {
+    /// Fresh memory of that size, in huge pages as far as they are full and the system has them. `None` when there is
+    /// no place for another mapping, or the system has no more.
+    pub(crate) fn new(size: usize, places: &Arc<Semaphore>) -> Option<Self> {
+        let place = Arc::clone(places).try_acquire_owned().ok()?;
         let memory = MmapMut::map_anon(size).ok()?;
         #[cfg(target_os = "linux")]
         {
             // Advice is all it is: without huge pages it is slower, not wrong.
             let _ = memory.advise_range(memmap2::Advice::HugePage, 0, size / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES);
         }
-        Some(Mapping { memory, _counted: counted })
+        Some(Self { memory, _place: place })
     }
 }
 
@@ -56,12 +40,6 @@ impl Deref for Mapping {
 impl DerefMut for Mapping {
     fn deref_mut(&mut self) -> &mut [u8] {
         &mut self.memory
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

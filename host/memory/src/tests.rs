@@ -1,15 +1,17 @@
 //! Cases of memory that is kept, limited and copied.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 use rayw_core::limits;
+use tokio::sync::Semaphore;
 
 use crate::Buffers;
 use crate::buffer::size_of_mapping;
-use crate::copy::Helpers;
-use crate::mapping::{Mapping, Mappings};
+use crate::copy::copy;
+use crate::mapping::Mapping;
 use crate::shelf::Shelf;
 
 const LARGE: usize = limits::LARGE_VALUE_BYTES_MIN;
@@ -26,7 +28,7 @@ fn data(seed: u8, len: usize) -> Vec<u8> {
 }
 
 fn map(size: usize) -> Mapping {
-    Mappings::at_most(usize::MAX).map(size).unwrap()
+    Mapping::new(size, &Arc::new(Semaphore::new(1))).unwrap()
 }
 
 #[test]
@@ -43,12 +45,12 @@ fn a_copy_is_the_same_at_any_length() {
 fn however_many_help_all_of_it_is_copied() {
     let data = data(3, 4 * LARGE + 12_345);
     for threads in [0, 1, 2, 16] {
-        let helpers = Helpers::at_most(threads);
-        // Twice: who helped may help again.
+        let permits = Semaphore::new(threads);
+        // Twice: whoever was there may come again.
         for _ in 0..2 {
-            let mut copy = vec![0; data.len()];
-            helpers.copy(&data, &mut copy);
-            assert!(copy == data, "{threads} threads");
+            let mut copied = vec![0; data.len()];
+            copy(&data, &mut copied, &permits);
+            assert!(copied == data, "{threads} threads");
         }
     }
 }
@@ -206,8 +208,8 @@ proptest! {
             match step {
                 0 => {
                     limit = bytes * 3;
-                    for memory in shelf.limit(limit as u64) {
-                        let index = kept.iter().position(|kept| *kept == memory.len());
+                    for gone in shelf.limit(limit as u64) {
+                        let index = kept.iter().position(|kept| *kept == gone.memory.len());
                         kept.remove(index.unwrap());
                     }
                 }

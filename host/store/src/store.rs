@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rayw_core::{Codec, Error, ErrorKind, IdMap, ObjectId, RefId, Value, limits};
-use rayw_memory::{Buffers, Unused};
+use rayw_memory::Buffers;
 
 use crate::evict::{Order, victims};
 use crate::remains::Remains;
@@ -106,7 +106,7 @@ impl Store {
         let spill = settings.spill_dir.as_deref().map(SpillDir::open).transpose()?.map(Arc::new);
         let (buffers, table) = (Buffers::default(), Mutex::default());
         let store = Self { bytes_max: settings.bytes_max, spill, buffers, table, arrived: Condvar::new() };
-        drop(store.share_room(&store.lock()));
+        store.let_go(store.lock());
         Ok(store)
     }
 
@@ -155,9 +155,7 @@ impl Store {
                 if let Some(value) = value.take() {
                     table.add(id, value, size, false);
                 }
-                let unused = self.share_room(&table);
-                drop(table);
-                drop(unused);
+                self.let_go(table);
                 return Ok(());
             }
             if table.leaving_bytes == 0 || size > self.bytes_max {
@@ -196,9 +194,8 @@ impl Store {
         if has_room {
             table.add(id, Arc::clone(value), size, true);
         }
-        let unused = self.share_room(&table);
-        drop(table);
-        drop((dropped, unused));
+        self.let_go(table);
+        drop(dropped);
         has_room
     }
 
@@ -253,9 +250,7 @@ impl Store {
             let value = Arc::new(Value { codec, data: read?, refs });
             let dropped = table.restore(id, &value, self.bytes_max);
             let is_restored = dropped.is_some();
-            let unused = self.share_room(&table);
-            drop(table);
-            drop((dropped, unused));
+            self.let_go(table);
             if is_restored {
                 spill.remove(file);
             }
@@ -272,9 +267,7 @@ impl Store {
     pub fn take_out(&self, id: ObjectId) -> Option<Remains> {
         let mut table = self.lock();
         let Stored { place, size, .. } = table.remove(id)?;
-        let unused = self.share_room(&table);
-        drop(table);
-        drop(unused);
+        self.let_go(table);
         match place {
             Place::Memory(value) | Place::Leaving(value) => {
                 let is_kept = self.buffers.would_keep(value.data.len());
@@ -337,9 +330,8 @@ impl Store {
             });
             let mut table = self.lock();
             let surplus = table.arrive(id, &value, file);
-            let unused = self.share_room(&table);
-            drop(table);
-            drop((value, unused));
+            self.let_go(table);
+            drop(value);
             if let Some(surplus) = surplus {
                 dir.remove(surplus);
             }
@@ -348,11 +340,13 @@ impl Store {
         result
     }
 
-    /// Objects in memory and what is kept for those to come take no more than the store's limit together (where objects
-    /// count by their length and what is kept by its mapping, which is up to an eighth longer): to be said with each
-    /// change of the first. What is over is to be dropped without the lock.
-    fn share_room(&self, table: &Table) -> Vec<Unused> {
-        self.buffers.keep_at_most(self.bytes_max.saturating_sub(table.memory_bytes))
+    /// Lets go of the table after a change of what objects take. They and what is kept for those to come take no more
+    /// than the store's limit together, where objects count by their length and what is kept by its mapping, which is up
+    /// to an eighth longer.
+    fn let_go(&self, table: MutexGuard<'_, Table>) {
+        let over = self.buffers.keep_at_most(self.bytes_max.saturating_sub(table.memory_bytes));
+        drop(table);
+        drop(over);
     }
 
     fn full(&self, id: ObjectId, size: u64) -> Error {

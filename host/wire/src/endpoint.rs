@@ -143,7 +143,7 @@ impl Endpoint {
 
     /// Where the bytes of fetched objects go. To be said before anything is fetched, and once.
     pub fn fetch_into(&self, buffers: &Buffers) {
-        self.fetching.fill(buffers);
+        self.fetching.fetch_into(buffers);
     }
 
     /// Gets an object from one of the nodes that have it, tried one after another. It can be dropped at any

@@ -113,8 +113,13 @@ fn release_contents(mut store: Store<'_>, number: u32) -> wasmtime::Result<()> {
 }
 
 fn put(store: &mut Store<'_>, value: types::ValueThere) -> wasmtime::Result<Answer<Resource<ObjectRef>>> {
-    // What was dropped is given back first: it may be where this one goes.
-    store.data_mut().make_way(value.len());
+    let guest = store.data_mut();
+    // It may need the room of what was dropped, or go to the same memory, and a large one may take its time.
+    if value.len() > limits::INLINE_BYTES_MAX {
+        guest.tell_node();
+    } else {
+        guest.settle();
+    }
     let value = value.copied(store);
     let guest = store.data_mut();
     let mut handles = Handles::default();

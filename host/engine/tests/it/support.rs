@@ -80,10 +80,6 @@ impl Services for Notes {
         Ok(Submitted { task, num_returns: 1 })
     }
 
-    fn copied(&self, data: &[u8]) -> Bytes {
-        Bytes::copy_from_slice(data)
-    }
-
     fn put(&self, caller: &Caller, value: Value) -> Result<ObjectId, Error> {
         let object = caller.task.put(self.put_number.fetch_add(1, Ordering::Relaxed));
         self.count(&[RefId::Object(object)], 1);

@@ -89,7 +89,7 @@ impl Fetching {
     }
 
     /// What comes is to go there. Said once, before anything comes; else large objects have memory of their own.
-    pub(crate) fn fill(&self, buffers: &Buffers) {
+    pub(crate) fn fetch_into(&self, buffers: &Buffers) {
         self.buffers.get_or_init(|| buffers.clone());
     }
 
@@ -199,11 +199,8 @@ async fn header(stream: &mut TcpStream) -> Result<Header, Failure> {
 
 /// Reads the chunks into a buffer that is as long as all of them, and checks each.
 async fn receive(stream: &mut TcpStream, mut buffer: Buffer) -> Result<Buffer, Failure> {
-    let mut left = buffer.rest().len();
-    while left > 0 {
-        let chunk = left.min(limits::CHUNK_BYTES);
-        left -= chunk;
-        let end = buffer.filled().len() + chunk;
+    while !buffer.rest().is_empty() {
+        let end = buffer.filled().len() + buffer.rest().len().min(limits::CHUNK_BYTES);
         let mut hasher = blake3::Hasher::new();
         while buffer.filled().len() < end {
             let start = buffer.filled().len();
@@ -221,16 +218,14 @@ async fn receive(stream: &mut TcpStream, mut buffer: Buffer) -> Result<Buffer, F
 
 /// Reads `size` bytes into the buffer, which has room for them, as long as there is progress.
 async fn fill(stream: &mut TcpStream, buffer: &mut Buffer, size: usize) -> Result<(), Failure> {
-    let mut left = size;
-    while left > 0 {
-        let rest = buffer.rest();
-        let window = left.min(rest.len());
-        let count = timeout(limits::FETCH_STALL_TIMEOUT, stream.read(&mut rest[..window])).await??;
+    let end = buffer.filled().len() + size;
+    while buffer.filled().len() < end {
+        let missing = end - buffer.filled().len();
+        let count = timeout(limits::FETCH_STALL_TIMEOUT, stream.read(&mut buffer.rest()[..missing])).await??;
         if count == 0 {
             return Err(Failure::Unreachable("it ended halfway".to_owned()));
         }
         buffer.fill(count);
-        left -= count;
     }
     Ok(())
 }
