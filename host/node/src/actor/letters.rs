@@ -29,6 +29,16 @@ struct Waiting {
     unwanted: IdSet<TaskId>,
 }
 
+impl Waiting {
+    /// Starts at the front again when it is empty: a queue that runs round all of the room that it once had
+    /// writes to memory that no cache has.
+    fn rewind(&mut self) {
+        if self.queue.is_empty() {
+            self.queue.clear();
+        }
+    }
+}
+
 impl Inbox {
     fn waiting(&mut self) -> &mut Waiting {
         self.waiting.get_or_insert_default()
@@ -76,7 +86,9 @@ impl Letters {
         let mut inbox = self.lock();
         inbox.current = None;
         let waiting = inbox.waiting.as_mut()?;
-        match waiting.queue.pop_front() {
+        let letter = waiting.queue.pop_front();
+        waiting.rewind();
+        match letter {
             Some(Letter::Call(order)) if waiting.unwanted.remove(&order.spec.id) => Some(Taken::Unwanted(order)),
             Some(Letter::Call(order)) => {
                 let caller = caller(&order);
@@ -104,6 +116,7 @@ impl Letters {
             Letter::Call(order) => !waiting.unwanted.contains(&order.spec.id) && may(order),
             Letter::Stop(_) => false,
         });
+        waiting.rewind();
         let Some(Letter::Call(order)) = taken else { return None };
         let caller = caller(&order);
         inbox.current = Some(Arc::clone(&caller));
