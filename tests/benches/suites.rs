@@ -64,6 +64,7 @@ fn main() {
         }
         Suite::Growth => bench::growth(&Sizes {
             nodes: vec![10, 100, 1_000, 10_000],
+            waiting: vec![10, 100, 1_000, 10_000],
             shapes: vec![10, 30, 100, 300],
             tasks: vec![1_000, 10_000, 100_000, 1_000_000],
             waiters: vec![10, 100, 1_000, 10_000, 100_000],

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! growth   scheduler, owner   the pure machines against nodes, shapes, waiters and objects
-//! ceiling  bare, copy         rayw's rows, and right beside each what bounds it
+//! ceiling  bare, tcp          rayw's rows, and right beside each what bounds it
 //! processes  tcp              nodes as processes on the loopback network
 //! report                      what all of them give: rows and curves
 //! ```
@@ -20,14 +20,16 @@ pub use ceiling::{Turns, ceiling};
 pub use owner::{objects, queue, waiters};
 pub use processes::{ProcessSizes, processes};
 pub use report::{Curve, Report, Row, Series};
-pub use scheduler::{nodes, shapes};
+pub use scheduler::{nodes, shapes, waiting};
 
 /// What each cost depends on, from small to large.
 #[derive(Debug, Clone)]
 pub struct Sizes {
     /// Nodes of the head.
     pub nodes: Vec<usize>,
-    /// Shapes that wait at the head.
+    /// Shapes that wait for cpus at the head.
+    pub waiting: Vec<usize>,
+    /// Shapes at the head that were passed too often and hold up others.
     pub shapes: Vec<usize>,
     /// Tasks that wait at their owner.
     pub tasks: Vec<usize>,
@@ -44,6 +46,7 @@ pub struct Sizes {
 pub fn growth(sizes: &Sizes) -> Report {
     let curves = vec![
         nodes(&sizes.nodes, sizes.decisions),
+        waiting(&sizes.waiting, sizes.decisions),
         // Each looks at all that wait.
         shapes(&sizes.shapes, sizes.decisions.div_ceil(10)),
         queue(&sizes.tasks),

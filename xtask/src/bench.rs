@@ -6,11 +6,13 @@
 //! cargo xtask bench --growth   how costs grow with sizes
 //! cargo xtask bench --cluster  nodes as processes on the loopback network
 //! cargo xtask bench --profile  where the time of rows goes, by `perf`: parts, functions and flame graphs
-//! cargo xtask bench --publish  copies the last --vs-ray into README.md, and growth and profiles beside it
+//! cargo xtask bench --publish  copies the last --vs-ray into README.md, and the reports of the others into tests/benches
 //! ```
 
+mod cluster;
 mod compare;
 mod flames;
+mod goals;
 mod growth;
 mod measured;
 mod plot;
@@ -53,22 +55,23 @@ pub(crate) fn run(suite: Suite, rows: &[String], rounds: u32, is_guided: bool) -
         return profile::run(&component, rows, &folder, is_guided);
     }
     let programs = if is_guided { Programs::guided(&component)? } else { Programs::build()? };
+    let how = if is_guided { "as `cargo xtask dist` builds it (and so the bare loops)" } else { "in one build" };
     let rows_of = |turns| ["ceiling", "--turns", turns].into_iter().chain(rows.iter().map(String::as_str));
     match suite {
         Suite::Ceiling => programs.suite(rows_of("5"), &folder.join("ceiling.json")),
         Suite::Cluster => {
-            programs.suite(["cluster"].into_iter().chain(rows.iter().map(String::as_str)), &folder.join("cluster.json"))
+            let report = folder.join("cluster.json");
+            programs.suite(["cluster"].into_iter().chain(rows.iter().map(String::as_str)), &report)?;
+            cluster::run(&report, how, &folder)
         }
         Suite::Growth => {
             let report = folder.join("growth.json");
             programs.suite(["growth"], &report)?;
-            growth::run(&programs.rayw, &component, &report, &folder)
+            growth::run(&programs.rayw, how, &component, &report, &folder)
         }
         Suite::VsRay => {
             let ceiling = folder.join("ceiling.json");
             programs.suite(rows_of("3"), &ceiling)?;
-            let how =
-                if is_guided { "as `cargo xtask dist` builds it (and so the bare loops)" } else { "in one build" };
             compare::run(compare::Built { rayw: &programs.rayw, how }, &component, &ceiling, rows, rounds, &folder)
         }
         Suite::Profile | Suite::Publish => Ok(()),

@@ -75,7 +75,7 @@ enum Action {
         /// Where the time of rows goes, seen by `perf`: parts, functions and flame graphs.
         #[arg(long, group = "suite")]
         profile: bool,
-        /// Copy the last --vs-ray into README.md, and growth and profiles beside it.
+        /// Copy the last --vs-ray into README.md, and growth, cluster and profiles into tests/benches.
         #[arg(long, group = "suite")]
         publish: bool,
         /// Turns of Ray and rayw.

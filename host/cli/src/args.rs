@@ -201,7 +201,7 @@ pub struct MicrobenchmarkArgs {
     /// Only print the names of the rows
     #[arg(long)]
     pub list: bool,
-    /// The head of a cluster; one inside a process of its own unless said
+    /// The head of a cluster, whose memory and start are not measured; one inside a process of its own unless said
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "list")]
     pub address: Option<String>,
     /// Logical cpus to offer, or those of the cluster; all of the machine unless said

@@ -24,6 +24,7 @@ fn every_row_of_the_microbenchmark_is_measured() {
         // So few things need no more memory than the process has already.
         let is_memory = row["unit"] == "bytes";
         assert!(row["mean"].as_f64().is_some_and(|mean| mean > 0.0 || (is_memory && mean == 0.0)), "{row}");
+        assert!(row["sd"].as_f64().is_some_and(|sd| sd >= 0.0), "{row}");
     }
     let measured: Vec<_> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
     for name in listed.lines() {
@@ -64,6 +65,7 @@ fn the_costs_of_the_machines_are_measured_at_each_size() {
     let sizes = vec![2, 4];
     let report = bench::growth(&Sizes {
         nodes: sizes.clone(),
+        waiting: sizes.clone(),
         shapes: sizes.clone(),
         tasks: sizes.clone(),
         waiters: sizes.clone(),

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::bare::{Ceiling, Live};
 use super::report::{Report, Row, Series};
+use super::tcp;
 use crate::cluster::{TestCluster, cluster};
 use crate::place;
 
@@ -75,6 +76,9 @@ pub fn ceiling(turns: Turns, filters: &[String]) -> Report {
     if wanted(COPY_AGAIN) {
         rows.push(copy_again(turns));
     }
+    if wanted(TCP) {
+        rows.push(network(turns));
+    }
     Report { rows, curves: Vec::new() }
 }
 
@@ -87,6 +91,15 @@ fn copy_again(turns: Turns) -> Row {
     let gigabytes = size as f64 / 1e9;
     let turn = |_| copies(gigabytes, turns.length, || black_box(&mut to).copy_from_slice(black_box(&from))).0;
     Row::new(COPY_AGAIN, "GB/s", (0..turns.count).map(turn).collect())
+}
+
+/// And one for what crosses the network; nodes stand beside it in the suite `cluster`.
+const TCP: &str = "baseline: 1 GiB over TCP on the loopback network into fresh memory";
+
+fn network(turns: Turns) -> Row {
+    let size = (((1_u64 << 30) as f64 * turns.scale) as usize).max(1);
+    let turn = |_| size as f64 / 1e9 / tcp::copy(size).as_secs_f64();
+    Row::new(TCP, "GB/s", (0..turns.count).map(turn).collect())
 }
 
 fn row(cluster: &TestCluster, bare: &Ceiling, name: &str, bound: Bound, turns: Turns) -> Row {

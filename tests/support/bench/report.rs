@@ -88,13 +88,16 @@ impl Row {
         self
     }
 
-    /// How much of the ceiling is reached, in the mean of the turns.
+    /// How much of the ceiling is reached: the median of the turns, as one in which the machine did something else
+    /// says nothing.
     #[must_use]
     pub fn share(&self) -> Option<f64> {
         let ceiling = self.ceiling.as_ref()?;
-        let shares = self.rayw.samples.iter().zip(&ceiling.samples).map(|(own, other)| own / other);
-        let count = self.rayw.samples.len().min(ceiling.samples.len());
-        (count > 0).then(|| shares.sum::<f64>() / count as f64)
+        let mut shares: Vec<_> =
+            self.rayw.samples.iter().zip(&ceiling.samples).map(|(own, other)| own / other).collect();
+        shares.sort_by(f64::total_cmp);
+        let (low, high) = (shares.get(shares.len().checked_sub(1)? / 2)?, shares.get(shares.len() / 2)?);
+        Some(f64::midpoint(*low, *high))
     }
 }
 
@@ -137,9 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn the_share_is_that_of_each_turn() {
+    fn the_share_is_that_of_most_turns() {
         let row = Row::new("", "", vec![1.0, 4.0]).held_against("", vec![2.0, 4.0]);
         assert_eq!(row.share(), Some(0.75));
+        let row = Row::new("", "", vec![1.0, 4.0, 9.0]).held_against("", vec![2.0, 4.0, 0.5]);
+        assert_eq!(row.share(), Some(1.0));
         assert_eq!(Row::new("", "", vec![1.0]).share(), None);
     }
 }

@@ -12,21 +12,49 @@ use super::report::Curve;
 /// Cpus of each node.
 const CPUS: u64 = 4;
 
+/// Prime, so that all nodes have their turn.
+const STRIDE: usize = 7919;
+
 /// How often a cost is measured; the least counts, because all that disturbs adds.
 const REPEATS: usize = 3;
 
 /// What granting a lease and taking it back costs, against the nodes there are.
 #[must_use]
 pub fn nodes(sizes: &[usize], decisions: usize) -> Curve {
-    let points = sizes.iter().map(|&size| (size as f64, micros(|| Head::half_full(size), decisions)));
+    let points = sizes.iter().map(|&size| {
+        (size as f64, micros(|| Head::half_full(size), |head| head.grant_and_return(decisions), decisions))
+    });
     Curve::new("scheduler: a lease granted and taken back", "nodes", "µs", points.collect())
 }
 
-/// The same against shapes that wait for what no node has free.
+/// What it costs that a slot comes back and goes to one of those that wait, against the shapes that wait for cpus when
+/// all are taken.
+#[must_use]
+pub fn waiting(sizes: &[usize], decisions: usize) -> Curve {
+    let points = sizes.iter().map(|&size| {
+        let prepare = || {
+            let mut head = Head::full(NODES_OF_SHAPES);
+            for number in 0..size {
+                let memory = (u64::try_from(number).unwrap_or(0) + 1) << 10;
+                let resources = Resources::cpus(Amount(10_000)).with_memory(memory);
+                let shape = Shape { resources: Arc::new(resources), ..shape(JobId::numbered(2), 0) };
+                head.want(number % NODES_OF_SHAPES, shape, u32::MAX);
+            }
+            head
+        };
+        (size as f64, micros(prepare, |head| head.give_back(decisions), decisions))
+    });
+    Curve::new("scheduler: a slot given back and granted again", "shapes that wait for cpus", "µs", points.collect())
+}
+
+/// Nodes enough that a place has to be found.
+const NODES_OF_SHAPES: usize = 100;
+
+/// What a lease costs against shapes that wait for what no node has free and that were passed so often that they hold
+/// up who wants the same.
 #[must_use]
 pub fn shapes(sizes: &[usize], decisions: usize) -> Curve {
-    /// Enough that a place has to be found.
-    const NODES: usize = 100;
+    const NODES: usize = NODES_OF_SHAPES;
     let prepare = |size| {
         let mut head = Head::half_full(NODES);
         // Somebody holds all seats, which others want; nobody who wants cpus stands behind them.
@@ -38,20 +66,22 @@ pub fn shapes(sizes: &[usize], decisions: usize) -> Curve {
         }
         head
     };
-    let points = sizes.iter().map(|&size| (size as f64, micros(|| prepare(size), decisions)));
-    let curve =
-        Curve::new("scheduler: a lease granted and taken back", "other shapes that wait", "µs", points.collect());
+    let points = sizes
+        .iter()
+        .map(|&size| (size as f64, micros(|| prepare(size), |head| head.grant_and_return(decisions), decisions)));
+    let name = "scheduler: a lease granted and taken back";
+    let curve = Curve::new(name, "shapes that hold up who wants the same", "µs", points.collect());
     curve.explained(
-        "all of them were passed so often that they hold up who wants the same, so that each is looked at in each round",
+        "the worst case: all of them were passed too often, so that each is looked at in each round, and nobody may overtake them",
     )
 }
 
-/// Microseconds of one grant and one return.
-fn micros(prepare: impl Fn() -> Head, decisions: usize) -> f64 {
+/// Microseconds of one of the decisions that the work is.
+fn micros(prepare: impl Fn() -> Head, work: impl Fn(&mut Head), decisions: usize) -> f64 {
     let once = || {
         let mut head = prepare();
         let started = Instant::now();
-        head.grant_and_return(decisions);
+        work(&mut head);
         started.elapsed().as_secs_f64() * 1e6 / decisions as f64
     };
     (0..REPEATS).map(|_| once()).fold(f64::INFINITY, f64::min)
@@ -61,23 +91,45 @@ fn micros(prepare: impl Fn() -> Head, decisions: usize) -> f64 {
 struct Head {
     machine: Scheduler,
     nodes: Vec<NodeId>,
+    /// Leases with a slot that can be given back, one entry for each.
+    held: Vec<LeaseId>,
     now: u64,
 }
 
 impl Head {
     /// Every node leases half of its cpus for itself.
     fn half_full(nodes: usize) -> Self {
-        let mut head = Self { machine: Scheduler::default(), nodes: (0..nodes).map(node).collect(), now: 0 };
-        let mut total = Resources::cpus(Amount(CPUS * 10_000));
+        Self::filled(nodes, CPUS / 2)
+    }
+
+    /// Every node leases all of its cpus for itself.
+    fn full(nodes: usize) -> Self {
+        Self::filled(nodes, CPUS)
+    }
+
+    fn filled(nodes: usize, slots: u64) -> Self {
+        let nodes_of = (0..nodes).map(node).collect();
+        let mut head = Self { machine: Scheduler::default(), nodes: nodes_of, held: Vec::new(), now: 0 };
+        let mut total = Resources::cpus(Amount(CPUS * 10_000)).with_memory(64 << 30);
         total.give(&seats(1.0), 1);
         for index in 0..nodes {
             let at = NodeAddress::default();
             head.tell(ToHead::NodeJoined { node: head.nodes[index], at, total: total.clone(), labels: Labels::new() });
         }
         for index in 0..nodes {
-            head.want(index, shape(JobId::numbered(1), 10_000), u32::try_from(CPUS / 2).unwrap_or(1));
+            head.want(index, shape(JobId::numbered(1), 10_000), u32::try_from(slots).unwrap_or(1));
         }
         head
+    }
+
+    /// Slots come back one by one, and each goes to one of those that wait.
+    fn give_back(&mut self, decisions: usize) {
+        for number in 0..decisions {
+            let place = number.wrapping_mul(STRIDE) % self.held.len();
+            let lease = self.held.swap_remove(place);
+            let granted = self.tell(ToHead::SlotsReturned { lease, slots: 1, parked: 0 });
+            assert!(granted.is_some(), "somebody waits for it");
+        }
     }
 
     fn want(&mut self, owner: usize, shape: Shape, backlog: u32) -> Option<LeaseId> {
@@ -87,25 +139,28 @@ impl Head {
 
     /// Owners far from each other want one slot each, and give it back.
     fn grant_and_return(&mut self, decisions: usize) {
-        /// Prime, so that all nodes have their turn.
-        const STRIDE: usize = 7919;
         let shape = shape(JobId::numbered(1), 10_000);
         for number in 0..decisions {
             let owner = number * STRIDE % self.nodes.len();
             let Some(lease) = self.want(owner, shape.clone(), 1) else { panic!("there is room for one more") };
+            self.held.pop();
             self.tell(ToHead::SlotsReturned { lease, slots: 1, parked: 0 });
         }
     }
 
-    /// The lease that is granted because of it.
+    /// The lease of which slots are granted because of it.
     fn tell(&mut self, message: ToHead) -> Option<LeaseId> {
         self.now += 1;
         let mut out = Outbox::new();
         self.machine.handle(message, self.now, &mut out);
-        out.into_iter().rev().find_map(|(_, said)| match said {
-            FromHead::SlotsGranted { lease, .. } => Some(lease),
-            _ => None,
-        })
+        let mut granted = None;
+        for (_, said) in out {
+            if let FromHead::SlotsGranted { lease, slots, .. } = said {
+                self.held.extend(std::iter::repeat_n(lease, slots as usize));
+                granted = Some(lease);
+            }
+        }
+        granted
     }
 }
 

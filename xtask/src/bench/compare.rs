@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::measured::{self, Table, shown};
+use super::goals::{self, Reached};
+use super::measured::{self, Bound, Samples, Table, shown};
 use super::plot;
 use super::ray::Ray;
 use crate::{printer, tree};
@@ -21,14 +22,14 @@ const LENGTHS: [&str; 6] = ["--warmup", "500ms", "--seconds", "1s", "--rounds", 
 /// One line of the table.
 struct Line {
     name: String,
-    unit: String,
-    ray: Option<f64>,
-    rayw: f64,
-    deviation: f64,
+    ray: Option<Samples>,
+    rayw: Samples,
     /// How many times as fast.
     ratio: Option<f64>,
-    /// What bounds it in the same run, how much of that is reached, and what it is.
-    ceiling: Option<(f64, f64, String)>,
+    /// What bounds it in the same hour, and how much of that is reached.
+    bound: Option<Bound>,
+    /// What it is to reach, and whether it does.
+    goals: String,
 }
 
 /// The program that is measured.
@@ -66,7 +67,8 @@ pub(super) fn run(
     }
     let bounds = measured::read(ceiling)?;
     let lines = lines(&ours, &theirs, &bounds);
-    let machine = machine(&versions, how);
+    let mut machine = machine(&versions, how);
+    machine["turns"] = json!(rounds);
     let markdown = markdown(&lines, &machine);
     #[expect(clippy::print_stdout, reason = "the report is the program's output")]
     {
@@ -109,52 +111,44 @@ fn measure(rayw: &Path, component: &Path, names: &[String]) -> Result<Value> {
 
 fn lines(ours: &Table, theirs: &Table, bounds: &Value) -> Vec<Line> {
     let line = |name: &String| {
-        let row = ours.get(name)?;
-        let ray = theirs.get(name).map(measured::Samples::mean);
-        let rayw = row.mean();
-        let ratio = ray.map(|ray| if row.less_is_better() { ray / rayw } else { rayw / ray });
-        let ceiling = bounds["rows"].as_array().into_iter().flatten().find(|bound| bound["name"] == **name);
-        let ceiling = ceiling.and_then(bound_of);
-        Some(Line { name: name.clone(), unit: row.unit.clone(), ray, rayw, deviation: row.deviation(), ratio, ceiling })
+        let rayw = ours.get(name)?.clone();
+        let ray = theirs.get(name).cloned();
+        let (own, unit_is_time) = (rayw.mean(), rayw.less_is_better());
+        let ratio = ray.as_ref().map(Samples::mean).map(|ray| if unit_is_time { ray / own } else { own / ray });
+        let bound = bounds["rows"].as_array().into_iter().flatten().find(|bound| bound["name"] == **name);
+        let bound = bound.and_then(Bound::of);
+        let (share, beyond) = (bound.as_ref().map(|bound| bound.share), bound.as_ref().map(|bound| bound.beyond));
+        let reached = Reached { rayw: own, times: ratio, share, beyond };
+        let goals = goals::verdicts(name, reached, |other| theirs.get(other).map(Samples::mean));
+        Some(Line { name: name.clone(), ray, rayw, ratio, bound, goals })
     };
     ours.names.iter().filter_map(line).collect()
 }
 
-/// The bound of a row, and how much of it the row reached in the same run.
-fn bound_of(row: &Value) -> Option<(f64, f64, String)> {
-    let numbers =
-        |of: &Value| -> Vec<f64> { of["samples"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect() };
-    let (own, other) = (numbers(&row["rayw"]), numbers(&row["ceiling"]));
-    let count = own.len().min(other.len());
-    if count == 0 {
-        return None;
-    }
-    let share = own.iter().zip(&other).map(|(own, other)| own / other).sum::<f64>() / count as f64;
-    let mean = other.iter().sum::<f64>() / count as f64;
-    Some((mean, share, row["ceiling_is"].as_str().unwrap_or_default().to_owned()))
-}
-
 fn markdown(lines: &[Line], machine: &Value) -> String {
-    let mut text =
-        String::from("| row | Ray | rayw | times as fast | ceiling | share of it |\n|---|--:|--:|--:|--:|--:|\n");
+    let mut text = String::from(
+        "| row | Ray | rayw | times as fast | ceiling | share of it | goal |\n|---|--:|--:|--:|--:|--:|---|\n",
+    );
     for line in lines {
-        let unit = if line.unit == "per second" { String::new() } else { format!(" {}", short(&line.unit)) };
+        let unit = unit(&line.name, &line.rayw.unit);
         let dash = || "–".to_owned();
-        let ray = line.ray.map_or_else(dash, |ray| shown(ray) + &unit);
+        let ray = line.ray.as_ref().map_or_else(dash, |ray| ray.said(&unit));
         let ratio = line.ratio.map_or_else(dash, |ratio| format!("**{}**", shown(ratio)));
-        let (ceiling, share) = match &line.ceiling {
-            Some((mean, share, what)) => (format!("{} ({what})", shown(*mean)), format!("{share:.2}")),
+        let (ceiling, share) = match &line.bound {
+            Some(bound) => (format!("{}{unit} ({})", shown(bound.is), bound.what), format!("{:.2}", bound.share)),
             None => (dash(), dash()),
         };
-        let (name, rayw, deviation) = (&line.name, shown(line.rayw), shown(line.deviation));
+        let (name, rayw, goals) = (&line.name, line.rayw.said(&unit), &line.goals);
         // Writing to a string does not fail.
-        let _ = writeln!(text, "| {name} | {ray} | {rayw}{unit} ± {deviation} | {ratio} | {ceiling} | {share} |");
+        let _ = writeln!(text, "| {name} | {ray} | {rayw} | {ratio} | {ceiling} | {share} | {goals} |");
     }
     let said = |key: &str| machine[key].as_str().unwrap_or("?").to_owned();
     let _ = writeln!(
         text,
-        "\nPer second unless a unit is given; means of all rounds, rayw's with its standard deviation. {} cpus, {}. \
+        "\nPer second unless a unit is given; means of all rounds of {} turns of each, with the standard deviation where \
+         there are several (a queue of a million is measured once); of ceilings and shares the median. {} cpus, {}. \
          rayw {} {}, wasmtime {}, Ray {} on Python {}. {}.",
+        machine["turns"],
         machine["cpus"],
         said("cpu"),
         said("rayw"),
@@ -165,6 +159,15 @@ fn markdown(lines: &[Line], machine: &Value) -> String {
         said("date")
     );
     text
+}
+
+/// What is written behind a number of that row.
+fn unit(row: &str, unit: &str) -> String {
+    match short(unit) {
+        "per second" if row.contains("gigabytes") => " GB/s".to_owned(),
+        "per second" => String::new(),
+        other => format!(" {other}"),
+    }
 }
 
 fn short(unit: &str) -> &str {
@@ -180,15 +183,16 @@ fn document(lines: &[Line], machine: &Value) -> Value {
         .iter()
         .map(|line| {
             let ceiling =
-                line.ceiling.as_ref().map(|(mean, share, what)| json!({ "mean": mean, "share": share, "is": what }));
+                line.bound.as_ref().map(|bound| json!({ "median": bound.is, "share": bound.share, "is": bound.what }));
             json!({
                 "name": line.name,
-                "unit": line.unit,
-                "ray": line.ray,
-                "rayw": line.rayw,
-                "deviation": line.deviation,
+                "unit": line.rayw.unit,
+                "ray": line.ray.as_ref().map(Samples::mean),
+                "rayw": line.rayw.mean(),
+                "deviation": line.rayw.deviation(),
                 "ratio": line.ratio,
                 "ceiling": ceiling,
+                "goals": line.goals,
             })
         })
         .collect();

@@ -26,6 +26,15 @@ impl Samples {
         (squares / self.samples.len().max(1) as f64).sqrt()
     }
 
+    /// The mean, and how far samples are from it where there are several.
+    pub(super) fn said(&self, unit: &str) -> String {
+        let mean = shown(self.mean());
+        match self.samples.len() {
+            0 | 1 => format!("{mean}{unit}"),
+            _ => format!("{mean}{unit} ± {}", shown(self.deviation())),
+        }
+    }
+
     /// Whether a small number is a good one.
     pub(super) fn less_is_better(&self) -> bool {
         self.unit != "per second"
@@ -56,6 +65,40 @@ impl Table {
             known.samples.extend(row["samples"].as_array().into_iter().flatten().filter_map(Value::as_f64));
         }
     }
+}
+
+/// A bound, and how much of it a row reached beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Bound {
+    /// What the bound made: the median of its turns.
+    pub(super) is: f64,
+    /// The median of the shares turn by turn: a turn in which the machine did something else says nothing.
+    pub(super) share: f64,
+    /// Microseconds that one of the row took more than one of the bound, by the means of both.
+    pub(super) beyond: f64,
+    /// What it is, in words.
+    pub(super) what: String,
+}
+
+impl Bound {
+    /// The bound of a row of a suite's report, if it has one.
+    pub(super) fn of(row: &Value) -> Option<Self> {
+        let series = |of: &Value| -> Vec<f64> {
+            of["samples"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect()
+        };
+        let (own, other) = (series(&row["rayw"]), series(&row["ceiling"]));
+        let shares = own.iter().zip(&other).map(|(own, other)| own / other).collect();
+        let micros = |rates: &[f64]| 1e6 * rates.len() as f64 / rates.iter().sum::<f64>();
+        let what = row["ceiling_is"].as_str().unwrap_or_default().to_owned();
+        Some(Self { beyond: micros(&own) - micros(&other), is: median(other)?, share: median(shares)?, what })
+    }
+}
+
+/// The middle one, or the mean of the two in the middle.
+fn median(mut numbers: Vec<f64>) -> Option<f64> {
+    numbers.sort_by(f64::total_cmp);
+    let (low, high) = (numbers.get(numbers.len().checked_sub(1)? / 2)?, numbers.get(numbers.len() / 2)?);
+    Some(f64::midpoint(*low, *high))
 }
 
 /// Reads a JSON document.
@@ -102,6 +145,19 @@ mod tests {
         let row = table.get("a").unwrap();
         assert_eq!((row.mean(), row.deviation(), row.less_is_better()), (3.0, 1.0, false));
         assert_eq!(table.names, ["a"]);
+    }
+
+    #[test]
+    fn a_turn_that_went_wrong_does_not_make_the_share() {
+        let row = serde_json::json!({
+            "rayw": { "samples": [10.0, 10.0, 10.0] },
+            "ceiling": { "samples": [0.5, 8.0, 10.0] },
+            "ceiling_is": "a copy",
+        });
+        let bound = Bound::of(&row).unwrap();
+        assert_eq!((bound.is, bound.share, bound.what.as_str()), (8.0, 1.25, "a copy"));
+        assert_eq!(Bound::of(&serde_json::json!({ "rayw": { "samples": [1.0] } })), None);
+        assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
     }
 
     #[test]

@@ -19,8 +19,8 @@ use super::programs;
 use super::stacks::{self, Sample};
 use crate::{command, printer, tree};
 
-/// The rows that are looked at when nobody names one: those that cpus bound.
-const ROWS: [&str; 7] = [
+/// The rows that are looked at when nobody names one: those that cpus bound, and large puts.
+const ROWS: [&str; 8] = [
     "single client tasks async",
     "multi client tasks async",
     "single client tasks async with reuse",
@@ -28,6 +28,7 @@ const ROWS: [&str; 7] = [
     "n:n actor calls async",
     "actors created and ready",
     "single client wait 1k refs",
+    "single client put gigabytes of 100 MiB values",
 ];
 
 /// Samples a second of each cpu: not a divisor of any timer's rate, so that what a timer starts is not seen each time.

@@ -1,10 +1,11 @@
 //! Copies the last comparison into README.md, between two marks, and its plot beside it; and the growth of
-//! costs and the profiles, where those were measured too.
+//! costs, the cluster's table and the profiles, where those were measured too.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::cluster;
 use super::profile::REPORT;
 use crate::tree;
 
@@ -17,8 +18,8 @@ const PLOT: &str = "tests/benches/vs-ray.svg";
 /// Where all reports but the table lie in the checkout.
 const PUBLISHED: &str = "tests/benches";
 
-/// The curves of growth and their plot.
-const GROWTH: [&str; 2] = ["growth.md", "growth.svg"];
+/// The curves of growth and their plot, and what nodes as processes made.
+const OTHERS: [&str; 3] = ["growth.md", "growth.svg", cluster::REPORT];
 
 /// The flame graphs of the profiles.
 const FLAMES: &str = "flames";
@@ -35,7 +36,7 @@ pub(super) fn run(folder: &Path) -> Result<()> {
         bail!("README.md has no place for the table: a line `{BEGIN}` and, below it, a line `{END}`");
     };
     let published = tree::root().join(PUBLISHED);
-    for report in GROWTH {
+    for report in OTHERS {
         let measured = folder.join(report);
         if measured.is_file() {
             super::write(&published.join(report), &read(&measured)?)?;

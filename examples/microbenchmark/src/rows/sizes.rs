@@ -15,6 +15,10 @@ const QUEUED: usize = 1_000_000;
 const SLEEPERS: usize = 100_000;
 /// Actors that are made before any is asked for.
 const SLEEPERS_AT_ONCE: usize = 1_000;
+/// Actors that are made first and dropped: more than a node keeps awake, so that each of its places was used once.
+const SLEEPERS_BEFORE: usize = 3_000;
+/// How long after that their memory may take to be given back.
+const UNTIL_GONE: Duration = Duration::from_secs(2);
 /// How long the last ones are left alone: longer than a durable actor keeps its sandbox.
 const UNTIL_ASLEEP: Duration = Duration::from_secs(7);
 /// Results that are asked for at once: what a guest holds of them stays small.
@@ -88,18 +92,21 @@ pub fn queue(name: &'static str, arguments: &Arguments) -> rayw::Result<()> {
 pub fn sleepers(name: &'static str, arguments: &Arguments) -> rayw::Result<()> {
     let count = arguments.scaled(SLEEPERS);
     let make = |count: usize| -> rayw::Result<Vec<_>> {
-        let actors = (0..count).map(|_| Sleeper::remote(7)).collect::<rayw::Result<Vec<_>>>()?;
-        rayw::get_all(actors.iter().map(|actor| actor.number()))?;
+        let mut actors = Vec::with_capacity(count);
+        while actors.len() < count {
+            let at_once = SLEEPERS_AT_ONCE.min(count - actors.len());
+            let made = (0..at_once).map(|_| Sleeper::remote(7)).collect::<rayw::Result<Vec<_>>>()?;
+            rayw::get_all(made.iter().map(|actor| actor.number()))?;
+            actors.extend(made);
+        }
         Ok(actors)
     };
-    // Sandboxes and tables that the first ones need are no part of what a sleeper costs.
-    drop(make(SLEEPERS_AT_ONCE.min(count))?);
+    // Sandboxes, their stacks and tables that the first ones need are no part of what a sleeper costs.
+    drop(make(SLEEPERS_BEFORE.min(count))?);
+    std::thread::sleep(UNTIL_GONE);
     report::mark(arguments, "empty", count);
     let started = Instant::now();
-    let mut actors = Vec::with_capacity(count);
-    while actors.len() < count {
-        actors.extend(make(SLEEPERS_AT_ONCE.min(count - actors.len()))?);
-    }
+    let mut actors = make(count)?;
     let made = started.elapsed();
     std::thread::sleep(UNTIL_ASLEEP);
     report::mark(arguments, name, count);

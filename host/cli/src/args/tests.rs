@@ -266,7 +266,7 @@ fn help_of_microbenchmark() {
               Only print the names of the rows
 
           --address <HOST:PORT>
-              The head of a cluster; one inside a process of its own unless said
+              The head of a cluster, whose memory and start are not measured; one inside a process of its own unless said
 
           --num-cpus <N>
               Logical cpus to offer, or those of the cluster; all of the machine unless said

@@ -80,7 +80,10 @@ impl Suite<'_> {
         }
         if self.settings.address.is_none() {
             self.rows(&["--together"]).await?;
-            self.rows(&["--alone"]).await?;
+            // What such a row leaves behind would be memory that the next one need not ask for.
+            for row in self.listed(&["--alone"]).await? {
+                self.rows(&["--row", &row]).await?;
+            }
             if self.wants(START) {
                 self.start().await?;
             }
@@ -89,7 +92,7 @@ impl Suite<'_> {
             self.rows(&[]).await?;
         }
         if self.results.is_empty() {
-            return Err(Failure::usage("no row has that in its name").hint("`rayw microbenchmark --list` shows all"));
+            return Err(no_such_row());
         }
         if self.settings.json {
             self.printer.out(result::json(&self.results, self.settings, &LEFT_OUT));
@@ -102,14 +105,27 @@ impl Suite<'_> {
     }
 
     async fn list(&self) -> Result<(), Failure> {
-        let mut child = Child::run(&self.component, self.settings.num_cpus, &["--list".to_owned()])?;
+        let mut names = self.listed(&["--together"]).await?;
+        names.extend(self.listed(&["--alone"]).await?);
+        names.extend(self.wants(START).then(|| START.to_owned()));
+        if names.is_empty() {
+            return Err(no_such_row());
+        }
+        names.into_iter().for_each(|name| self.printer.out(name));
+        Ok(())
+    }
+
+    /// The names of such rows that the guest measures.
+    async fn listed(&self, which: &[&str]) -> Result<Vec<String>, Failure> {
+        let mut args = self.guest_args(which);
+        args.push("--list".to_owned());
+        let mut child = Child::run(&self.component, self.settings.num_cpus, &args)?;
+        let mut names = Vec::new();
         while let Some(line) = child.line().await? {
-            self.printer.out(line);
+            names.push(line);
         }
-        if self.wants(START) {
-            self.printer.out(START);
-        }
-        child.end().await
+        child.end().await?;
+        Ok(names)
     }
 
     /// Whether a row that the guest does not know is asked for.
@@ -179,6 +195,10 @@ impl Suite<'_> {
         args.extend(["--cpus".to_owned(), self.settings.whole_cpus().to_string()]);
         args
     }
+}
+
+fn no_such_row() -> Failure {
+    Failure::usage("no row has that in its name").hint("`rayw microbenchmark --list` shows all")
 }
 
 /// The folder or file of the guest, when nobody names one: beside the program, or in its checkout.
