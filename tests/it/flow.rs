@@ -3,6 +3,7 @@
 mod actor;
 mod bench;
 mod driver;
+mod durable;
 mod examples;
 mod group;
 mod line;

@@ -414,5 +414,9 @@ pub const RECLAIM_ASKERS_MAX: usize = 8;
 /// between the calls of somebody who works with it.
 pub const ACTOR_IDLE: Duration = Duration::from_secs(5);
 
+/// How long an actor may take to be written down, or to read its state again: a state of a gigabyte takes seconds,
+/// and whoever calls an actor that never ends with it hears of that instead of waiting for ever.
+pub const ACTOR_STATE_TIME_MAX: Duration = Duration::from_secs(30);
+
 /// Actors that are told at once to give their sandboxes back, when these are short.
 pub const ACTORS_PUT_AWAY_AT_ONCE: usize = 64;

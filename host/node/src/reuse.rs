@@ -110,3 +110,40 @@ pub(crate) fn are_alike(one: &TaskSpec, other: &TaskSpec) -> bool {
 fn kind(spec: &TaskSpec) -> Kind {
     (Arc::clone(&spec.function), spec.memory_cap())
 }
+
+#[cfg(test)]
+mod tests {
+    use rayw_core::TaskTerms;
+
+    use super::*;
+    use crate::sample;
+
+    fn task(number: u64, change: impl FnOnce(&mut TaskTerms)) -> TaskSpec {
+        sample::task(number).with_terms(change)
+    }
+
+    /// Whether an instance is good for both, for the worker that has it and for those that look where it waits.
+    fn may_share(one: &TaskSpec, other: &TaskSpec) -> bool {
+        let idle = IdleInstances::default();
+        idle.keep(one.job, kind(one), (), 1);
+        let is_found = idle.take(other.job, kind(other)).is_some();
+        assert_eq!(are_alike(one, other), is_found, "there are two rules");
+        is_found
+    }
+
+    #[test]
+    fn an_instance_serves_tasks_of_one_function_however_they_differ_otherwise() {
+        let named = task(2, |terms| terms.function = Arc::from(String::from("f")));
+        let other_terms = task(3, |terms| (terms.name, terms.num_returns) = (Arc::from("another name"), 2));
+        assert!(may_share(&sample::task(1), &named) && may_share(&sample::task(1), &other_terms));
+    }
+
+    /// A job has one component, so that whoever is of another component is of another job.
+    #[test]
+    fn an_instance_never_serves_another_job_function_or_memory_cap() {
+        let one = sample::task(1);
+        assert!(!may_share(&one, &task(1, |terms| terms.job = JobId::numbered(2))));
+        assert!(!may_share(&one, &task(1, |terms| terms.function = Arc::from("g"))));
+        assert!(!may_share(&one, &task(1, |terms| Arc::make_mut(&mut terms.resources).memory = 1 << 20)));
+    }
+}

@@ -36,6 +36,21 @@ fn a_name_is_given_to_one_job_only() {
 }
 
 #[test]
+fn what_a_job_leaves_in_its_sandboxes_no_other_job_finds() {
+    let cluster = Processes::start(1);
+    let mut first = cluster.submit("behave", &["sandboxes_that_remember", "first", "signed"]);
+    first.reaches("signed");
+    // One whose sandboxes are there all the time, and one that begins when that one has just ended.
+    let second = cluster.submit("behave", &["sandboxes_that_remember", "second"]).output().succeeded();
+    first.passes("signed");
+    let first = first.output().succeeded();
+    let third = cluster.submit("behave", &["sandboxes_that_remember", "third"]).output().succeeded();
+    assert_eq!(second, "in the sandboxes of second: [\"second\"]\n");
+    assert_eq!(first, "pause: signed\nin the sandboxes of first: [\"first\"]\n");
+    assert_eq!(third, "in the sandboxes of third: [\"third\"]\n");
+}
+
+#[test]
 fn the_log_of_a_job_is_data_wherever_its_lines_went() {
     let cluster = Processes::start(1);
     let job = cluster.submit("behave", &["printing"]).output();

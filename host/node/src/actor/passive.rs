@@ -11,10 +11,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rayw_core::message::ActorEnd;
-use rayw_core::{ActorId, Error, limits};
+use rayw_core::{ActorId, Error, ErrorKind, limits};
 use rayw_engine::{Checkpoint, Instance};
 
 use super::{Body, Life};
@@ -158,9 +158,9 @@ impl Life {
         instance: &mut Instance,
         job: &JobRun,
     ) -> Result<Option<Checkpoint>, ActorEnd> {
-        let caller = self.maker(job);
-        let timeout = self.spec.creation.timeout;
-        let ended = self.node.until_stopped(&self.reach.stopper, timeout, instance.checkpoint(caller)).await;
+        let writing = instance.checkpoint(self.maker(job));
+        let limit = Some(limits::ACTOR_STATE_TIME_MAX);
+        let ended = self.node.until_stopped(&self.reach.stopper, limit, writing).await;
         self.take_in();
         match ended {
             Ended::Done(Ok(state)) => Ok(Some(state)),
@@ -169,7 +169,9 @@ impl Life {
                 Ok(None)
             }
             Ended::Done(Err(error)) => Err(ActorEnd::Crashed(self.explain("could not be written down", &error))),
-            Ended::TimedOut(timeout) => Err(ActorEnd::Crashed(super::timed_out(&self.spec.creation, timeout))),
+            Ended::TimedOut(limit) => {
+                Err(ActorEnd::Crashed(self.explain("could not be written down", &took_too_long(limit))))
+            }
             Ended::Stopped => Err(self.stopped_end()),
         }
     }
@@ -180,13 +182,19 @@ impl Life {
         // It may take its time.
         self.take_in();
         let caller = self.maker(job);
-        let restoring = async {
-            let mut instance = self.start(&caller, job).await?;
-            instance.restore(Arc::clone(&caller), &self.spec.class, state).await?;
-            Ok::<_, Error>(instance)
+        let stopper = &self.reach.stopper;
+        // It may wait for a place as long as it takes to have one.
+        let ended = match self.node.until_stopped(stopper, None, self.start(&caller, job)).await {
+            Ended::Done(Ok(mut instance)) => {
+                let restoring = async {
+                    instance.restore(Arc::clone(&caller), &self.spec.class, state).await?;
+                    Ok(instance)
+                };
+                self.node.until_stopped(stopper, Some(limits::ACTOR_STATE_TIME_MAX), restoring).await
+            }
+            not_started => not_started,
         };
-        let timeout = self.spec.creation.timeout;
-        match self.node.until_stopped(&self.reach.stopper, timeout, restoring).await {
+        match ended {
             Ended::Done(Ok(instance)) => {
                 // The instance has references of its own before those of what was written down go.
                 self.take_in();
@@ -194,7 +202,9 @@ impl Life {
                 Ok(())
             }
             Ended::Done(Err(error)) => Err(ActorEnd::Crashed(self.explain("could not be brought back", &error))),
-            Ended::TimedOut(timeout) => Err(ActorEnd::Crashed(super::timed_out(&self.spec.creation, timeout))),
+            Ended::TimedOut(limit) => {
+                Err(ActorEnd::Crashed(self.explain("could not be brought back", &took_too_long(limit))))
+            }
             Ended::Stopped => Err(self.stopped_end()),
         }
     }
@@ -206,6 +216,10 @@ impl Life {
         error.backtrace.clone_from(&cause.backtrace);
         error
     }
+}
+
+fn took_too_long(limit: Duration) -> Error {
+    Error::new(ErrorKind::TaskTimeout, format!("it took longer than {limit:?}: make the state smaller"))
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ mod actors;
 mod cancel;
 mod durable;
 mod failures;
+mod faults;
 mod groups;
 mod hostile;
+mod jobs;
 mod lines;
 mod nodes;
 mod objects;
@@ -36,7 +38,9 @@ fn main() -> rayw::Result<()> {
         cancel::SCENARIOS,
         actors::SCENARIOS,
         durable::SCENARIOS,
+        faults::SCENARIOS,
         groups::SCENARIOS,
+        jobs::SCENARIOS,
         lines::SCENARIOS,
         objects::SCENARIOS,
         resources::SCENARIOS,

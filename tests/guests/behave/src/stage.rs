@@ -80,9 +80,17 @@ pub fn run_on() {
 
 /// Stops here until the test puts a file of that name into the folder `/steps`.
 pub fn pause(step: &str) {
+    pause_over(step, || {});
+}
+
+/// The same, with something to do again and again meanwhile.
+pub fn pause_over(step: &str, mut work: impl FnMut()) {
     println!("pause: {step}");
     let file = std::path::Path::new("/steps").join(step);
-    until(&format!("the file `{}`", file.display()), || file.exists());
+    until(&format!("the file `{}`", file.display()), || {
+        work();
+        file.exists()
+    });
 }
 
 /// A result in one line: the value, or the kind of the error and its message.
