@@ -169,6 +169,21 @@ pub const ACTOR_LINE_LONG: usize = 4 * BACKLOG_EVENTS_MAX;
 /// as many as actors offer in the time in which it has a turn's events of its own.
 pub const OFFERED_EVENTS_MAX: usize = 4 * BACKLOG_EVENTS_MAX;
 
+/// Events of a caller for which an actor that has nothing else to do takes them in: fewer are not worth a turn of the
+/// account, and come by themselves.
+pub const BACKLOG_FETCHED_MIN: usize = 4;
+
+/// What a guest gathers before it tries to have it taken in itself, while an actor that it calls does so: it is best for
+/// the account to stay with one cpu.
+pub const BACKLOG_LEFT_MAX: usize = 256;
+
+/// How long after the last time it leaves that to the actor: as long as the actor may need for what it took in then.
+pub const BACKLOG_LEFT_AGE: Duration = Duration::from_micros(200);
+
+/// Callers that an actor here remembers, the latest ones: more than can be at work on a machine of usual size, and few
+/// enough to be looked through each time that it has nothing to do.
+pub const CALLERS_REMEMBERED_MAX: usize = 8;
+
 /// How soon after the last time a node takes in what a guest did next, if nothing else makes it and the account is
 /// free, or becomes so in a moment: the first of many calls goes out at once, and those that follow within this time
 /// go together.

@@ -10,14 +10,16 @@
 //! are eight events.) While others have the account, a guest that needs no answer
 //! goes on instead of waiting, up to [`limits::BACKLOG_HELD_MAX`]; only with the
 //! first event after a pause it waits a moment. What an actor did
-//! may be told by others, who have the account, wholly and in its order. A guest that
+//! may be told by others, who have the account, wholly and in its order. An actor that
+//! has nothing to do takes in what those who call it have gathered, and they leave it
+//! to that for longer then: the account stays with one cpu. A guest that
 //! is far ahead of an actor it calls gives way to it, which would else wait for a cpu
 //! until the clock ticks.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rayw_core::ownership::Event;
 use rayw_core::{ActorId, ActorSpec, JobId, TaskTerms, limits};
@@ -42,6 +44,8 @@ pub struct Gathered {
     is_offered: bool,
     /// Actors that the guest called lately: what they are does not change, so nobody need be asked again.
     actors: VecDeque<KnownActor>,
+    /// Whether an actor that the guest calls took them last, and will again.
+    is_fetched: bool,
     /// When the node last took events.
     taken: Option<Instant>,
     /// How many there were when it was last looked at whether it is time.
@@ -101,6 +105,12 @@ impl Gathered {
         self.events.is_empty() && !self.is_being_told
     }
 
+    /// How many events there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.events.len()
+    }
+
     /// Adds one. Answers whether it is time to take them.
     pub fn add(&mut self, event: Event) -> Due {
         let is_heavy = matches!(&event, Event::Released(refs) if refs.len() > limits::BACKLOG_EVENTS_MAX);
@@ -114,7 +124,13 @@ impl Gathered {
             count if count < self.looked + LOOK_EVERY => Due::Later,
             count => {
                 self.looked = count;
-                if count >= limits::BACKLOG_EVENTS_MAX || self.is_old() { Due::IfFree } else { Due::Later }
+                if self.is_left(count) {
+                    Due::Later
+                } else if count >= limits::BACKLOG_EVENTS_MAX || self.is_old() {
+                    Due::IfFree
+                } else {
+                    Due::Later
+                }
             }
         }
     }
@@ -132,13 +148,22 @@ impl Gathered {
 
     /// Whether the last time is so long ago that no more are waited for.
     fn is_old(&self) -> bool {
-        self.taken.is_none_or(|taken| taken.elapsed() >= limits::BACKLOG_AGE)
+        self.is_older(limits::BACKLOG_AGE)
+    }
+
+    fn is_older(&self, age: Duration) -> bool {
+        self.taken.is_none_or(|taken| taken.elapsed() >= age)
+    }
+
+    /// Whether so many events are left to an actor that takes them in.
+    fn is_left(&self, count: usize) -> bool {
+        self.is_fetched && count < limits::BACKLOG_LEFT_MAX && !self.is_older(limits::BACKLOG_LEFT_AGE)
     }
 
     /// Moves all, in order, to where there is nothing. They count until they [are told](Self::told). Only who
     /// has the account may take them, or another one could tell it of later ones first.
     pub fn take(&mut self, events: &mut Vec<Event>) {
-        (self.taken, self.looked) = (Some(Instant::now()), 0);
+        (self.taken, self.looked, self.is_fetched) = (Some(Instant::now()), 0, false);
         self.is_being_told = true;
         std::mem::swap(&mut self.events, events);
     }
@@ -147,6 +172,11 @@ impl Gathered {
     pub fn told(&mut self, woke: bool) {
         self.is_being_told = false;
         self.woke |= woke;
+    }
+
+    /// It was an actor that took them, whom the guest calls.
+    pub fn fetched(&mut self) {
+        self.is_fetched = true;
     }
 
     /// Somebody else had the account for longer than is worth waiting for: it is looked at again when more has come.
@@ -233,6 +263,12 @@ impl Backlog {
         self.gives_way.load(Ordering::Relaxed) && self.gives_way.swap(false, Ordering::Relaxed)
     }
 
+    /// The same, unless somebody looks into it now.
+    #[must_use]
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, Gathered>> {
+        self.gathered.try_lock().ok()
+    }
+
     /// What it holds, for as long as nobody else shall add to it.
     pub fn lock(&self) -> MutexGuard<'_, Gathered> {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
@@ -266,6 +302,23 @@ mod tests {
             assert!(gathered.add(event()) < Due::Now, "somebody else has the account");
         }
         assert_eq!(gathered.add(event()), Due::Now, "no more may wait");
+    }
+
+    #[test]
+    fn what_an_actor_fetches_is_left_to_it_for_a_while() {
+        let recent = Instant::now() + limits::BACKLOG_LEFT_AGE;
+        let mut left = Gathered { is_fetched: true, ..gathered(Some(recent)) };
+        while left.count() + 1 < limits::BACKLOG_LEFT_MAX {
+            assert_eq!(left.add(event()), Due::Later);
+        }
+        assert!((0..LOOK_EVERY).map(|_| left.add(event())).any(|due| due == Due::IfFree), "it has much to do");
+        left.take(&mut Vec::new());
+        assert!(!left.is_fetched, "whoever takes it in says so if it is to be left");
+        left.fetched();
+        let long_ago = Instant::now().checked_sub(limits::BACKLOG_LEFT_AGE);
+        let mut late = Gathered { taken: long_ago, looked: LOOK_EVERY, ..left };
+        (0..LOOK_EVERY * 2 - 1).for_each(|_| late.push(event()));
+        assert_eq!(late.add(event()), Due::IfFree, "the actor has forgotten it");
     }
 
     #[test]

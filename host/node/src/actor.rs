@@ -6,6 +6,7 @@
 //! not begin goes back to the owner. A durable actor that nobody calls is put
 //! away (`passive.rs`).
 
+mod callers;
 mod letters;
 mod line;
 mod passive;
@@ -72,6 +73,7 @@ impl State {
     pub(crate) fn post(&mut self, actor: ActorId, incarnation: u32, order: Order, after: &mut After) -> Option<TaskId> {
         let mailbox = self.mailboxes.get_mut(&actor).filter(|mailbox| mailbox.incarnation == incarnation);
         let Some(mailbox) = mailbox else { return Some(order.spec.id) };
+        after.called = Some(actor);
         after.is_ahead |= mailbox.reach.letters.push(Letter::Call(order)) > limits::ACTOR_LINE_LONG;
         mailbox.wake(after);
         None
@@ -548,6 +550,7 @@ impl Life {
                     continue;
                 }
                 Some(Taken::Stop(reason)) => Some(Next::Stop(reason)),
+                None if self.reach.hear_callers(&self.node, &self.backlog) => continue,
                 None => {
                     self.rest();
                     None

@@ -55,7 +55,7 @@ impl Offered {
 
 impl Node {
     /// Notes what a guest did; takes it in when that is due. The guest goes on meanwhile.
-    pub(crate) fn note(self: &Arc<Self>, backlog: &Backlog, events: impl IntoIterator<Item = Event>) {
+    pub(crate) fn note(self: &Arc<Self>, backlog: &Arc<Backlog>, events: impl IntoIterator<Item = Event>) {
         let mut due = Due::Later;
         let mut gathered = backlog.lock();
         for event in events {
@@ -66,7 +66,7 @@ impl Node {
     }
 
     /// The same for what more follows on at once: it is not worth even a moment's waiting.
-    pub(crate) fn note_between(self: &Arc<Self>, backlog: &Backlog, event: Event) {
+    pub(crate) fn note_between(self: &Arc<Self>, backlog: &Arc<Backlog>, event: Event) {
         let due = backlog.lock().add(event);
         self.take_in_when(if due == Due::Soon { Due::IfFree } else { due }, backlog);
     }
@@ -87,7 +87,7 @@ impl Node {
     }
 
     /// The same as [`Self::note`], for what needs no note while there is nothing that must come before it.
-    pub(crate) fn note_behind(self: &Arc<Self>, backlog: &Backlog, event: Event) {
+    pub(crate) fn note_behind(self: &Arc<Self>, backlog: &Arc<Backlog>, event: Event) {
         let mut gathered = backlog.lock();
         if gathered.is_empty() {
             drop(gathered);
@@ -98,7 +98,7 @@ impl Node {
         self.take_in_when(due, backlog);
     }
 
-    fn take_in_when(self: &Arc<Self>, due: Due, backlog: &Backlog) {
+    fn take_in_when(self: &Arc<Self>, due: Due, backlog: &Arc<Backlog>) {
         let state = match due {
             Due::Later => return,
             Due::IfFree => self.state.try_lock(),
@@ -116,7 +116,7 @@ impl Node {
         }
     }
 
-    fn take_in_and_go_on(self: &Arc<Self>, state: MutexGuard<'_, State>, backlog: &Backlog) {
+    fn take_in_and_go_on(self: &Arc<Self>, state: MutexGuard<'_, State>, backlog: &Arc<Backlog>) {
         let after = self.take_in_then(state, backlog, |state, after| state.take_in_offered(self, after));
         self.finish_up_and_go_on(after);
     }
@@ -129,7 +129,7 @@ impl Node {
     }
 
     /// Takes in what a guest did that goes on: whoever is woken by it shall not wait for this thread.
-    pub(crate) fn take_in(self: &Arc<Self>, backlog: &Backlog) {
+    pub(crate) fn take_in(self: &Arc<Self>, backlog: &Arc<Backlog>) {
         if !backlog.lock().is_empty() {
             let after = self.take_in_with(backlog, |_, _| {});
             self.finish_up_and_go_on(after);
@@ -137,19 +137,23 @@ impl Node {
     }
 
     /// Takes in what a guest did that is over, or about to rest: whoever is woken by it can have this thread.
-    pub(crate) fn take_in_last(self: &Arc<Self>, backlog: &Backlog) {
+    pub(crate) fn take_in_last(self: &Arc<Self>, backlog: &Arc<Backlog>) {
         self.take_in_last_with(backlog, |_, _| {});
     }
 
     /// The same, and then the rest under the same turn of the lock.
-    pub(crate) fn take_in_last_with(self: &Arc<Self>, backlog: &Backlog, rest: impl FnOnce(&mut State, &mut After)) {
+    pub(crate) fn take_in_last_with(
+        self: &Arc<Self>,
+        backlog: &Arc<Backlog>,
+        rest: impl FnOnce(&mut State, &mut After),
+    ) {
         let after = self.take_in_with(backlog, rest);
         self.finish_up(after);
     }
 
     /// Takes in what a guest did, then does the rest under the same turn of the lock.
     #[must_use]
-    pub(crate) fn take_in_with(&self, backlog: &Backlog, rest: impl FnOnce(&mut State, &mut After)) -> After {
+    pub(crate) fn take_in_with(&self, backlog: &Arc<Backlog>, rest: impl FnOnce(&mut State, &mut After)) -> After {
         self.take_in_then(self.lock(), backlog, rest)
     }
 
@@ -158,7 +162,7 @@ impl Node {
     pub(crate) fn take_in_then(
         &self,
         mut state: MutexGuard<'_, State>,
-        backlog: &Backlog,
+        backlog: &Arc<Backlog>,
         rest: impl FnOnce(&mut State, &mut After),
     ) -> After {
         let mut after = After::default();
@@ -185,7 +189,7 @@ impl State {
 
     /// Tells the machine of all that is in a backlog, and answers how much that was. The guest may add more to it
     /// meanwhile.
-    fn take_in(&mut self, backlog: &Backlog, node: &Node, after: &mut After) -> usize {
+    pub(crate) fn take_in(&mut self, backlog: &Arc<Backlog>, node: &Node, after: &mut After) -> usize {
         let mut events = std::mem::take(&mut self.events);
         {
             let mut gathered = backlog.lock();
@@ -196,8 +200,12 @@ impl State {
             gathered.take(&mut events);
         }
         let told = events.len();
+        after.called = None;
         for event in events.drain(..) {
             self.apply(event, node, None, after);
+        }
+        if let Some(actor) = after.called.take() {
+            self.remember_caller(actor, backlog);
         }
         backlog.lock().told(after.woke);
         // It goes to whoever is taken in next: the room that one flood of events took is not to go round.

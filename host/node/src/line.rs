@@ -183,7 +183,7 @@ impl Node {
         self: &Arc<Self>,
         order: &Order,
         answer: Result<Returned, Error>,
-        backlog: &Backlog,
+        backlog: &Arc<Backlog>,
     ) -> (Outcome, Option<Handles>) {
         match answer {
             Ok(returned) => (Outcome::Returned(self.outputs(order, returned.values, backlog)), Some(returned.handles)),

@@ -143,6 +143,8 @@ pub(crate) struct After {
     pub(crate) rouses: bool,
     /// Whether more calls wait for an actor here than it will soon have run.
     pub(crate) is_ahead: bool,
+    /// The actor here that was called last.
+    pub(crate) called: Option<ActorId>,
 }
 
 impl After {

@@ -73,7 +73,7 @@ impl Kept {
     }
 
     /// An instance that has served this function before: the one that is kept, or one that waits.
-    pub(crate) fn take(&mut self, spec: &TaskSpec, node: &Arc<Node>, backlog: &Backlog) -> Option<Reused> {
+    pub(crate) fn take(&mut self, spec: &TaskSpec, node: &Arc<Node>, backlog: &Arc<Backlog>) -> Option<Reused> {
         match self.0.take() {
             Some((served, reused)) if are_alike(&served, spec) => return Some(reused),
             Some(other) => {
@@ -86,7 +86,7 @@ impl Kept {
     }
 
     /// The worker has no use for it.
-    pub(crate) fn give_away(&mut self, node: &Arc<Node>, backlog: &Backlog) {
+    pub(crate) fn give_away(&mut self, node: &Arc<Node>, backlog: &Arc<Backlog>) {
         if self.0.is_some() {
             node.take_in(backlog);
             self.let_others_have(node);

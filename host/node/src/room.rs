@@ -115,7 +115,7 @@ impl Node {
     ///
     /// # Errors
     /// `LimitExceeded` when there are too many, or small values have no room.
-    pub(crate) fn admit(self: &Arc<Self>, backlog: &Backlog, tasks: usize, objects: usize) -> Result<(), Error> {
+    pub(crate) fn admit(self: &Arc<Self>, backlog: &Arc<Backlog>, tasks: usize, objects: usize) -> Result<(), Error> {
         let small_bytes_max = self.store.bytes_max().saturating_mul(2).max(limits::SMALL_BYTES_AT_LEAST);
         if self.room.refusal(tasks, objects, small_bytes_max).is_none() {
             return Ok(());

@@ -333,7 +333,7 @@ impl Node {
     }
 
     /// Large values go to the store; small ones travel with the news, while there is room for them.
-    pub(crate) fn outputs(self: &Arc<Self>, order: &Order, values: Vec<Value>, backlog: &Backlog) -> Vec<Output> {
+    pub(crate) fn outputs(self: &Arc<Self>, order: &Order, values: Vec<Value>, backlog: &Arc<Backlog>) -> Vec<Output> {
         let (task, mut together) = (order.spec.id, Together::returns(order, self.id));
         let outputs = values.into_iter().zip(0..);
         outputs.map(|(value, index)| self.output(task.output(index), value, &mut together, backlog)).collect()
@@ -344,7 +344,7 @@ impl Node {
         object: ObjectId,
         value: Value,
         together: &mut Together,
-        backlog: &Backlog,
+        backlog: &Arc<Backlog>,
     ) -> Output {
         if self.keeps_inline(&value, together) {
             return Output::Inline(Arc::new(value));
@@ -353,7 +353,7 @@ impl Node {
     }
 
     /// An object in the store.
-    pub(crate) fn stored(self: &Arc<Self>, object: ObjectId, value: Value, backlog: &Backlog) -> Output {
+    pub(crate) fn stored(self: &Arc<Self>, object: ObjectId, value: Value, backlog: &Arc<Backlog>) -> Output {
         let (size, refs) = (value.size(), value.refs.clone());
         let stored = if self.store.has_room(size) {
             self.store.put(object, value)

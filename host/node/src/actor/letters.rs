@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rayw_core::ownership::Order;
 use rayw_core::{Error, IdSet, TaskId};
-use rayw_engine::Caller;
+use rayw_engine::{Backlog, Caller};
+
+use super::callers::Callers;
 
 /// The letters of one life.
 #[derive(Default)]
@@ -27,6 +29,7 @@ struct Waiting {
     queue: VecDeque<Letter>,
     /// Calls that are not wanted any more.
     unwanted: IdSet<TaskId>,
+    callers: Callers,
 }
 
 impl Waiting {
@@ -72,6 +75,18 @@ impl Letters {
         let queue = &mut inbox.waiting().queue;
         queue.push_back(letter);
         queue.len()
+    }
+
+    /// Somebody who called here, if letters came by that.
+    pub(super) fn remember(&self, backlog: &Arc<Backlog>) {
+        if let Some(waiting) = &mut self.lock().waiting {
+            waiting.callers.remember(backlog);
+        }
+    }
+
+    /// A caller that has gathered events, but for the actor itself.
+    pub(super) fn caller_with_events(&self, own: &Arc<Backlog>) -> Option<Arc<Backlog>> {
+        self.lock().waiting.as_ref()?.callers.with_events(own)
     }
 
     /// Puts a call back that was taken out and did not run.

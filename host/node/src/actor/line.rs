@@ -32,7 +32,12 @@ impl Source for Mail {
             return None;
         }
         let attempt = |order: &Order| Attempt::of_call(order.attempt, self.incarnation, runner.worker);
-        self.reach.letters.take_if(may_follow, |order| runner.caller(order, attempt(order)))
+        let take = || self.reach.letters.take_if(may_follow, |order| runner.caller(order, attempt(order)));
+        let taken = take();
+        if taken.is_none() && self.reach.letters.is_empty() && self.reach.hear_callers(&runner.node, &runner.backlog) {
+            return take();
+        }
+        taken
     }
 
     fn tell(&self, runner: &Runner, finished: Event, started: Event) {
