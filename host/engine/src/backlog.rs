@@ -174,9 +174,14 @@ impl Gathered {
         self.woke |= woke;
     }
 
-    /// It was an actor that took them, whom the guest calls.
+    /// It was an actor that took them, whom the guest calls: more is left to it, until it [rests](Self::left_no_more).
     pub fn fetched(&mut self) {
         self.is_fetched = true;
+    }
+
+    /// Nobody will take them but those who have the account.
+    pub fn left_no_more(&mut self) {
+        self.is_fetched = false;
     }
 
     /// Somebody else had the account for longer than is worth waiting for: it is looked at again when more has come.
@@ -263,15 +268,15 @@ impl Backlog {
         self.gives_way.load(Ordering::Relaxed) && self.gives_way.swap(false, Ordering::Relaxed)
     }
 
-    /// The same, unless somebody looks into it now.
-    #[must_use]
-    pub fn try_lock(&self) -> Option<MutexGuard<'_, Gathered>> {
-        self.gathered.try_lock().ok()
-    }
-
     /// What it holds, for as long as nobody else shall add to it.
     pub fn lock(&self) -> MutexGuard<'_, Gathered> {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, unless somebody has it now.
+    #[must_use]
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, Gathered>> {
+        self.gathered.try_lock().ok()
     }
 }
 

@@ -74,7 +74,12 @@ impl Node {
     /// The same for what an actor did. What is due is offered first to whoever submits: there is one thread only
     /// that can do what an actor does, so it is not to do what others can.
     pub(crate) fn note_of_actor(self: &Arc<Self>, backlog: &Arc<Backlog>, event: Event) {
-        let due = backlog.lock().add(event);
+        let due = {
+            let mut gathered = backlog.lock();
+            // What it did is not left to another actor, which it calls: its own callers wait for it.
+            gathered.left_no_more();
+            gathered.add(event)
+        };
         match due {
             Due::IfFree if self.offered.offer(backlog) => {}
             Due::Soon => match self.state.try_lock() {

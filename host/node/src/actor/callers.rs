@@ -30,6 +30,11 @@ impl Callers {
         self.0.push(Arc::downgrade(backlog));
     }
 
+    /// The actor rests: nobody is to leave anything to it.
+    pub(super) fn left_alone(&self) {
+        self.0.iter().filter_map(Weak::upgrade).for_each(|backlog| backlog.lock().left_no_more());
+    }
+
     /// One that has gathered enough, but for the actor itself.
     pub(super) fn with_events(&self, own: &Arc<Backlog>) -> Option<Arc<Backlog>> {
         let has_enough = |backlog: &Arc<Backlog>| {
@@ -53,16 +58,19 @@ impl Reach {
     /// Takes in what a caller has gathered, and what the actor itself did. Answers whether there are letters by that.
     pub(super) fn hear_callers(&self, node: &Arc<Node>, own: &Arc<Backlog>) -> bool {
         let Some(caller) = self.letters.caller_with_events(own) else { return false };
-        // Whoever has the account takes in its own events, and what was offered.
         let Some(mut state) = node.state.try_lock() else { return false };
         let mut after = After::default();
-        state.take_in(own, node, &mut after);
         state.take_in(&caller, node, &mut after);
+        state.take_in(own, node, &mut after);
+        state.take_in_offered(node, &mut after);
         node.room.count(&state.ownership);
         drop(state);
-        caller.lock().fetched();
+        let has_letters = !self.letters.is_empty();
+        if has_letters {
+            caller.lock().fetched();
+        }
         node.finish_up_and_go_on(after);
-        !self.letters.is_empty()
+        has_letters
     }
 }
 

@@ -84,6 +84,13 @@ impl Letters {
         }
     }
 
+    /// The actor rests: callers are to leave nothing to it.
+    pub(super) fn leave_callers_alone(&self) {
+        if let Some(waiting) = &self.lock().waiting {
+            waiting.callers.left_alone();
+        }
+    }
+
     /// A caller that has gathered events, but for the actor itself.
     pub(super) fn caller_with_events(&self, own: &Arc<Backlog>) -> Option<Arc<Backlog>> {
         self.lock().waiting.as_ref()?.callers.with_events(own)

@@ -32,12 +32,7 @@ impl Source for Mail {
             return None;
         }
         let attempt = |order: &Order| Attempt::of_call(order.attempt, self.incarnation, runner.worker);
-        let take = || self.reach.letters.take_if(may_follow, |order| runner.caller(order, attempt(order)));
-        let taken = take();
-        if taken.is_none() && self.reach.letters.is_empty() && self.reach.hear_callers(&runner.node, &runner.backlog) {
-            return take();
-        }
-        taken
+        self.reach.letters.take_if(may_follow, |order| runner.caller(order, attempt(order)))
     }
 
     fn tell(&self, runner: &Runner, finished: Event, started: Event) {
