@@ -99,7 +99,10 @@ fn run_for_ever() {
 
 /// One that was visited once, and may live again so often.
 fn fragile(log: &LogHandle, fault: Fault, max_restarts: i32) -> rayw::Result<FragileHandle> {
-    let fragile = Fragile::options().max_restarts(max_restarts).remote(log, fault)?;
+    let options = Fragile::options().max_restarts(max_restarts);
+    // A call that comes when one has just crashed and nobody knows yet is as one that was under way.
+    let retries = i32::from(matches!(fault, Fault::WriteCrashes));
+    let fragile = options.max_task_retries(retries).remote(log, fault)?;
     println!("{}", told_visit(&fragile));
     Ok(fragile)
 }
