@@ -119,18 +119,18 @@ impl Gathered {
             // Many of these would make a long turn of the account.
             _ if is_heavy => Due::Now,
             limits::BACKLOG_HELD_MAX.. => Due::Now,
-            count if self.looked == 0 && count < LOOK_EVERY && self.is_old() => Due::Soon,
+            count if self.looked == 0 && count < LOOK_EVERY && self.is_older(limits::BACKLOG_AGE) => Due::Soon,
             // Not at multiples, because of what is pushed in between.
             count if count < self.looked + LOOK_EVERY => Due::Later,
             count => {
                 self.looked = count;
-                if self.is_left(count) {
-                    Due::Later
-                } else if count >= limits::BACKLOG_EVENTS_MAX || self.is_old() {
-                    Due::IfFree
+                // They are left to an actor that takes them in, but not for long.
+                let (most, age) = if self.is_fetched {
+                    (limits::BACKLOG_LEFT_MAX, limits::BACKLOG_LEFT_AGE)
                 } else {
-                    Due::Later
-                }
+                    (limits::BACKLOG_EVENTS_MAX, limits::BACKLOG_AGE)
+                };
+                if count >= most || self.is_older(age) { Due::IfFree } else { Due::Later }
             }
         }
     }
@@ -146,18 +146,9 @@ impl Gathered {
         }
     }
 
-    /// Whether the last time is so long ago that no more are waited for.
-    fn is_old(&self) -> bool {
-        self.is_older(limits::BACKLOG_AGE)
-    }
-
+    /// Whether the last time is that long ago, so that no more are waited for.
     fn is_older(&self, age: Duration) -> bool {
         self.taken.is_none_or(|taken| taken.elapsed() >= age)
-    }
-
-    /// Whether so many events are left to an actor that takes them in.
-    fn is_left(&self, count: usize) -> bool {
-        self.is_fetched && count < limits::BACKLOG_LEFT_MAX && !self.is_older(limits::BACKLOG_LEFT_AGE)
     }
 
     /// Moves all, in order, to where there is nothing. They count until they [are told](Self::told). Only who

@@ -561,7 +561,7 @@ impl Life {
 
     /// There is nothing to do: the node hears of all that was done.
     fn rest(&self) {
-        self.reach.letters.leave_callers_alone();
+        self.reach.letters.leave_no_more();
         self.node.take_in_last_with(&self.backlog, |state, _| {
             if let Some(durable) = state.mailboxes.get_mut(&self.spec.id).and_then(|mailbox| mailbox.durable.as_mut()) {
                 state.idle_actors.idles(self.spec.id, durable);

@@ -18,43 +18,38 @@ const STRIDE: usize = 7919;
 /// How often a cost is measured; the least counts, because all that disturbs adds.
 const REPEATS: usize = 3;
 
+/// Nodes of the curves against shapes: enough that a place has to be found.
+const NODES: usize = 100;
+
 /// What granting a lease and taking it back costs, against the nodes there are.
 #[must_use]
 pub fn nodes(sizes: &[usize], decisions: usize) -> Curve {
-    let points = sizes.iter().map(|&size| {
-        (size as f64, micros(|| Head::half_full(size), |head| head.grant_and_return(decisions), decisions))
-    });
-    Curve::new("scheduler: a lease granted and taken back", "nodes", "µs", points.collect())
+    let points = points(sizes, Head::half_full, Head::grant_and_return, decisions);
+    Curve::new("scheduler: a lease granted and taken back", "nodes", "µs", points)
 }
 
 /// What it costs that a slot comes back and goes to one of those that wait, against the shapes that wait for cpus when
 /// all are taken.
 #[must_use]
 pub fn waiting(sizes: &[usize], decisions: usize) -> Curve {
-    let points = sizes.iter().map(|&size| {
-        let prepare = || {
-            let mut head = Head::full(NODES_OF_SHAPES);
-            for number in 0..size {
-                let memory = (u64::try_from(number).unwrap_or(0) + 1) << 10;
-                let resources = Resources::cpus(Amount(10_000)).with_memory(memory);
-                let shape = Shape { resources: Arc::new(resources), ..shape(JobId::numbered(2), 0) };
-                head.want(number % NODES_OF_SHAPES, shape, u32::MAX);
-            }
-            head
-        };
-        (size as f64, micros(prepare, |head| head.give_back(decisions), decisions))
-    });
-    Curve::new("scheduler: a slot given back and granted again", "shapes that wait for cpus", "µs", points.collect())
+    let prepare = |size| {
+        let mut head = Head::full(NODES);
+        for number in 0..size {
+            let memory = (u64::try_from(number).unwrap_or(0) + 1) << 10;
+            let resources = Resources::cpus(Amount(10_000)).with_memory(memory);
+            let shape = Shape { resources: Arc::new(resources), ..shape(JobId::numbered(2), 0) };
+            head.want(number % NODES, shape, u32::MAX);
+        }
+        head
+    };
+    let points = points(sizes, prepare, Head::give_back, decisions);
+    Curve::new("scheduler: a slot given back and granted again", "shapes that wait for cpus", "µs", points)
 }
-
-/// Nodes enough that a place has to be found.
-const NODES_OF_SHAPES: usize = 100;
 
 /// What a lease costs against shapes that wait for what no node has free and that were passed so often that they hold
 /// up who wants the same.
 #[must_use]
 pub fn shapes(sizes: &[usize], decisions: usize) -> Curve {
-    const NODES: usize = NODES_OF_SHAPES;
     let prepare = |size| {
         let mut head = Head::half_full(NODES);
         // Somebody holds all seats, which others want; nobody who wants cpus stands behind them.
@@ -66,25 +61,28 @@ pub fn shapes(sizes: &[usize], decisions: usize) -> Curve {
         }
         head
     };
-    let points = sizes
-        .iter()
-        .map(|&size| (size as f64, micros(|| prepare(size), |head| head.grant_and_return(decisions), decisions)));
+    let points = points(sizes, prepare, Head::grant_and_return, decisions);
     let name = "scheduler: a lease granted and taken back";
-    let curve = Curve::new(name, "shapes that hold up who wants the same", "µs", points.collect());
-    curve.explained(
+    Curve::new(name, "shapes that hold up who wants the same", "µs", points).explained(
         "the worst case: all of them were passed too often, so that each is looked at in each round, and nobody may overtake them",
     )
 }
 
-/// Microseconds of one of the decisions that the work is.
-fn micros(prepare: impl Fn() -> Head, work: impl Fn(&mut Head), decisions: usize) -> f64 {
-    let once = || {
-        let mut head = prepare();
+/// What one decision of the work costs at each size, in microseconds.
+fn points(
+    sizes: &[usize],
+    prepare: impl Fn(usize) -> Head,
+    work: impl Fn(&mut Head, usize),
+    decisions: usize,
+) -> Vec<(f64, f64)> {
+    let once = |size| {
+        let mut head = prepare(size);
         let started = Instant::now();
-        work(&mut head);
+        work(&mut head, decisions);
         started.elapsed().as_secs_f64() * 1e6 / decisions as f64
     };
-    (0..REPEATS).map(|_| once()).fold(f64::INFINITY, f64::min)
+    let least = |size| (0..REPEATS).map(|_| once(size)).fold(f64::INFINITY, f64::min);
+    sizes.iter().map(|&size| (size as f64, least(size))).collect()
 }
 
 /// A head with simulated nodes.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::compare;
 use super::goals::{self, Reached};
-use super::measured::{self, Bound, Samples, shown};
+use super::measured::{self, Bound, Samples};
 
 /// What `--publish` copies.
 pub(super) const REPORT: &str = "cluster.md";
@@ -16,26 +16,18 @@ pub(super) const REPORT: &str = "cluster.md";
 /// Writes the report of what the suite found.
 pub(super) fn run(found: &Path, how: &str, folder: &Path) -> Result<()> {
     let report = measured::read(found)?;
-    let text = heading(&compare::machine(&Value::Null, how)) + &table(&report);
+    let text = format!(
+        "# Nodes as processes\n\nBy `cargo xtask bench --cluster`: a head without cpus for tasks and nodes, each a process \
+         of its own, on the loopback network of one machine. What is sent goes into fresh memory, and so do the bytes of the \
+         bare connection beside it, turn by turn. {}\n\n{}",
+        compare::setting(how),
+        table(&report)
+    );
     #[expect(clippy::print_stdout, reason = "the report is the program's output")]
     {
         println!("{text}");
     }
     super::write(&folder.join(REPORT), &text)
-}
-
-fn heading(machine: &Value) -> String {
-    let said = |key: &str| machine[key].as_str().unwrap_or("?");
-    format!(
-        "# Nodes as processes\n\nBy `cargo xtask bench --cluster`: a head without cpus for tasks and nodes, each a process \
-         of its own, on the loopback network of one machine. What is sent goes into fresh memory, and so do the bytes of the \
-         bare connection beside it, turn by turn. rayw {} {}; {} cpus, {}. {}.\n\n",
-        said("rayw"),
-        said("build"),
-        machine["cpus"],
-        said("cpu"),
-        said("date"),
-    )
 }
 
 fn table(report: &Value) -> String {
@@ -49,10 +41,7 @@ fn table(report: &Value) -> String {
             Reached { rayw: rayw.mean(), share: bound.as_ref().map(|bound| bound.share), ..Reached::default() };
         let goals = goals::verdicts(said("name"), reached, |_| None);
         let unit = format!(" {}", said("unit"));
-        let (ceiling, share) = bound.map_or_else(
-            || ("–".to_owned(), "–".to_owned()),
-            |bound| (format!("{}{unit} ({})", shown(bound.is), bound.what), format!("{:.2}", bound.share)),
-        );
+        let (ceiling, share) = measured::cells(bound.as_ref(), &unit);
         // Writing to a string does not fail.
         let _ = writeln!(text, "| {} | {} | {ceiling} | {share} | {goals} |", said("name"), rayw.said(&unit));
     }

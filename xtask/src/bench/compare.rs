@@ -134,10 +134,7 @@ fn markdown(lines: &[Line], machine: &Value) -> String {
         let dash = || "–".to_owned();
         let ray = line.ray.as_ref().map_or_else(dash, |ray| ray.said(&unit));
         let ratio = line.ratio.map_or_else(dash, |ratio| format!("**{}**", shown(ratio)));
-        let (ceiling, share) = match &line.bound {
-            Some(bound) => (format!("{}{unit} ({})", shown(bound.is), bound.what), format!("{:.2}", bound.share)),
-            None => (dash(), dash()),
-        };
+        let (ceiling, share) = measured::cells(line.bound.as_ref(), &unit);
         let (name, rayw, goals) = (&line.name, line.rayw.said(&unit), &line.goals);
         // Writing to a string does not fail.
         let _ = writeln!(text, "| {name} | {ray} | {rayw} | {ratio} | {ceiling} | {share} | {goals} |");
@@ -199,8 +196,22 @@ fn document(lines: &[Line], machine: &Value) -> Value {
     json!({ "machine": machine, "rows": rows })
 }
 
+/// What the numbers of a report hold for that Ray has no part in, in words.
+pub(super) fn setting(build: &str) -> String {
+    let machine = machine(&Value::Null, build);
+    let said = |key: &str| machine[key].as_str().unwrap_or("?");
+    format!(
+        "rayw {} {build}; wasmtime {}; {} cpus, {}. {}.",
+        said("rayw"),
+        said("wasmtime"),
+        machine["cpus"],
+        said("cpu"),
+        said("date")
+    )
+}
+
 /// What the numbers hold for.
-pub(super) fn machine(versions: &Value, build: &str) -> Value {
+fn machine(versions: &Value, build: &str) -> Value {
     let lock = std::fs::read_to_string(tree::root().join("Cargo.lock")).unwrap_or_default();
     let wasmtime = lock.split("name = \"wasmtime\"\nversion = \"").nth(1).and_then(|rest| rest.split('"').next());
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What rayw wants to reach, row by row, so that a table says by itself what falls short.
 
-use super::measured::shown;
+use super::measured::{exact, shown};
 
 /// One thing that a row is to reach.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,19 +75,19 @@ fn verdict(goal: Goal, reached: Reached, ray: impl Fn(&str) -> Option<f64>) -> S
     let at_most = |most: f64, found: Option<f64>| found.map(|found| found <= most);
     let micros = 1e6 / reached.rayw;
     let (words, is_reached) = match goal {
-        Times(least) => (format!("≥ {} ×", shortest(least)), at_least(least, reached.times)),
+        Times(least) => (format!("≥ {} ×", exact(least)), at_least(least, reached.times)),
         TimesOf(least, other) => {
             let times = ray(other).map(|other| reached.rayw / other);
             let found = times.map_or_else(String::new, |times| format!(": {} ×", shown(times)));
-            (format!("≥ {} × Ray's {other}{found}", shortest(least)), at_least(least, times))
+            (format!("≥ {} × Ray's {other}{found}", exact(least)), at_least(least, times))
         }
-        Share(least) => (format!("share ≥ {}", shortest(least)), at_least(least, reached.share)),
+        Share(least) => (format!("share ≥ {}", exact(least)), at_least(least, reached.share)),
         Beyond(most) => {
             let found = reached.beyond.map_or_else(String::new, |beyond| format!(": {} µs", shown(beyond)));
-            (format!("ceiling + ≤ {} µs{found}", shortest(most)), at_most(most, reached.beyond))
+            (format!("ceiling + ≤ {} µs{found}", exact(most)), at_most(most, reached.beyond))
         }
-        Micros(most) => (format!("≤ {} µs: {} µs", shortest(most), shown(micros)), at_most(most, Some(micros))),
-        AtMost(most, unit) => (format!("≤ {} {unit}", shortest(most)), at_most(most, Some(reached.rayw))),
+        Micros(most) => (format!("≤ {} µs: {} µs", exact(most), shown(micros)), at_most(most, Some(micros))),
+        AtMost(most, unit) => (format!("≤ {} {unit}", exact(most)), at_most(most, Some(reached.rayw))),
         Rate(least) => (format!("≥ {}", shown(least)), at_least(least, Some(reached.rayw))),
     };
     match is_reached {
@@ -95,11 +95,6 @@ fn verdict(goal: Goal, reached: Reached, ray: impl Fn(&str) -> Option<f64>) -> S
         Some(false) => format!("{words} ✗"),
         None => format!("{words} (not measured)"),
     }
-}
-
-/// A number as a person would say it.
-fn shortest(number: f64) -> String {
-    if number >= 1000.0 { shown(number) } else { number.to_string() }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::compare;
-use super::measured::{self, shown};
+use super::measured::{self, exact, shown};
 use super::plot::{self, Curve};
 
 /// Parts of the million tasks that the row queues.
@@ -51,8 +51,7 @@ pub(super) fn run(rayw: &Path, how: &str, component: &Path, pure: &Path, folder:
         let is_too_steep = is_too_steep(&points);
         curves.push(json!({ "name": title, "x": "tasks in the queue", "y": "", "points": points, "is_too_steep": is_too_steep }));
     }
-    let machine = compare::machine(&Value::Null, how);
-    let markdown = heading(&machine) + &markdown(&curves);
+    let markdown = heading(&compare::setting(how)) + &markdown(&curves);
     #[expect(clippy::print_stdout, reason = "the report is the program's output")]
     {
         println!("{markdown}");
@@ -90,21 +89,15 @@ fn title(curve: &Value) -> String {
     if unit.is_empty() { said("name") } else { format!("{} ({unit})", said("name")) }
 }
 
-fn heading(machine: &Value) -> String {
-    let said = |key: &str| machine[key].as_str().unwrap_or("?");
+fn heading(setting: &str) -> String {
     format!(
         "# How costs grow\n\nBy `cargo xtask bench --growth`: what one costs, against how many there are, with \
          [plots](growth.svg). Scheduler and owner are the pure machines of head and node, with simulated nodes; \
          queues are real tasks in a process of its own for each size, where memory is shown from {} MB on (what is less \
          finds room in what the process has already). A cost is called worse than n log n when the largest size costs more \
-         than {} times what a logarithm would make of the smallest: caches get cold, too. rayw {} {}; {} cpus, {}. {}.\n\n",
-        shown(SEEN_BYTES / 1e6),
-        shown(SLACK),
-        said("rayw"),
-        said("build"),
-        machine["cpus"],
-        said("cpu"),
-        said("date"),
+         than {} times what a logarithm would make of the smallest: caches get cold, too. {setting}\n\n",
+        exact(SEEN_BYTES / 1e6),
+        exact(SLACK),
     )
 }
 
@@ -112,7 +105,7 @@ fn markdown(curves: &[Value]) -> String {
     let mut text = String::from("| cost of | against | at each size | |\n|---|---|---|---|\n");
     for curve in curves {
         let costs: Vec<_> =
-            points(curve).iter().map(|(size, cost)| format!("{}: {}", shown(size.round()), shown(*cost))).collect();
+            points(curve).iter().map(|(size, cost)| format!("{}: {}", exact(*size), shown(*cost))).collect();
         let verdict = match (curve["is_too_steep"] == true, curve["why"].as_str().unwrap_or_default()) {
             (false, _) => String::new(),
             (true, "") => "**worse than n log n**".to_owned(),

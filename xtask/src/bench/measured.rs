@@ -94,6 +94,14 @@ impl Bound {
     }
 }
 
+/// Two cells of a table: the bound of a row in that unit, and the share of it.
+pub(super) fn cells(bound: Option<&Bound>, unit: &str) -> (String, String) {
+    match bound {
+        Some(bound) => (format!("{}{unit} ({})", shown(bound.is), bound.what), format!("{:.2}", bound.share)),
+        None => ("–".to_owned(), "–".to_owned()),
+    }
+}
+
 /// The middle one, or the mean of the two in the middle.
 fn median(mut numbers: Vec<f64>) -> Option<f64> {
     numbers.sort_by(f64::total_cmp);
@@ -116,6 +124,11 @@ pub(super) fn shown(number: f64) -> String {
         size if size >= 1.0 => format!("{number:.2}"),
         _ => format!("{number:.3}"),
     }
+}
+
+/// A number that a person chose, as that person would say it.
+pub(super) fn exact(number: f64) -> String {
+    if number >= 1000.0 { shown(number) } else { number.to_string() }
 }
 
 /// Thousands apart from each other.
@@ -165,6 +178,9 @@ mod tests {
         let cases = [(1_234_567.8, "1 234 568"), (999.4, "999"), (12.34, "12.3"), (1.234, "1.23"), (0.012, "0.012")];
         for (number, text) in cases {
             assert_eq!(shown(number), text);
+        }
+        for (number, text) in [(10.0, "10"), (0.75, "0.75"), (10_000.0, "10 000")] {
+            assert_eq!(exact(number), text);
         }
     }
 }

@@ -11,7 +11,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
 
 use super::compare;
 use super::flames::Flames;
@@ -62,17 +61,10 @@ pub(super) fn run(component: &Path, rows: &[String], folder: &Path, is_guided: b
     let report = if rows.is_empty() { REPORT } else { "profile-of-some.md" };
     let pictures = folder.join("flames");
     std::fs::create_dir_all(&pictures).with_context(|| format!("failed to make `{}`", tree::shown(&pictures)))?;
-    let machine = compare::machine(&Value::Null, "");
-    let said = |key: &str| machine[key].as_str().unwrap_or("?");
     let mut markdown = format!(
         "# Where the time of rows goes\n\nBy `cargo xtask bench --profile`: samples of `perf`, by the part of the program \
-         that was at work, by function, and as flame graphs. rayw {} {how} frame pointers; \
-         wasmtime {}; {} cpus, {}. {}.\n\n",
-        said("rayw"),
-        said("wasmtime"),
-        machine["cpus"],
-        said("cpu"),
-        said("date")
+         that was at work, by function, and as flame graphs. {}\n\n",
+        compare::setting(&format!("{how} frame pointers"))
     );
     for row in names {
         let flames = look(&rayw, component, &row, folder)?;

@@ -105,8 +105,7 @@ impl Suite<'_> {
     }
 
     async fn list(&self) -> Result<(), Failure> {
-        let mut names = self.listed(&["--together"]).await?;
-        names.extend(self.listed(&["--alone"]).await?);
+        let mut names = self.listed(&[]).await?;
         names.extend(self.wants(START).then(|| START.to_owned()));
         if names.is_empty() {
             return Err(no_such_row());
@@ -115,20 +114,19 @@ impl Suite<'_> {
         Ok(())
     }
 
-    /// The names of such rows that the guest measures.
+    /// The names of such rows that the guest measures and that are asked for.
     async fn listed(&self, which: &[&str]) -> Result<Vec<String>, Failure> {
-        let mut args = self.guest_args(which);
-        args.push("--list".to_owned());
+        let args: Vec<_> = [which, &["--list"]].concat().into_iter().map(str::to_owned).collect();
         let mut child = Child::run(&self.component, self.settings.num_cpus, &args)?;
         let mut names = Vec::new();
-        while let Some(line) = child.line().await? {
-            names.push(line);
+        while let Some(name) = child.line().await? {
+            names.extend(self.wants(&name).then_some(name));
         }
         child.end().await?;
         Ok(names)
     }
 
-    /// Whether a row that the guest does not know is asked for.
+    /// Whether that row is asked for.
     fn wants(&self, name: &str) -> bool {
         let filters = &self.settings.filters;
         filters.is_empty() || filters.iter().any(|part| name.contains(part.as_str()))

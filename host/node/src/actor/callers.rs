@@ -31,7 +31,7 @@ impl Callers {
     }
 
     /// The actor rests: nobody is to leave anything to it.
-    pub(super) fn left_alone(&self) {
+    pub(super) fn leave_no_more(&self) {
         self.0.iter().filter_map(Weak::upgrade).for_each(|backlog| backlog.lock().left_no_more());
     }
 
@@ -59,6 +59,7 @@ impl Reach {
     pub(super) fn hear_callers(&self, node: &Arc<Node>, own: &Arc<Backlog>) -> bool {
         let Some(caller) = self.letters.caller_with_events(own) else { return false };
         let Some(mut state) = node.state.try_lock() else { return false };
+        // Not as a guest that goes on takes in its own: nobody who calls need give way to an actor that is awake.
         let mut after = After::default();
         state.take_in(&caller, node, &mut after);
         state.take_in(own, node, &mut after);

@@ -85,9 +85,9 @@ impl Letters {
     }
 
     /// The actor rests: callers are to leave nothing to it.
-    pub(super) fn leave_callers_alone(&self) {
+    pub(super) fn leave_no_more(&self) {
         if let Some(waiting) = &self.lock().waiting {
-            waiting.callers.left_alone();
+            waiting.callers.leave_no_more();
         }
     }
 
