@@ -310,7 +310,9 @@ impl Node {
         self.tracker.close();
         let is_empty = tokio::time::timeout(limits::SHUTDOWN_GRACE, self.tracker.wait()).await.is_ok();
         drop(self.reuse.take_all());
-        drop(self.ready.as_ref().map(ReadyPool::take_all));
+        if let Some(ready) = &self.ready {
+            drop(ready.end().await);
+        }
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).clear();
         is_empty
     }

@@ -17,6 +17,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use rayw_core::{Error, ErrorKind, JobId, limits};
 use rayw_engine::{Caller, Engine, Instance, Sandbox};
 use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 
 use crate::idle::IdleInstances;
 use crate::job::JobRun;
@@ -42,6 +43,8 @@ pub(crate) struct Spent {
 pub(crate) struct ReadyPool {
     pool: Arc<Pool>,
     spare: SyncSender<Spent>,
+    /// Whether no more are made. Held while one is made, which needs the guests' runtime.
+    has_ended: Arc<Mutex<bool>>,
 }
 
 impl ReadyPool {
@@ -52,14 +55,15 @@ impl ReadyPool {
     pub(crate) fn start(engine: Arc<Engine>, guests: Handle) -> Result<Self, Error> {
         let pool = Arc::new(Pool::default());
         let (spare, spent) = sync_channel(SPENT_MAX);
-        let of_thread = Arc::clone(&pool);
+        let has_ended = Arc::<Mutex<bool>>::default();
+        let (of_thread, is_over) = (Arc::clone(&pool), Arc::clone(&has_ended));
         std::thread::Builder::new()
             .name("rayw-spare".to_owned())
-            .spawn(move || replace(&spent, &of_thread, &engine, &guests))
+            .spawn(move || replace(&spent, &of_thread, &engine, &guests, &is_over))
             .map_err(|error| {
                 Error::new(ErrorKind::System, "cannot start the thread that makes sandboxes ahead").caused_by(error)
             })?;
-        Ok(Self { pool, spare })
+        Ok(Self { pool, spare, has_ended })
     }
 
     /// A sandbox that is ready.
@@ -84,18 +88,23 @@ impl ReadyPool {
         self.pool.take_job(job)
     }
 
-    /// Takes all out.
-    pub(crate) fn take_all(&self) -> Vec<Instance> {
+    /// Takes all out. None is made afterwards: the guests' runtime may go.
+    pub(crate) async fn end(&self) -> Vec<Instance> {
+        *self.has_ended.lock().await = true;
         self.pool.take_all()
     }
 }
 
 /// The spare thread.
-fn replace(spent: &Receiver<Spent>, pool: &Pool, engine: &Arc<Engine>, guests: &Handle) {
+fn replace(spent: &Receiver<Spent>, pool: &Pool, engine: &Arc<Engine>, guests: &Handle, has_ended: &Mutex<bool>) {
     while let Ok(Spent { instance, job, caller, memory_bytes_max }) = spent.recv() {
         drop(instance);
         let of = caller.job;
         if pool.count(of, memory_bytes_max) >= READY_PER_KIND_MAX || engine.is_crowded() {
+            continue;
+        }
+        let is_over = has_ended.blocking_lock();
+        if *is_over {
             continue;
         }
         let sandbox = Sandbox { memory_bytes_max, grants: Arc::clone(&job.grants), args: Vec::new() };
