@@ -286,10 +286,15 @@ mod tests {
         Gathered { taken, ..Gathered::default() }
     }
 
+    /// As if no time went by: a test may be kept from its cpu for longer than any of the limits.
+    fn just_now() -> Option<Instant> {
+        Some(Instant::now() + Duration::from_secs(3600))
+    }
+
     #[test]
     fn the_first_event_after_a_while_is_taken_at_once_and_many_together() {
         assert_eq!(gathered(None).add(event()), Due::Soon, "nothing was taken for long");
-        let mut gathered = gathered(Some(Instant::now() + limits::BACKLOG_AGE));
+        let mut gathered = gathered(just_now());
         let due: Vec<Due> = (0..limits::BACKLOG_EVENTS_MAX).map(|_| gathered.add(event())).collect();
         let (last, others) = due.split_last().unwrap();
         assert_eq!(*last, Due::IfFree, "it fills the backlog");
@@ -302,8 +307,7 @@ mod tests {
 
     #[test]
     fn what_an_actor_fetches_is_left_to_it_for_a_while() {
-        let recent = Instant::now() + limits::BACKLOG_LEFT_AGE;
-        let mut left = Gathered { is_fetched: true, ..gathered(Some(recent)) };
+        let mut left = Gathered { is_fetched: true, ..gathered(just_now()) };
         while left.count() + 1 < limits::BACKLOG_LEFT_MAX {
             assert_eq!(left.add(event()), Due::Later);
         }
@@ -328,7 +332,7 @@ mod tests {
 
     #[test]
     fn what_makes_a_long_turn_is_not_gathered() {
-        let mut gathered = gathered(Some(Instant::now() + limits::BACKLOG_AGE));
+        let mut gathered = gathered(just_now());
         let dropped = JobId::numbered(1).driver(0).output(0);
         let dropped = vec![RefId::Object(dropped); limits::BACKLOG_EVENTS_MAX + 1];
         assert_eq!(gathered.add(Event::Released(dropped)), Due::Now);
