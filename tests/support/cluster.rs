@@ -21,6 +21,8 @@ pub fn cluster(num_cpus: f64) -> TestCluster {
         num_cpus: Some(num_cpus),
         memory: None,
         object_store_memory: Some(1 << 30),
+        // Whatever else is on the disk where tests run, their objects have room.
+        disk_percent_max: Some(100),
         resources: Vec::new(),
         cache_dir: Some(place::cache()),
         session_dir: session.path().to_owned(),

@@ -29,6 +29,8 @@ pub struct ClusterSettings {
     pub memory: Option<u64>,
     /// Bytes of the object store; [`limits::STORE_MEMORY_PERCENT`] of the machine's by default.
     pub object_store_memory: Option<u64>,
+    /// Part of its disk that spilled objects may fill, in percent; [`limits::STORE_DISK_PERCENT_MAX`] by default.
+    pub disk_percent_max: Option<u64>,
     /// Custom resources.
     pub resources: Vec<(String, f64)>,
     /// Where compiled components are kept; nowhere when absent.
@@ -103,6 +105,7 @@ impl Cluster {
             num_cpus: settings.num_cpus,
             memory: settings.memory,
             object_store_memory: settings.object_store_memory,
+            disk_percent_max: settings.disk_percent_max,
             resources: settings.resources,
             lineage_bytes: None,
         };

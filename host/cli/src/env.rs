@@ -7,6 +7,7 @@
 //! | `RAYW_MEMORY` | memory that tasks of `run` and `start` may reserve | `--memory` |
 //! | `RAYW_OBJECT_STORE_MEMORY` | memory of the object store of `run` and `start` | `--object-store-memory` |
 //! | `RAYW_LINEAGE_BYTES` | memory for finished tasks that may have to run again, of a node of `start` | |
+//! | `RAYW_LOCAL_FS_CAPACITY_THRESHOLD` | part of its disk that spilled objects may fill, of `run` and `start`: above 0, to 1; 0.95 | |
 //! | `RAYW_SDK` | folder of the crate `rayw` that `new` writes down | `--sdk` |
 //! | `RAYW_RUNTIME_DIR` | where session directories are | |
 //! | `RAYW_CACHE_DIR` | where compiled components are kept | |
@@ -31,6 +32,8 @@ pub const RAYW_OBJECT_STORE_MEMORY: &str = "RAYW_OBJECT_STORE_MEMORY";
 /// See the module.
 pub const RAYW_LINEAGE_BYTES: &str = "RAYW_LINEAGE_BYTES";
 /// See the module.
+pub const RAYW_LOCAL_FS_CAPACITY_THRESHOLD: &str = "RAYW_LOCAL_FS_CAPACITY_THRESHOLD";
+/// See the module.
 pub const RAYW_SDK: &str = "RAYW_SDK";
 /// See the module.
 pub const RAYW_RUNTIME_DIR: &str = "RAYW_RUNTIME_DIR";
@@ -52,6 +55,8 @@ pub struct Environment {
     pub object_store_memory: Option<String>,
     /// `RAYW_LINEAGE_BYTES`.
     pub lineage_bytes: Option<String>,
+    /// `RAYW_LOCAL_FS_CAPACITY_THRESHOLD`.
+    pub local_fs_capacity_threshold: Option<String>,
     /// `RAYW_SDK`.
     pub sdk: Option<PathBuf>,
     /// `RAYW_LOG`.
@@ -102,6 +107,7 @@ impl Environment {
             memory: text(RAYW_MEMORY),
             object_store_memory: text(RAYW_OBJECT_STORE_MEMORY),
             lineage_bytes: text(RAYW_LINEAGE_BYTES),
+            local_fs_capacity_threshold: text(RAYW_LOCAL_FS_CAPACITY_THRESHOLD),
             sdk: path(RAYW_SDK),
             log: text(RAYW_LOG),
             session_roots: match path(RAYW_RUNTIME_DIR) {

@@ -17,6 +17,8 @@ pub struct Offer {
     pub memory: Option<u64>,
     /// Bytes of the object store; [`limits::STORE_MEMORY_PERCENT`] of the machine's by default.
     pub object_store_memory: Option<u64>,
+    /// Part of its disk that spilled objects may fill, in percent; [`limits::STORE_DISK_PERCENT_MAX`] by default.
+    pub disk_percent_max: Option<u64>,
     /// Custom resources.
     pub resources: Vec<(String, f64)>,
     /// Bytes that it may keep of finished tasks to be able to run them again; [`limits::LINEAGE_BYTES_MAX`] by default.
@@ -57,6 +59,7 @@ impl Parts {
         let store = Store::new(&StoreSettings {
             bytes_max: offer.object_store_memory.unwrap_or(memory / 100 * limits::STORE_MEMORY_PERCENT),
             spill_dir: Some(dir.join("objects")),
+            disk_percent_max: offer.disk_percent_max.unwrap_or(limits::STORE_DISK_PERCENT_MAX),
         })?;
         Ok(Self { total, engine, store, guests, control, seed: seed() })
     }

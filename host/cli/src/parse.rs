@@ -86,6 +86,20 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     parse_bytes(text).map_err(|error| error.to_string())
 }
 
+/// Reads which part of a disk may be full, in percent.
+///
+/// # Errors
+/// When it is no part above 0.
+pub fn disk_percent(text: &str) -> Result<u64, String> {
+    let part: f64 = text.trim().parse().unwrap_or(f64::NAN);
+    let percent = (part * 100.0).round();
+    if (1.0..=100.0).contains(&percent) {
+        Ok(percent as u64)
+    } else {
+        Err("write a part from 0.01 to 1, such as `0.95`".to_owned())
+    }
+}
+
 /// Reads custom resources: a JSON object of numbers.
 ///
 /// # Errors

@@ -95,6 +95,8 @@ pub struct RunSettings {
     pub memory: Option<u64>,
     /// Bytes of the object store; `None` for a share of the machine's.
     pub object_store_memory: Option<u64>,
+    /// Part of its disk that spilled objects may fill, in percent; the default's when absent.
+    pub disk_percent_max: Option<u64>,
     /// Custom resources.
     pub resources: Vec<(String, f64)>,
     /// How long the job may run.
@@ -226,6 +228,12 @@ fn session(args: SessionArgs, environment: &Environment) -> SessionSettings {
 }
 
 /// A flag, or the value of a variable, or nothing.
+/// Which part of its disk spilled objects may fill, as the environment says.
+fn disk_percent(environment: &Environment) -> Result<Option<u64>, Failure> {
+    let said = environment.local_fs_capacity_threshold.as_deref();
+    flag_or_variable(None, env::RAYW_LOCAL_FS_CAPACITY_THRESHOLD, said, parse::disk_percent)
+}
+
 fn flag_or_variable<T>(
     flag: Option<T>,
     name: &str,
@@ -263,6 +271,7 @@ fn run(args: args::RunArgs, environment: &Environment) -> Result<RunSettings, Fa
             &environment.object_store_memory,
             args.object_store_memory,
         )?,
+        disk_percent_max: disk_percent(environment)?,
         resources: args.resources.unwrap_or_default().0,
         timeout: args.timeout,
         dirs: args.dirs,

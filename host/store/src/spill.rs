@@ -29,7 +29,7 @@ pub(crate) trait Disk: std::fmt::Debug + Send + Sync {
     /// How long a file is. One that fits is read into `room`, all of it.
     fn read(&self, name: &str, room: &mut [u8]) -> io::Result<u64>;
     fn remove(&self, name: &str) -> io::Result<()>;
-    /// Bytes in all and bytes that are free; `None` where nothing can be learned about that.
+    /// Bytes in all and bytes that are free, both without those that are kept for others; `None` where nothing can be learned about that.
     fn room(&self) -> Option<(u64, u64)>;
 }
 
@@ -53,7 +53,9 @@ impl Disk for Dir {
 
     fn room(&self) -> Option<(u64, u64)> {
         let disk = rustix::fs::fstatvfs(self).ok()?;
-        Some((disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize))
+        // As `df` counts: what is kept for others (root's five percent, say) is neither used nor free.
+        let used = disk.f_blocks.saturating_sub(disk.f_bfree);
+        Some(((used + disk.f_bavail) * disk.f_frsize, disk.f_bavail * disk.f_frsize))
     }
 }
 
@@ -65,6 +67,8 @@ pub(crate) struct SpillDir {
     disk: Box<dyn Disk>,
     shown: String,
     files: AtomicU64,
+    /// Part of the disk that may be full, in percent.
+    percent_max: u64,
     /// Held as long as the store lives.
     _lock: File,
 }
@@ -84,7 +88,7 @@ impl SpillFile {
 }
 
 impl SpillDir {
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, percent_max: u64) -> Result<Self, Error> {
         let fail = |error: io::Error| {
             let shown = path.display();
             Error::new(ErrorKind::OutOfDisk, format!("cannot use `{shown}` for spilled objects: make it writable"))
@@ -102,7 +106,7 @@ impl SpillDir {
         let lock = dir.create(LOCK).map_err(fail)?.into_std();
         lock.lock().map_err(fail)?;
         let shown = path.join(&name).display().to_string();
-        Ok(Self { parent, name, disk: Box::new(dir), shown, files: AtomicU64::new(0), _lock: lock })
+        Ok(Self { parent, name, disk: Box::new(dir), shown, files: AtomicU64::new(0), percent_max, _lock: lock })
     }
 
     /// Puts something between itself and its disk.
@@ -132,15 +136,15 @@ impl SpillDir {
     fn check_room(&self, id: ObjectId, bytes: u64) -> Result<(), Error> {
         // Where nothing can be learned about the disk, writing will tell.
         let Some((total, free)) = self.disk.room() else { return Ok(()) };
-        let kept_free = total / 100 * (100 - limits::STORE_DISK_PERCENT_MAX);
+        let kept_free = total / 100 * 100_u64.saturating_sub(self.percent_max);
         if total == 0 || free >= bytes.saturating_add(kept_free) {
             return Ok(());
         }
         let message = format!(
             "object `{id}` of {bytes} bytes cannot be spilled to `{}`: its disk would be more than {} % full; free \
-             some space, or give the object store more memory by `--object-store-memory`",
-            self.shown,
-            limits::STORE_DISK_PERCENT_MAX
+             some space, give the object store more memory by `--object-store-memory`, or let its disk fill more by \
+             `RAYW_LOCAL_FS_CAPACITY_THRESHOLD`",
+            self.shown, self.percent_max
         );
         Err(Error::new(ErrorKind::OutOfDisk, message))
     }

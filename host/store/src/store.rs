@@ -29,6 +29,8 @@ pub struct StoreSettings {
     pub bytes_max: u64,
     /// Where objects go that memory has no room for; `None` for nowhere.
     pub spill_dir: Option<PathBuf>,
+    /// Part of that disk that may be full after an object was written, in percent: 1–100.
+    pub disk_percent_max: u64,
 }
 
 /// How full a store is.
@@ -103,7 +105,8 @@ impl Store {
     /// # Errors
     /// `OutOfDisk` when the spill directory cannot be made or opened.
     pub fn new(settings: &StoreSettings) -> Result<Self, Error> {
-        let spill = settings.spill_dir.as_deref().map(SpillDir::open).transpose()?.map(Arc::new);
+        let spill = settings.spill_dir.as_deref().map(|dir| SpillDir::open(dir, settings.disk_percent_max));
+        let spill = spill.transpose()?.map(Arc::new);
         let (buffers, table) = (Buffers::default(), Mutex::default());
         let store = Self { bytes_max: settings.bytes_max, spill, buffers, table, arrived: Condvar::new() };
         store.let_go(store.lock());
@@ -116,7 +119,7 @@ impl Store {
         settings: &StoreSettings,
         wrap: impl FnOnce(Box<dyn crate::spill::Disk>) -> Box<dyn crate::spill::Disk>,
     ) -> Self {
-        let mut spill = SpillDir::open(settings.spill_dir.as_deref().unwrap()).unwrap();
+        let mut spill = SpillDir::open(settings.spill_dir.as_deref().unwrap(), settings.disk_percent_max).unwrap();
         spill.over(wrap);
         Self {
             spill: Some(Arc::new(spill)),

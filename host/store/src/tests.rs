@@ -21,9 +21,14 @@ fn value(byte: u8) -> Value {
     Value { codec: Codec::Raw, data: Bytes::from(vec![byte; 1000]), refs: Vec::new() }
 }
 
+/// Whatever else is on the disk where these tests run, their files have room.
+fn settings(bytes_max: u64, spill_dir: Option<PathBuf>) -> StoreSettings {
+    StoreSettings { bytes_max, spill_dir, disk_percent_max: 100 }
+}
+
 fn store(bytes_max: u64, dir: Option<&tempfile::TempDir>) -> Store {
     let spill_dir = dir.map(|dir| dir.path().join("spill"));
-    Store::new(&StoreSettings { bytes_max, spill_dir }).unwrap()
+    Store::new(&settings(bytes_max, spill_dir)).unwrap()
 }
 
 /// The files of spilled objects.
@@ -195,6 +200,8 @@ type Between = Box<dyn Fn(Option<&str>) -> io::Result<()> + Send + Sync>;
 struct Odd {
     disk: Box<dyn Disk>,
     between: Between,
+    /// Bytes in all and free ones, as it says.
+    room: Option<(u64, u64)>,
 }
 
 impl fmt::Debug for Odd {
@@ -221,13 +228,31 @@ impl Disk for Odd {
     }
 
     fn room(&self) -> Option<(u64, u64)> {
-        self.disk.room()
+        self.room
     }
 }
 
 fn odd_store(bytes_max: u64, dir: &tempfile::TempDir, between: Between) -> Store {
-    let settings = StoreSettings { bytes_max, spill_dir: Some(dir.path().join("spill")) };
-    Store::on_disk(&settings, |disk| Box::new(Odd { disk, between }))
+    let settings = settings(bytes_max, Some(dir.path().join("spill")));
+    Store::on_disk(&settings, |disk| Box::new(Odd { disk, between, room: None }))
+}
+
+#[test]
+fn a_disk_is_not_filled_to_the_brim() {
+    let dir = tempfile::tempdir().unwrap();
+    let spill_dir = Some(dir.path().join("spill"));
+    let put_two = |free, disk_percent_max| {
+        let settings = StoreSettings { bytes_max: 1_000, spill_dir: spill_dir.clone(), disk_percent_max };
+        let room = Some((100_000, free));
+        let store = Store::on_disk(&settings, |disk| Box::new(Odd { disk, between: Box::new(|_| Ok(())), room }));
+        store.put(id(1), value(1)).unwrap();
+        store.put(id(2), value(2)).map_err(|error| (error.kind, error.message.clone()))
+    };
+    assert_eq!((put_two(6_000, 95), put_two(1_000, 100)), (Ok(()), Ok(())));
+    let (kind, message) = put_two(5_999, 95).unwrap_err();
+    assert_eq!(kind, ErrorKind::OutOfDisk);
+    assert!(message.contains("more than 95 % full"), "{message}");
+    assert!(message.contains("RAYW_LOCAL_FS_CAPACITY_THRESHOLD"), "{message}");
 }
 
 /// A disk of which each third call fails.

@@ -45,6 +45,7 @@ pub(super) fn run(settings: RunSettings, printer: &PrinterHandle) -> Result<Exit
         num_cpus: settings.num_cpus,
         memory: settings.memory,
         object_store_memory: settings.object_store_memory,
+        disk_percent_max: settings.disk_percent_max,
         resources: settings.resources.clone(),
         cache_dir: settings.cache_dir.clone(),
         session_dir: session.directory().to_owned(),

@@ -8,7 +8,7 @@ use rayw_core::control::DrainReason;
 use rayw_core::view::Resource;
 use rayw_core::{Amount, LabelSelector, Resources, resources_of};
 
-use super::{SessionSettings, Settings, flag_or_variable, list, parse, session, settle};
+use super::{SessionSettings, Settings, disk_percent, flag_or_variable, list, parse, session, settle};
 use crate::args::{
     DrainArgs, DrainReasonArg, Format, JobCommandArgs, OneJobArgs, StartArgs, StatusArgs, StopArgs, SubmitArgs,
 };
@@ -186,6 +186,7 @@ pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<StartS
             &environment.object_store_memory,
             args.object_store_memory,
         )?,
+        disk_percent_max: disk_percent(environment)?,
         resources: args.resources.unwrap_or_default().0,
         lineage_bytes: bytes(env::RAYW_LINEAGE_BYTES, &environment.lineage_bytes, None)?,
     };

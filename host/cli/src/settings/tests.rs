@@ -30,6 +30,7 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_default() {
         num_cpus: Some("3".into()),
         memory: Some("1GiB".into()),
         object_store_memory: Some("2MiB".into()),
+        local_fs_capacity_threshold: Some("0.995".into()),
         ..Environment::default()
     };
     assert_eq!(run_settings(&[], &nothing).num_cpus, None);
@@ -38,6 +39,7 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_default() {
     assert_eq!(run_settings(&[], &said).memory, Some(1 << 30));
     assert_eq!(run_settings(&["--memory", "5"], &said).memory, Some(5));
     assert_eq!(run_settings(&[], &said).object_store_memory, Some(2 << 20));
+    assert_eq!(run_settings(&[], &said).disk_percent_max, Some(100));
 
     let there = Environment { address: Some("/there".into()), ..Environment::default() };
     assert_eq!(list_settings(&[], &there).session.address, Some("/there".into()));
@@ -50,6 +52,9 @@ fn a_wrong_variable_is_named() {
     let failure = resolve(&["run", "/"], &said).unwrap_err();
     insta::assert_snapshot!(failure.render(), @"error: invalid value 'much' of the variable RAYW_MEMORY: `much` is not an amount of memory: write bytes, or a number with KiB, MiB, GiB, kB, MB or GB");
     assert_eq!(failure.status.code(), 64);
+    let said = Environment { local_fs_capacity_threshold: Some("95".into()), ..Environment::default() };
+    let failure = resolve(&["run", "/"], &said).unwrap_err();
+    insta::assert_snapshot!(failure.render(), @"error: invalid value '95' of the variable RAYW_LOCAL_FS_CAPACITY_THRESHOLD: write a part from 0.01 to 1, such as `0.95`");
 }
 
 #[test]
