@@ -429,6 +429,10 @@ pub const RECLAIM_ASKERS_MAX: usize = 8;
 /// between the calls of somebody who works with it.
 pub const ACTOR_IDLE: Duration = Duration::from_secs(5);
 
+/// The longest pause after which an actor is asked again whose state could not be written down, as often as it was
+/// asked: each time costs a call and a warning in the log, and a call to it may have changed what was in the way.
+pub const ACTOR_IDLE_MAX: Duration = Duration::from_secs(300);
+
 /// How long an actor may take to be written down, or to read its state again: a state of a gigabyte takes seconds,
 /// and whoever calls an actor that never ends with it hears of that instead of waiting for ever.
 pub const ACTOR_STATE_TIME_MAX: Duration = Duration::from_secs(30);

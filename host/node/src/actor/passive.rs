@@ -41,6 +41,23 @@ pub(super) struct Durable {
     is_in_line: bool,
     /// It was told to be written down.
     shall_sleep: bool,
+    /// How often in a row its state could not be written down.
+    refusals: u32,
+}
+
+impl Durable {
+    /// Whether it has had nothing to do for long enough to be written down.
+    fn is_due(&self, is_crowded: bool) -> bool {
+        self.idle_since.is_some_and(|since| since.elapsed() >= pause(self.refusals, is_crowded))
+    }
+}
+
+/// How long an actor is idle before it is written down. What could not be is tried again ever more seldom.
+fn pause(refusals: u32, is_crowded: bool) -> Duration {
+    if is_crowded && refusals == 0 {
+        return Duration::ZERO;
+    }
+    limits::ACTOR_IDLE.saturating_mul(2_u32.saturating_pow(refusals)).min(limits::ACTOR_IDLE_MAX)
 }
 
 /// The durable actors that had nothing to do when somebody last looked, each once.
@@ -61,17 +78,17 @@ impl IdleActors {
 impl Node {
     /// Tells actors that have been idle for long to give their sandboxes back.
     pub(crate) fn put_idle_away(&self) {
-        self.tell_idle(usize::MAX, |idle_since| idle_since.elapsed() >= limits::ACTOR_IDLE);
+        self.tell_idle(usize::MAX, false);
     }
 
     /// Where places for instances are short, those that have been idle for the longest give theirs back.
     pub(super) fn make_room(&self) {
         if self.engine.is_crowded() {
-            self.tell_idle(limits::ACTORS_PUT_AWAY_AT_ONCE, |_| true);
+            self.tell_idle(limits::ACTORS_PUT_AWAY_AT_ONCE, true);
         }
     }
 
-    fn tell_idle(&self, most: usize, is_due: impl Fn(Instant) -> bool) {
+    fn tell_idle(&self, most: usize, is_crowded: bool) {
         let mut state = self.lock();
         let mut told = 0;
         for _ in 0..state.idle_actors.0.len() {
@@ -83,19 +100,15 @@ impl Node {
             let has_work = !mailbox.reach.letters.is_idle();
             let Some(durable) = &mut mailbox.durable else { continue };
             durable.is_in_line = false;
-            match durable.idle_since {
+            if has_work {
                 // It comes again when it has nothing to do.
-                _ if has_work => {}
-                Some(idle_since) if is_due(idle_since) => {
-                    durable.shall_sleep = true;
-                    mailbox.reach.arrived.notify_one();
-                    told += 1;
-                }
-                Some(_) => {
-                    durable.is_in_line = true;
-                    state.idle_actors.0.push_back(actor);
-                }
-                None => {}
+            } else if durable.is_due(is_crowded) {
+                durable.shall_sleep = true;
+                mailbox.reach.arrived.notify_one();
+                told += 1;
+            } else {
+                durable.is_in_line = true;
+                state.idle_actors.0.push_back(actor);
             }
         }
     }
@@ -114,6 +127,7 @@ impl Node {
                 Some(mailbox) if !has_work(mailbox) && mailbox.durable.is_some() => {
                     mailbox.reach.letters.shrink();
                     if let Some(durable) = &mut mailbox.durable {
+                        durable.refusals = 0;
                         durable.away = Some(passive);
                     }
                 }
@@ -165,6 +179,7 @@ impl Life {
         match ended {
             Ended::Done(Ok(state)) => Ok(Some(state)),
             Ended::Done(Err(error)) if instance.is_usable() => {
+                self.is_refused();
                 tracing::warn!(actor = %self.spec.id, class = %self.spec.class, %error, "an actor cannot be written down");
                 Ok(None)
             }
@@ -173,6 +188,14 @@ impl Life {
                 Err(ActorEnd::Crashed(self.explain("could not be written down", &took_too_long(limit))))
             }
             Ended::Stopped => Err(self.stopped_end()),
+        }
+    }
+
+    /// The state could not be written down, so that is tried more seldom.
+    fn is_refused(&self) {
+        let mut state = self.node.lock();
+        if let Some(durable) = state.mailboxes.get_mut(&self.spec.id).and_then(|mailbox| mailbox.durable.as_mut()) {
+            durable.refusals = durable.refusals.saturating_add(1);
         }
     }
 
@@ -226,6 +249,14 @@ fn took_too_long(limit: Duration) -> Error {
 mod tests {
     use super::super::{Mailbox, Reach};
     use super::*;
+
+    #[test]
+    fn what_cannot_be_written_down_is_tried_ever_more_seldom() {
+        let pauses = [0, 1, 2, u32::MAX].map(|refusals| pause(refusals, false));
+        let idle = limits::ACTOR_IDLE;
+        assert_eq!(pauses, [idle, 2 * idle, 4 * idle, limits::ACTOR_IDLE_MAX]);
+        assert_eq!([pause(0, true), pause(1, true)], [Duration::ZERO, 2 * idle]);
+    }
 
     /// There may be a hundred thousand of them.
     #[test]
