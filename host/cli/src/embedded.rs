@@ -216,7 +216,7 @@ impl Cluster {
         &self.node
     }
 
-    /// Ends it: no guest runs afterwards. Waits at most [`limits::SHUTDOWN_GRACE`].
+    /// Ends it: no guest runs afterwards. Waits as long as [`Node::drain`] does.
     pub fn shutdown(self) {
         self.control.block_on(async {
             if !self.node.drain().await {

@@ -7,7 +7,7 @@
 //! | `RAYW_MEMORY` | memory that tasks of `run` and `start` may reserve | `--memory` |
 //! | `RAYW_OBJECT_STORE_MEMORY` | memory of the object store of `run` and `start` | `--object-store-memory` |
 //! | `RAYW_LINEAGE_BYTES` | memory for finished tasks that may have to run again, of a node of `start` | |
-//! | `RAYW_LOCAL_FS_CAPACITY_THRESHOLD` | part of its disk that spilled objects may fill, of `run` and `start`: above 0, to 1; 0.95 | |
+//! | `RAYW_LOCAL_FS_CAPACITY_THRESHOLD` | part of its disk that spilled objects may fill, of `run` and `start`: 0.01 to 1; 0.95 | |
 //! | `RAYW_SDK` | folder of the crate `rayw` that `new` writes down | `--sdk` |
 //! | `RAYW_RUNTIME_DIR` | where session directories are | |
 //! | `RAYW_CACHE_DIR` | where compiled components are kept | |

@@ -86,15 +86,15 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     parse_bytes(text).map_err(|error| error.to_string())
 }
 
-/// Reads which part of a disk may be full, in percent.
+/// Reads which part of a disk may be full, in whole percents, rather one too few.
 ///
 /// # Errors
-/// When it is no part above 0.
+/// When it is no part from 0.01 to 1.
 pub fn disk_percent(text: &str) -> Result<u64, String> {
     let part: f64 = text.trim().parse().unwrap_or(f64::NAN);
-    let percent = (part * 100.0).round();
-    if (1.0..=100.0).contains(&percent) {
-        Ok(percent as u64)
+    if (0.01..=1.0).contains(&part) {
+        // A hundred times 0.29 is a little less than 29.
+        Ok((part * 100.0 + 1e-9) as u64)
     } else {
         Err("write a part from 0.01 to 1, such as `0.95`".to_owned())
     }

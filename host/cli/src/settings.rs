@@ -227,13 +227,13 @@ fn session(args: SessionArgs, environment: &Environment) -> SessionSettings {
     }
 }
 
-/// A flag, or the value of a variable, or nothing.
 /// Which part of its disk spilled objects may fill, as the environment says.
 fn disk_percent(environment: &Environment) -> Result<Option<u64>, Failure> {
     let said = environment.local_fs_capacity_threshold.as_deref();
     flag_or_variable(None, env::RAYW_LOCAL_FS_CAPACITY_THRESHOLD, said, parse::disk_percent)
 }
 
+/// A flag, or the value of a variable, or nothing.
 fn flag_or_variable<T>(
     flag: Option<T>,
     name: &str,

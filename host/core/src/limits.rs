@@ -429,13 +429,18 @@ pub const RECLAIM_ASKERS_MAX: usize = 8;
 /// between the calls of somebody who works with it.
 pub const ACTOR_IDLE: Duration = Duration::from_secs(5);
 
-/// The longest pause after which an actor is asked again whose state could not be written down, as often as it was
-/// asked: each time costs a call and a warning in the log, and a call to it may have changed what was in the way.
+/// The longest pause before an idle actor whose state could not be written down is asked again. The first pause is
+/// [`ACTOR_IDLE`] twice, and each is twice the one before, because each time costs a call and a warning in the log.
+/// When somebody has called it, it begins anew: that may have changed what was in the way.
 pub const ACTOR_IDLE_MAX: Duration = Duration::from_secs(300);
 
 /// How long an actor may take to be written down, or to read its state again: a state of a gigabyte takes seconds,
 /// and whoever calls an actor that never ends with it hears of that instead of waiting for ever.
 pub const ACTOR_STATE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Idle actors that are not to be asked again yet, which are passed over at once when sandboxes are short: somebody
+/// waits for the node's lock meanwhile.
+pub const ACTORS_PASSED_OVER_MAX: usize = 256;
 
 /// Actors that are told at once to give their sandboxes back, when these are short.
 pub const ACTORS_PUT_AWAY_AT_ONCE: usize = 64;

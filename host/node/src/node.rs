@@ -298,7 +298,8 @@ impl Node {
         }
     }
 
-    /// Stops all that runs and waits until it is gone, at most [`limits::SHUTDOWN_GRACE`].
+    /// Stops all that runs and waits until it is gone, at most [`limits::SHUTDOWN_GRACE`], and for a sandbox that is
+    /// being made ahead at most [`limits::READY_START_MAX`] more.
     /// Answers whether all was gone in time.
     pub async fn drain(self: &Arc<Self>) -> bool {
         let jobs: Vec<JobId> = self.jobs.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
@@ -311,7 +312,7 @@ impl Node {
         let is_empty = tokio::time::timeout(limits::SHUTDOWN_GRACE, self.tracker.wait()).await.is_ok();
         drop(self.reuse.take_all());
         if let Some(ready) = &self.ready {
-            drop(ready.end().await);
+            ready.end().await;
         }
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).clear();
         is_empty

@@ -88,10 +88,13 @@ impl ReadyPool {
         self.pool.take_job(job)
     }
 
-    /// Takes all out. None is made afterwards: the guests' runtime may go.
-    pub(crate) async fn end(&self) -> Vec<Instance> {
-        *self.has_ended.lock().await = true;
-        self.pool.take_all()
+    /// Drops all. None is made afterwards: the guests' runtime may go.
+    pub(crate) async fn end(&self) {
+        // A start is over by then, unless the guests' threads are blocked and its time is not kept.
+        if let Ok(mut has_ended) = tokio::time::timeout(limits::READY_START_MAX, self.has_ended.lock()).await {
+            *has_ended = true;
+        }
+        drop(self.pool.take_all());
     }
 }
 

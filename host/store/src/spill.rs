@@ -29,7 +29,8 @@ pub(crate) trait Disk: std::fmt::Debug + Send + Sync {
     /// How long a file is. One that fits is read into `room`, all of it.
     fn read(&self, name: &str, room: &mut [u8]) -> io::Result<u64>;
     fn remove(&self, name: &str) -> io::Result<()>;
-    /// Bytes in all and bytes that are free, both without those that are kept for others; `None` where nothing can be learned about that.
+    /// Bytes in all and bytes that are free, both without those that are kept for others; `None` where nothing can be
+    /// learned about that.
     fn room(&self) -> Option<(u64, u64)>;
 }
 
@@ -53,10 +54,15 @@ impl Disk for Dir {
 
     fn room(&self) -> Option<(u64, u64)> {
         let disk = rustix::fs::fstatvfs(self).ok()?;
-        // As `df` counts: what is kept for others (root's five percent, say) is neither used nor free.
-        let used = disk.f_blocks.saturating_sub(disk.f_bfree);
-        Some(((used + disk.f_bavail) * disk.f_frsize, disk.f_bavail * disk.f_frsize))
+        let (total, free) = room(disk.f_blocks, disk.f_bfree, disk.f_bavail);
+        Some((total.saturating_mul(disk.f_frsize), free.saturating_mul(disk.f_frsize)))
     }
+}
+
+/// Blocks in all and free ones, as `df` counts: what is kept for others (root's five percent, say) is neither used
+/// nor free.
+pub(crate) fn room(blocks: u64, free: u64, free_for_us: u64) -> (u64, u64) {
+    (blocks.saturating_sub(free).saturating_add(free_for_us), free_for_us)
 }
 
 /// The directory of spilled objects; one file an object, holding its bytes.
@@ -142,7 +148,7 @@ impl SpillDir {
         }
         let message = format!(
             "object `{id}` of {bytes} bytes cannot be spilled to `{}`: its disk would be more than {} % full; free \
-             some space, give the object store more memory by `--object-store-memory`, or let its disk fill more by \
+             some space, give the object store more memory by `--object-store-memory`, or see \
              `RAYW_LOCAL_FS_CAPACITY_THRESHOLD`",
             self.shown, self.percent_max
         );

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use rayw_core::{Codec, ErrorKind, JobId, ObjectId, Value, limits};
 
-use crate::spill::Disk;
+use crate::spill::{self, Disk};
 use crate::{Store, StoreSettings};
 
 fn id(number: u32) -> ObjectId {
@@ -248,6 +248,7 @@ fn a_disk_is_not_filled_to_the_brim() {
         store.put(id(1), value(1)).unwrap();
         store.put(id(2), value(2)).map_err(|error| (error.kind, error.message.clone()))
     };
+    assert_eq!(spill::room(100, 30, 20), (90, 20), "ten are kept for root");
     assert_eq!((put_two(6_000, 95), put_two(1_000, 100)), (Ok(()), Ok(())));
     let (kind, message) = put_two(5_999, 95).unwrap_err();
     assert_eq!(kind, ErrorKind::OutOfDisk);

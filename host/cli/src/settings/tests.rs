@@ -39,7 +39,7 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_default() {
     assert_eq!(run_settings(&[], &said).memory, Some(1 << 30));
     assert_eq!(run_settings(&["--memory", "5"], &said).memory, Some(5));
     assert_eq!(run_settings(&[], &said).object_store_memory, Some(2 << 20));
-    assert_eq!(run_settings(&[], &said).disk_percent_max, Some(100));
+    assert_eq!(run_settings(&[], &said).disk_percent_max, Some(99));
 
     let there = Environment { address: Some("/there".into()), ..Environment::default() };
     assert_eq!(list_settings(&[], &there).session.address, Some("/there".into()));

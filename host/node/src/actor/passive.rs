@@ -41,7 +41,9 @@ pub(super) struct Durable {
     is_in_line: bool,
     /// It was told to be written down.
     shall_sleep: bool,
-    /// How often in a row its state could not be written down.
+    /// Its state could not be written down since it last was idle.
+    is_refused: bool,
+    /// How often in a row that was so, with no call in between.
     refusals: u32,
 }
 
@@ -67,6 +69,9 @@ pub(crate) struct IdleActors(VecDeque<ActorId>);
 impl IdleActors {
     pub(super) fn idles(&mut self, actor: ActorId, durable: &mut Durable) {
         durable.idle_since = Some(Instant::now());
+        // A call may have changed what was in the way.
+        let is_refused = std::mem::take(&mut durable.is_refused);
+        durable.refusals = if is_refused { durable.refusals.saturating_add(1) } else { 0 };
         // What it was told before it had something to do again is out of date.
         durable.shall_sleep = false;
         if !std::mem::replace(&mut durable.is_in_line, true) {
@@ -91,8 +96,9 @@ impl Node {
     fn tell_idle(&self, most: usize, is_crowded: bool) {
         let mut state = self.lock();
         let mut told = 0;
+        let mut passed_over = 0;
         for _ in 0..state.idle_actors.0.len() {
-            if told == most {
+            if told == most || is_crowded && passed_over == limits::ACTORS_PASSED_OVER_MAX {
                 break;
             }
             let Some(actor) = state.idle_actors.0.pop_front() else { break };
@@ -107,6 +113,7 @@ impl Node {
                 mailbox.reach.arrived.notify_one();
                 told += 1;
             } else {
+                passed_over += 1;
                 durable.is_in_line = true;
                 state.idle_actors.0.push_back(actor);
             }
@@ -127,7 +134,6 @@ impl Node {
                 Some(mailbox) if !has_work(mailbox) && mailbox.durable.is_some() => {
                     mailbox.reach.letters.shrink();
                     if let Some(durable) = &mut mailbox.durable {
-                        durable.refusals = 0;
                         durable.away = Some(passive);
                     }
                 }
@@ -179,7 +185,7 @@ impl Life {
         match ended {
             Ended::Done(Ok(state)) => Ok(Some(state)),
             Ended::Done(Err(error)) if instance.is_usable() => {
-                self.is_refused();
+                self.note_refusal();
                 tracing::warn!(actor = %self.spec.id, class = %self.spec.class, %error, "an actor cannot be written down");
                 Ok(None)
             }
@@ -191,11 +197,11 @@ impl Life {
         }
     }
 
-    /// The state could not be written down, so that is tried more seldom.
-    fn is_refused(&self) {
+    /// The state could not be written down, so that is tried more seldom until somebody calls.
+    fn note_refusal(&self) {
         let mut state = self.node.lock();
         if let Some(durable) = state.mailboxes.get_mut(&self.spec.id).and_then(|mailbox| mailbox.durable.as_mut()) {
-            durable.refusals = durable.refusals.saturating_add(1);
+            durable.is_refused = true;
         }
     }
 
@@ -247,8 +253,22 @@ fn took_too_long(limit: Duration) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use rayw_core::JobId;
+
     use super::super::{Mailbox, Reach};
     use super::*;
+
+    #[test]
+    fn refusals_count_until_somebody_calls() {
+        let (mut line, mut durable) = (IdleActors::default(), Durable::default());
+        let mut idles = |is_refused, durable: &mut Durable| {
+            durable.is_refused = is_refused;
+            line.idles(JobId::numbered(1).driver(1).into(), durable);
+            durable.refusals
+        };
+        let counted = [true, true, false, true].map(|is_refused| idles(is_refused, &mut durable));
+        assert_eq!(counted, [1, 2, 0, 1]);
+    }
 
     #[test]
     fn what_cannot_be_written_down_is_tried_ever_more_seldom() {
