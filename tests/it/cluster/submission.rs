@@ -85,9 +85,11 @@ fn a_submitter_that_is_interrupted_leaves_its_job_running() {
     let job = submit("monte-carlo-pi", &["--submission-id", "long", "--address", &address]);
     let job = job.args(["--tasks", "1000", "--darts", "100000000"]).start();
     home.rows_become("tasks", |rows| rows.iter().any(|row| row["state"] == "RUNNING"));
+    eventually("the submitter knows of it", || job.so_far().stderr.contains("was submitted").then_some(()));
     job.interrupt();
     let said = job.output().failed(130);
-    insta::assert_snapshot!(said.lines().filter(|line| line.contains("job")).collect::<Vec<_>>().join("\n"), @r"
+    // A word on why it waits may stand in between.
+    insta::assert_snapshot!(said.lines().filter(|line| line.starts_with("job")).collect::<Vec<_>>().join("\n"), @r"
     job `long` was submitted; ctrl-c leaves it running, `rayw job stop long` stops it
     job `long` goes on: `rayw job logs -f long` follows it, `rayw job stop long` stops it
     ");
@@ -98,6 +100,17 @@ fn a_submitter_that_is_interrupted_leaves_its_job_running() {
     let followed = follower.output();
     assert_eq!(followed.code, Some(0), "{followed}");
     assert!(followed.stderr.ends_with("job `long` was stopped\n"), "{followed}");
+}
+
+#[test]
+fn a_submitter_that_is_interrupted_before_the_head_answers_says_so() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let address = silent.local_addr().expect("it has an address").to_string();
+    let job = submit("memo-tasks", &["--address", &address]).start();
+    let _asked = silent.accept().expect("the submitter comes");
+    job.interrupt();
+    let said = job.output().failed(130);
+    insta::assert_snapshot!(said, @"interrupted before the head answered: `rayw job list` shows whether it has the job");
 }
 
 #[test]

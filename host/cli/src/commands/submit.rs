@@ -44,20 +44,31 @@ pub(super) fn submit(settings: &SubmitSettings, printer: &PrinterHandle) -> Resu
         weight: settings.weight,
     };
     on_runtime(async {
-        let client = ControlClient::connect(&settings.address).await?;
-        for (digest, bytes) in std::iter::once((digest, bytes)).chain(working_dir) {
-            if !client.has_blob(digest).await? {
-                client.put_blob(digest, bytes).await?;
+        // From the start: the head may have the job already when whoever sends it is interrupted.
+        let interrupts = Interrupts::listen()?;
+        let sending = async {
+            let client = ControlClient::connect(&settings.address).await?;
+            for (digest, bytes) in std::iter::once((digest, bytes)).chain(working_dir) {
+                if !client.has_blob(digest).await? {
+                    client.put_blob(digest, bytes).await?;
+                }
             }
-        }
-        let submitted = client.submit(submission).await?;
-        let id = submitted.submission_id;
+            let submitted = client.submit(submission).await?;
+            Ok::<_, Failure>((client, submitted.submission_id))
+        };
+        let (client, id) = tokio::select! {
+            biased;
+            sent = sending => sent?,
+            signal = interrupts.first() => {
+                printer.err("interrupted before the head answered: `rayw job list` shows whether it has the job");
+                return Ok(ExitStatus::Signal(signal));
+            }
+        };
         if settings.no_wait {
             printer.out(id);
             return Ok(ExitStatus::Done);
         }
         printer.err(format!("job `{id}` was submitted; ctrl-c leaves it running, `rayw job stop {id}` stops it"));
-        let interrupts = Interrupts::listen()?;
         tokio::select! {
             signal = interrupts.first() => {
                 printer.err(format!("job `{id}` goes on: `rayw job logs -f {id}` follows it, `rayw job stop {id}` stops it"));
