@@ -93,6 +93,8 @@ fn a_submitter_that_is_interrupted_leaves_its_job_running() {
     job `long` was submitted; ctrl-c leaves it running, `rayw job stop long` stops it
     job `long` goes on: `rayw job logs -f long` follows it, `rayw job stop long` stops it
     ");
+    // The head may hear later than we that its driver runs.
+    home.rows_become("jobs", |rows| rows.iter().all(|row| row["status"] == "RUNNING"));
     assert!(home.call(["job", "status", "long"]).succeeded().contains("RUNNING"));
     // Somebody else can follow it, until it is stopped.
     let follower = command(["job", "logs", "-f", "long", "--address", &address]).start();
