@@ -83,22 +83,27 @@ impl IdleActors {
 impl Node {
     /// Tells actors that have been idle for long to give their sandboxes back.
     pub(crate) fn put_idle_away(&self) {
-        self.tell_idle(usize::MAX, false);
+        self.tell_idle(false);
     }
 
     /// Where places for instances are short, those that have been idle for the longest give theirs back.
     pub(super) fn make_room(&self) {
         if self.engine.is_crowded() {
-            self.tell_idle(limits::ACTORS_PUT_AWAY_AT_ONCE, true);
+            self.tell_idle(true);
         }
     }
 
-    fn tell_idle(&self, most: usize, is_crowded: bool) {
+    fn tell_idle(&self, is_crowded: bool) {
+        // Who is short of a place waits for the lock meanwhile.
+        let (told_max, passed_over_max) = if is_crowded {
+            (limits::ACTORS_PUT_AWAY_AT_ONCE, limits::ACTORS_PASSED_OVER_MAX)
+        } else {
+            (usize::MAX, usize::MAX)
+        };
         let mut state = self.lock();
-        let mut told = 0;
-        let mut passed_over = 0;
+        let (mut told, mut passed_over) = (0, 0);
         for _ in 0..state.idle_actors.0.len() {
-            if told == most || is_crowded && passed_over == limits::ACTORS_PASSED_OVER_MAX {
+            if told == told_max || passed_over == passed_over_max {
                 break;
             }
             let Some(actor) = state.idle_actors.0.pop_front() else { break };
