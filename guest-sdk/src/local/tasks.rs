@@ -80,18 +80,20 @@ pub(crate) fn cancel(object: &ObjectRef, force: bool, recursive: bool) -> Result
 }
 
 fn cancel_work(work: &Arc<Work>, recursive: bool) {
-    if !work.is_finished() {
-        work.cancelled.store(true, Ordering::Relaxed);
-        // The running call of an actor only sees the wish.
-        let ends = match work.target {
-            Target::Task(_) => true,
-            Target::Call(actor, _) => !actors::is_running(actor, work),
-        };
-        if ends {
-            work.abandoned.store(true, Ordering::Relaxed);
-            let error = Error::new(ErrorKind::TaskCancelled, format_args!("`{}` was cancelled", work.name));
-            work::finish(work, Err(error));
-        }
+    // What it left behind when it is over goes on.
+    if work.is_finished() {
+        return;
+    }
+    work.cancelled.store(true, Ordering::Relaxed);
+    // The running call of an actor only sees the wish.
+    let ends = match work.target {
+        Target::Task(_) => true,
+        Target::Call(actor, _) => !actors::is_running(actor, work),
+    };
+    if ends {
+        work.abandoned.store(true, Ordering::Relaxed);
+        let error = Error::new(ErrorKind::TaskCancelled, format_args!("`{}` was cancelled", work.name));
+        work::finish(work, Err(error));
     }
     if recursive {
         let children: Vec<_> = locked(&work.children).iter().filter_map(std::sync::Weak::upgrade).collect();

@@ -8,8 +8,12 @@ use crate::{ObjectId, TaskId};
 /// call.
 const BROOD: u64 = 256;
 
-/// The brood in whose name puts are made that are not the task's own. Apart from all that children have.
+/// The first brood in whose name puts are made that are not the task's own; further ones count down from it. Apart
+/// from all that children have.
 const PUTS: u64 = u64::MAX;
+
+/// Objects that are put in one name: their numbers have 31 bits.
+const PUTS_IN_NAME: u64 = 1 << 31;
 
 /// What ids within a brood differ by: 2¹²⁸ over the golden ratio, odd, so that no two of them are the same, and spread
 /// over all bits (D. Knuth, The Art of Computer Programming, vol. 3, 6.4).
@@ -63,7 +67,7 @@ pub struct Children {
     /// Children so far.
     submitted: u64,
     /// Objects put so far.
-    put: u32,
+    put: u64,
     /// The brood of the last child.
     brood: Option<Brood>,
 }
@@ -87,11 +91,11 @@ impl Children {
 
     /// The id of the next object that is put.
     pub fn next_put(&mut self) -> ObjectId {
-        let number = self.put;
+        let (name, number) = (self.put / PUTS_IN_NAME, (self.put % PUTS_IN_NAME) as u32);
         self.put += 1;
-        let maker = match self.execution {
-            Execution { restarts: 0, number: 0 } => self.parent,
-            execution => Brood::of(self.parent, execution, PUTS).id(0),
+        let maker = match (self.execution, name) {
+            (Execution { restarts: 0, number: 0 }, 0) => self.parent,
+            (execution, name) => Brood::of(self.parent, execution, PUTS - name).id(0),
         };
         maker.put(number)
     }
@@ -119,6 +123,21 @@ mod tests {
         let mut children = Children::new(driver, Execution::default());
         assert!((0..3 * BROOD).all(|number| children.next_id() == driver.child(number)));
         assert_eq!([children.next_put(), children.next_put()], [driver.put(0), driver.put(1)]);
+    }
+
+    #[test]
+    fn puts_have_ids_of_their_own_however_many_there_are() {
+        let driver = JobId::numbered(1).driver(7);
+        let mut children = Children::new(driver, Execution::default());
+        let mut ids = HashSet::new();
+        for name in 0..3 {
+            children.put = name * PUTS_IN_NAME;
+            ids.insert(children.next_put());
+            children.put = (name + 1) * PUTS_IN_NAME - 1;
+            ids.insert(children.next_put());
+        }
+        assert_eq!(ids.len(), 6);
+        assert!(ids.contains(&driver.put(0)) && ids.iter().all(|id| id.is_put()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -99,11 +100,11 @@ impl ErrorKind {
 
 /// An error: what failed, on which thing, what to do next.
 ///
-/// One word large, as results that hardly ever carry one are moved about with every task. What it says are its
-/// [`Details`], which it derefs to.
+/// One word large, as results that hardly ever carry one are moved about with every task; clones share what it says, as
+/// the thousand returns of one task that failed do. What it says are its [`Details`], which it derefs to.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Error(Box<Details>);
+pub struct Error(Arc<Details>);
 
 /// What an [`Error`] says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,19 +136,19 @@ impl Deref for Error {
 
 impl DerefMut for Error {
     fn deref_mut(&mut self) -> &mut Details {
-        &mut self.0
+        Arc::make_mut(&mut self.0)
     }
 }
 
 impl From<Details> for Error {
     fn from(details: Details) -> Self {
-        Self(Box::new(details))
+        Self(Arc::new(details))
     }
 }
 
 impl From<Error> for Details {
     fn from(error: Error) -> Self {
-        *error.0
+        Arc::unwrap_or_clone(error.0)
     }
 }
 
@@ -179,6 +180,30 @@ impl Error {
         self
     }
 
+    /// The same error with at most so many bytes, for where many are kept: what is longer ends with `…`, the message
+    /// goes before the causes and these before the backtrace, and a payload that has no room is left out.
+    #[must_use]
+    pub fn cut_to(self, bytes_max: usize) -> Self {
+        if self.bytes() <= bytes_max {
+            return self;
+        }
+        let Details { kind, mut message, mut causes, mut type_name, payload, mut backtrace, mut origin } = self.into();
+        let mut room = bytes_max;
+        let words = [&mut type_name, &mut origin].into_iter().flatten().chain([&mut message]);
+        words.chain(&mut causes).chain(&mut backtrace).for_each(|text| room -= cut(text, room));
+        causes.retain(|cause| !cause.is_empty());
+        let backtrace = backtrace.filter(|frames| !frames.is_empty());
+        let payload = payload.filter(|payload| payload.len() <= room);
+        Details { kind, message, causes, type_name, payload, backtrace, origin }.into()
+    }
+
+    /// Bytes of all that it says.
+    fn bytes(&self) -> usize {
+        let Details { kind: _, message, causes, type_name, payload, backtrace, origin } = &**self;
+        let words = [type_name, backtrace, origin].into_iter().flatten().chain([message]).chain(causes);
+        words.map(String::len).sum::<usize>() + payload.as_ref().map_or(0, Vec::len)
+    }
+
     /// The same error, its origin set unless it is known already.
     #[must_use]
     pub fn from_task(mut self, name: &str, task: impl fmt::Display) -> Self {
@@ -187,6 +212,19 @@ impl Error {
         }
         self
     }
+}
+
+/// Cuts a text to so many bytes, the sign that something is missing left out. Answers how many of them it fills: all,
+/// when it was longer.
+pub(crate) fn cut(text: &mut String, bytes_max: usize) -> usize {
+    if text.len() <= bytes_max {
+        return text.len();
+    }
+    text.truncate(text.floor_char_boundary(bytes_max));
+    if !text.is_empty() {
+        text.push('…');
+    }
+    bytes_max
 }
 
 impl fmt::Display for Error {
@@ -215,6 +253,25 @@ mod tests {
     #[test]
     fn an_error_is_one_word_large() {
         assert_eq!(size_of::<Result<(), Error>>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn what_is_kept_of_an_error_has_a_limit() {
+        let mut error = Error::new(ErrorKind::TaskError, "é".repeat(10)).caused_by("first").caused_by("second");
+        error.backtrace = Some("0: f".to_owned());
+        error.payload = Some(vec![0; 8]);
+        assert_eq!(error.clone().cut_to(100), error);
+        let cut = error.clone().cut_to(23);
+        assert_eq!(cut.to_string(), format!("{}: fir…", error.message));
+        assert_eq!((&cut.backtrace, &cut.payload), (&None, &None));
+        assert_eq!(error.cut_to(3).to_string(), "é…");
+    }
+
+    #[test]
+    fn clones_share_what_an_error_says_until_one_changes() {
+        let error = Error::new(ErrorKind::TaskError, "x");
+        let changed = error.clone().from_task("f", 1);
+        assert_eq!((error.origin.as_deref(), changed.origin.as_deref()), (None, Some("f (1)")));
     }
 
     #[test]

@@ -154,7 +154,8 @@ impl GroupSpec {
     /// Whether there can be such a group at all.
     ///
     /// # Errors
-    /// `InvalidArgument` for no bundle or an empty one, `LimitExceeded` for too many.
+    /// `InvalidArgument` for no bundle, an empty one, or more in all than can be counted; `LimitExceeded` for too many
+    /// bundles, or too many kinds of custom resources.
     pub fn check(&self) -> Result<(), Error> {
         let fail = |kind, why: String| Err(Error::new(kind, format!("{self} cannot be: {why}")));
         if self.bundles.is_empty() {
@@ -167,6 +168,20 @@ impl GroupSpec {
         if self.bundles.len() > limits::BUNDLES_MAX {
             let why = format!("it has {} bundles, at most {} are allowed", self.bundles.len(), limits::BUNDLES_MAX);
             return fail(ErrorKind::LimitExceeded, why);
+        }
+        let mut sum = Resources::default();
+        for bundle in &self.bundles {
+            let Some(more) = sum.checked_plus(&bundle.resources) else {
+                let why = "its bundles together ask for more than can be counted: ask for less".to_owned();
+                return fail(ErrorKind::InvalidArgument, why);
+            };
+            sum = more;
+            let kinds = sum.custom().count();
+            if kinds > limits::CUSTOM_RESOURCES_MAX {
+                let most = limits::CUSTOM_RESOURCES_MAX;
+                let why = format!("its bundles ask for more than {most} kinds of custom resources");
+                return fail(ErrorKind::LimitExceeded, why);
+            }
         }
         Ok(())
     }

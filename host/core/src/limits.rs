@@ -84,6 +84,13 @@ pub const TASKS_MAX: usize = 2_000_000;
 /// Finished tasks that stay listed, less up to 500. Ray's `RAY_task_events_max_num_task_in_gcs`.
 pub const FINISHED_TASKS_KEPT: usize = 100_000;
 
+/// Bytes of the error of a finished task that are listed: there may be [`FINISHED_TASKS_KEPT`] of them.
+pub const ERROR_LISTED_BYTES_MAX: usize = 1 << 10;
+
+/// Bytes of an error that the head and its journal keep of a dead actor or a job that is over: all of a usual one, a
+/// backtrace included, and there may be a hundred thousand.
+pub const ERROR_KEPT_BYTES_MAX: usize = 8 << 10;
+
 /// Messages that the head's inbox keeps room for when it is empty, so that not each batch of actors asks for memory
 /// anew, and the room of a flood does not stay. About 0.5 MiB.
 pub const INBOX_KEPT: usize = 4_096;
@@ -217,6 +224,13 @@ pub const LOG_QUEUE_LINES_MAX: usize = 100_000;
 /// Bytes of a component file.
 pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
 
+/// Kinds of custom resources that one task, actor or bundle may ask for, and all bundles of a group together: the head
+/// compares each with each of a node's, for every look at what waits.
+pub const CUSTOM_RESOURCES_MAX: usize = 64;
+
+/// Labels that one selector may name; each is looked for at every node.
+pub const SELECTOR_LABELS_MAX: usize = 64;
+
 /// How long a graceful end may take before what is left is dropped.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
@@ -229,6 +243,13 @@ pub const TICK: Duration = Duration::from_millis(100);
 
 /// Bundles of one placement group. Ray's envelope says 1 000 and more.
 pub const BUNDLES_MAX: usize = 10_000;
+
+/// Bundles of all placement groups that one job has. Each takes some 200 bytes of the head and of its journal.
+pub const BUNDLES_OF_JOB_MAX: usize = 100_000;
+
+/// Detached actors that one job has made and that live: each takes some 2 KB of the head and of its journal, also when
+/// the job is over.
+pub const DETACHED_OF_JOB_MAX: usize = 100_000;
 
 /// Objects of one owner that wait for placement groups. Each is a map entry and an object, some 200 bytes, so
 /// this is 20 MB; who waits for more has forgotten to keep the reference that it got.

@@ -66,6 +66,8 @@ use crate::{ActorId, IdMap, IdSet, JobId, LeaseId, Millis, NodeId, ObjectId, Tas
 #[derive(Debug)]
 pub struct Ownership {
     node: NodeId,
+    /// What the ids of drivers here are made with.
+    cluster: u64,
     tasks: IdMap<TaskId, task::Task>,
     objects: IdMap<ObjectId, object::Object>,
     /// How full the tables of tasks and objects were.
@@ -138,6 +140,7 @@ impl Ownership {
     pub fn new(node: NodeId) -> Self {
         Self {
             node,
+            cluster: 0,
             tasks: IdMap::default(),
             objects: IdMap::default(),
             peaks: tables::Peaks::default(),
@@ -171,6 +174,13 @@ impl Ownership {
             constructs: Vec::new(),
             ahead_pause_max: (crate::limits::AHEAD_PAUSE_MAX_MS, crate::limits::AHEAD_HERE_PAUSE_MAX_MS),
         }
+    }
+
+    /// The same machine on a node where the ids of drivers are made with that number.
+    #[must_use]
+    pub const fn with_cluster(mut self, cluster: u64) -> Self {
+        self.cluster = cluster;
+        self
     }
 
     /// The same machine with so many bytes to remember finished tasks in that may have to run again.

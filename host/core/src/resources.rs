@@ -164,21 +164,31 @@ impl Resources {
 
     /// Takes `need` away `times` times. The caller has checked that it fits.
     pub fn take(&mut self, need: &Self, times: u32) {
-        self.change(need, times, u64::checked_sub);
+        debug_assert!(times == 0 || self.fits(need) >= times, "{self} has no room for {need} times {times}");
+        self.change(need, times, u64::saturating_sub);
     }
 
     /// Gives `need` back `times` times.
     pub fn give(&mut self, need: &Self, times: u32) {
-        self.change(need, times, u64::checked_add);
+        self.change(need, times, u64::saturating_add);
     }
 
-    fn change(&mut self, need: &Self, times: u32, op: fn(u64, u64) -> Option<u64>) {
+    /// The same with another amount beside it; `None` where the sum is more than can be counted.
+    #[must_use]
+    pub fn checked_plus(mut self, other: &Self) -> Option<Self> {
+        let sum = |have: Amount, more: Amount| have.0.checked_add(more.0).map(Amount);
+        self.cpu = sum(self.cpu, other.cpu)?;
+        self.memory = self.memory.checked_add(other.memory)?;
+        for (name, amount) in &other.custom {
+            let amount = sum(self.custom_amount(name), *amount)?;
+            self = self.with_custom(name, amount);
+        }
+        Some(self)
+    }
+
+    fn change(&mut self, need: &Self, times: u32, op: fn(u64, u64) -> u64) {
         let times = u64::from(times);
-        let apply = |have: u64, need: u64| {
-            let changed = op(have, need * times);
-            debug_assert!(changed.is_some(), "resources went below zero: {have} and {need} times {times}");
-            changed.unwrap_or(0)
-        };
+        let apply = |have: u64, need: u64| op(have, need.saturating_mul(times));
         self.cpu = Amount(apply(self.cpu.0, need.cpu.0));
         self.memory = apply(self.memory, need.memory);
         for (name, amount) in &need.custom {

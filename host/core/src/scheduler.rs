@@ -45,6 +45,7 @@ mod nodes;
 mod placement;
 mod places;
 mod promises;
+mod quota;
 mod reclaim;
 mod record;
 mod rejoin;
@@ -126,6 +127,10 @@ pub struct Scheduler {
     group_names: HashMap<(Arc<str>, Arc<str>), GroupId>,
     /// Removed groups in the order of their ends, to forget the oldest.
     removed_groups: VecDeque<GroupId>,
+    /// Bundles of the groups that each job has.
+    bundles_of: quota::Tally,
+    /// Detached actors that each job has made and that live.
+    detached_of: quota::Tally,
     /// Which start of the head this is; 0 for one that never was before.
     epoch: u32,
     /// Until when what others have yet to report is waited for.
@@ -398,8 +403,8 @@ impl Scheduler {
             ToHead::GroupDescribe { owner, request, group } => self.group_describe(owner, request, group, out),
             ToHead::GroupWatch { node, group } => self.group_watch(node, group, out),
             ToHead::GroupRemove { group } => self.group_remove(group, "it was removed", out),
-            ToHead::LeaseHeld { lease, owner, shape, node, slots, parked } => {
-                self.lease_held(lease, owner, shape, node, slots, parked, now, out);
+            ToHead::LeaseHeld { lease, owner, shape, node, bundle, slots, parked } => {
+                self.lease_held(lease, owner, shape, (node, bundle), slots, parked, now, out);
             }
             ToHead::ActorLives { actor, incarnation, node, is_ready } => {
                 self.actor_lives(actor, incarnation, node, is_ready, out);

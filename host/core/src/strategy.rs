@@ -68,9 +68,15 @@ impl LabelSelector {
     ///
     /// # Errors
     /// `InvalidArgument` for an empty key or value, or an `in` without an end; `LimitExceeded` for longer ones
-    /// than [`limits::NAME_BYTES_MAX`](crate::limits::NAME_BYTES_MAX).
+    /// than [`limits::NAME_BYTES_MAX`](crate::limits::NAME_BYTES_MAX), and for more than
+    /// [`limits::SELECTOR_LABELS_MAX`](crate::limits::SELECTOR_LABELS_MAX).
     pub fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
-        let matches = pairs.into_iter().map(|(key, value)| {
+        let most = crate::limits::SELECTOR_LABELS_MAX;
+        let matches = pairs.into_iter().enumerate().map(|(index, (key, value))| {
+            if index >= most {
+                let message = format!("a label selector names more than the {most} labels that are allowed");
+                return Err(Error::new(ErrorKind::LimitExceeded, message));
+            }
             if key.is_empty() {
                 return Err(Error::new(ErrorKind::InvalidArgument, "a label selector has an empty key: name a label"));
             }

@@ -166,13 +166,19 @@ impl CallOptions {
 ///
 /// # Errors
 /// `InvalidArgument` when an amount is negative, not a number, smaller than a
-/// ten-thousandth, or named like a resource that has an option of its own.
+/// ten-thousandth, or named like a resource that has an option of its own;
+/// `LimitExceeded` for more than [`limits::CUSTOM_RESOURCES_MAX`] custom ones.
 pub fn resources_of(
     num_cpus: Option<f64>,
     default_cpus: Amount,
     memory: Option<u64>,
     custom: &[(String, f64)],
 ) -> Result<Resources, Error> {
+    if custom.len() > limits::CUSTOM_RESOURCES_MAX {
+        let (count, max) = (custom.len(), limits::CUSTOM_RESOURCES_MAX);
+        let message = format!("{count} custom resources are asked for, at most {max} are allowed");
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
     let amount = |name: &str, units: f64| {
         Amount::from_units(units).ok_or_else(|| {
             Error::new(

@@ -2,6 +2,7 @@
 //! (`ray list …`), as far as they apply.
 
 mod cluster;
+mod found;
 
 use serde::{Deserialize, Serialize};
 

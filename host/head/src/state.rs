@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rayw_core::control::ClusterStatus;
 use rayw_core::scheduler::Scheduler;
-use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummary, TaskSummaryRow, unheard};
+use rayw_core::view::{Answer, Query, Resource, Rows, TaskSummary, TaskSummaryRow, unheard};
 use rayw_core::{Error, ErrorKind, limits};
 use rayw_proto::{BoxFuture, StateSource};
 use tokio::task::JoinSet;
@@ -25,11 +25,6 @@ impl Head {
             Resource::PlacementGroups => Some(Rows::PlacementGroups(self.look(Scheduler::group_rows))),
             Resource::Tasks | Resource::Objects => None,
         }
-    }
-
-    /// The number of a job that may be named by its submission id.
-    fn number_of(&self, id: String) -> String {
-        self.look(|machine| machine.job_id(&id)).map_or(id, |job| job.to_string())
     }
 
     fn answer(&self, query: Query) -> BoxFuture<Result<Answer, Error>> {
@@ -62,20 +57,32 @@ async fn from_each<T: Send + 'static>(answers: impl Iterator<Item = BoxFuture<Re
     (got, unheard)
 }
 
+/// No rows of what nodes know.
+fn nothing_of(resource: Resource) -> Rows {
+    if resource == Resource::Objects { Rows::Objects(Vec::new()) } else { Rows::Tasks(Vec::new()) }
+}
+
+/// Rows of several nodes together.
+fn merged(mut all: Rows, more: impl Iterator<Item = Rows>) -> Rows {
+    for more in more {
+        match (&mut all, more) {
+            (Rows::Tasks(rows), Rows::Tasks(more)) => rows.extend(more),
+            (Rows::Objects(rows), Rows::Objects(more)) => rows.extend(more),
+            _ => {}
+        }
+    }
+    all
+}
+
 /// Filters are applied by each node, so that only rows travel which somebody will see.
 async fn of_all(states: Vec<Arc<dyn StateSource>>, query: Query) -> Result<Answer, Error> {
-    let nothing = if query.resource == Resource::Objects { Rows::Objects(Vec::new()) } else { Rows::Tasks(Vec::new()) };
-    let mut all = Answer::of(nothing, &query)?;
+    let mut all = Answer::of(nothing_of(query.resource), &query)?;
     let (answers, unheard) = from_each(states.iter().map(|state| state.list(query.clone()))).await;
     all.unheard = unheard;
     for answer in answers {
         all.total += answer.total;
         all.filtered += answer.filtered;
-        match (&mut all.rows, answer.rows) {
-            (Rows::Tasks(rows), Rows::Tasks(more)) => rows.extend(more),
-            (Rows::Objects(rows), Rows::Objects(more)) => rows.extend(more),
-            _ => {}
-        }
+        all.rows = merged(all.rows, [answer.rows].into_iter());
     }
     match &mut all.rows {
         Rows::Tasks(rows) => rows.truncate(query.limit),
@@ -92,26 +99,18 @@ impl StateSource for Head {
     }
 
     fn get(&self, resource: Resource, id: String) -> BoxFuture<Result<Option<Rows>, Error>> {
-        let key = match resource {
-            Resource::Tasks => "task_id",
-            Resource::Actors => "actor_id",
-            Resource::Objects => "object_id",
-            Resource::Nodes => "node_id",
-            Resource::Jobs => "job_id",
-            Resource::Leases => "lease_id",
-            Resource::PlacementGroups => "placement_group_id",
-        };
-        // A job is known by two names; people see the one that it was submitted under.
-        let id = if resource == Resource::Jobs { self.number_of(id) } else { id };
-        let filter = Filter { key: key.to_owned(), negated: false, value: id };
-        let answer = self.answer(Query { resource, filters: vec![filter], limit: limits::LIST_ROWS_MAX });
+        if let Some(rows) = self.own_rows(resource) {
+            return Box::pin(ready(rows.the_one_called(&id)));
+        }
+        let states = self.states();
         Box::pin(async move {
-            let answer = answer.await?;
-            if answer.filtered == 0 && answer.unheard > 0 {
-                let message = format!("nobody told of that id, and {}; try again", unheard(answer.unheard));
+            let (answers, unheard_of) = from_each(states.iter().map(|state| state.get(resource, id.clone()))).await;
+            let found = merged(nothing_of(resource), answers.into_iter().flatten()).the_one_called(&id)?;
+            if found.is_none() && unheard_of > 0 {
+                let message = format!("nobody told of that id, and {}; try again", unheard(unheard_of));
                 return Err(Error::new(ErrorKind::System, message));
             }
-            Ok((answer.filtered > 0).then_some(answer.rows))
+            Ok(found)
         })
     }
 

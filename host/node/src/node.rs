@@ -179,6 +179,7 @@ impl Node {
             head,
             state: Lock::new(State {
                 ownership: Ownership::new(settings.id)
+                    .with_cluster(settings.cluster)
                     .with_lineage(settings.lineage_bytes_max)
                     .with_small(small_bytes_max),
                 commands: Vec::new(),

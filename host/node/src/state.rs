@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rayw_core::view::{Answer, Filter, Query, Resource, Rows, TaskSummary};
-use rayw_core::{Error, ErrorKind, limits};
+use rayw_core::view::{Answer, Query, Resource, Rows, TaskSummary};
+use rayw_core::{Error, ErrorKind};
 use rayw_proto::{BoxFuture, StateSource};
 
 use crate::Node;
@@ -57,12 +57,9 @@ impl StateSource for NodeState {
     }
 
     fn get(&self, resource: Resource, id: String) -> BoxFuture<Result<Option<Rows>, Error>> {
-        let key = if resource == Resource::Objects { "object_id" } else { "task_id" };
-        let filter = Filter { key: key.to_owned(), negated: false, value: id };
-        let query = Query { resource, filters: vec![filter], limit: limits::LIST_ROWS_MAX };
         self.aside(move |state| {
-            let answer = state.rows(resource).and_then(|rows| Answer::of(rows, &query))?;
-            Ok((answer.filtered > 0).then_some(answer.rows))
+            let rows = state.rows(resource)?.called(&id);
+            Ok((!rows.is_empty()).then_some(rows))
         })
     }
 

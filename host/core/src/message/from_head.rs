@@ -43,6 +43,8 @@ pub enum FromHead {
         shape: Shape,
         /// Where.
         node: NodeId,
+        /// The bundle that they are taken from, where the shape is one of a placement group.
+        bundle: Option<u32>,
         /// How many more.
         slots: u32,
     },

@@ -46,6 +46,8 @@ pub enum ToHead {
         shape: Shape,
         /// Where.
         node: NodeId,
+        /// The bundle that its slots are taken from, where the shape is one of a placement group.
+        bundle: Option<u32>,
         /// Slots.
         slots: u32,
         /// Blocked tasks that gave a slot back and kept all but its cpus.

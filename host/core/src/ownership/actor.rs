@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::borrow::{Far, for_head};
 use super::object::{Count, Object};
 use super::task::{End, Task};
-use super::{Command, Input, Order, Ownership};
+use super::{Command, Input, Order, Ownership, tables};
 use crate::message::{ActorChange, FromHead, ToHead, ToPeer};
 use crate::{
     ActorId, ActorSpec, Arg, Error, ErrorKind, IdMap, Millis, NodeId, ObjectId, RefId, TaskId, TaskKind, TaskSpec,
@@ -313,7 +313,13 @@ impl Ownership {
     pub(super) fn line_up(&mut self, actor: ActorId, id: TaskId) {
         let Some(submitter) = self.tasks.get(&id).map(|task| task.spec.submitter) else { return };
         if let Some(entry) = self.actors.get_mut(&actor) {
-            entry.line(submitter).push_back(Call::Task(id));
+            let line = entry.line(submitter);
+            // Calls that were cancelled stand in it until their turn comes, which may be never.
+            tables::make_room(line, |call| match call {
+                Call::Task(waiting) => *waiting == id || self.tasks.contains_key(waiting),
+                Call::Terminate(_) => true,
+            });
+            line.push_back(Call::Task(id));
         }
     }
 
@@ -613,7 +619,11 @@ impl Ownership {
     pub(super) fn actor_terminated(&mut self, actor: ActorId, submitter: TaskId, out: &mut Vec<Command>) {
         let Some(entry) = self.actors.get_mut(&actor) else { return };
         self.turns += 1;
-        entry.line(submitter).push_back(Call::Terminate(self.turns));
+        let line = entry.line(submitter);
+        // Once is enough, however often it is said.
+        if !matches!(line.back(), Some(Call::Terminate(_))) {
+            line.push_back(Call::Terminate(self.turns));
+        }
         self.pump(actor, 0, out);
     }
 
@@ -648,8 +658,8 @@ impl Ownership {
 
     pub(super) fn head_said(&mut self, message: FromHead, now: Millis, out: &mut Vec<Command>) {
         match message {
-            FromHead::SlotsGranted { lease, shape, node, slots } => {
-                self.slots_granted(lease, &shape, node, slots, now, out);
+            FromHead::SlotsGranted { lease, shape, node, bundle, slots } => {
+                self.slots_granted(lease, &shape, (node, bundle), slots, now, out);
             }
             FromHead::SlotsResumed { lease, slots } => self.slots_resumed(lease, slots, now, out),
             FromHead::SlotsReclaimed { lease, slots, busy_too } => self.slots_reclaimed(lease, slots, busy_too, out),

@@ -34,7 +34,7 @@ fn owner_with(tasks: u64, (at, slots): (NodeId, u32), retries: Retries) -> (Node
         }
     }
     let shape = shape.expect("it wants a lease");
-    node.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease: LEASE, shape, node: at, slots })));
+    node.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease: LEASE, shape, node: at, bundle: None, slots })));
     (node, ids)
 }
 
@@ -101,7 +101,13 @@ fn one_that_may_run_once_only_stays_in_line_behind_one_that_was_cancelled() {
     }
     node.tell(Event::Cancelled { object: ids[3].output(0), recursive: false });
     let shape = node.owner.shapes.iter().next().map(|(_, queue)| queue.shape.clone()).expect("there is one");
-    node.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease: LEASE, shape, node: OTHER, slots: 1 })));
+    node.tell(Event::FromHead(Box::new(FromHead::SlotsGranted {
+        lease: LEASE,
+        shape,
+        node: OTHER,
+        bundle: None,
+        slots: 1,
+    })));
     for id in &ids[..2] {
         node.finishes(OTHER, *id, vec![inline(Vec::new())], Vec::new());
     }

@@ -210,6 +210,10 @@ impl Ownership {
                 out.push(Command::to_peer(owner, ToPeer::Lent { id: RefId::Actor(id), to: self.node }));
             }
         }
+        if !self.actors.contains_key(&id) {
+            // It is over and forgotten here, or about to be told of: the head says which.
+            out.push(Command::to_head(ToHead::ActorWatch { node: self.node, actor: id, owner }));
+        }
         self.actors.entry(id).or_insert_with(|| ActorEntry::new(spec)).handles += 1;
     }
 

@@ -17,7 +17,10 @@ impl Ownership {
         if owner != self.node {
             return out.push(Command::to_peer(owner, ToPeer::Cancel { object, recursive }));
         }
-        let descendants = if recursive { self.descendants(vec![id]) } else { Vec::new() };
+        // What a task left behind that is over goes on, and one that never began has none.
+        let Some(task) = self.tasks.get(&id) else { return };
+        let has_begun = task.is_sent() || task.attempt > 0;
+        let descendants = if recursive && has_begun { self.descendants(vec![id]) } else { Vec::new() };
         for id in std::iter::once(id).chain(descendants) {
             self.cancel_one(id, recursive, "was cancelled", now, out);
         }
@@ -65,10 +68,10 @@ impl Ownership {
             || self.foreign.get(&id).is_some_and(|foreign| foreign.cancels_children)
     }
 
-    /// Whether this is the driver of a job that ended lately, as far as this machine knows who it is: it may
-    /// still say what it did before. Actors that outlive their job are known here.
+    /// Whether this is the driver of a job that ended lately, which may still say what it did before. What actors
+    /// submit that outlive their job, a constructor's work included, is not meant.
     pub(super) fn is_of_ended_driver(&self, job: JobId, parent: TaskId) -> bool {
-        self.ended_jobs.contains(&job) && !self.tasks.contains_key(&parent) && !self.foreign.contains_key(&parent)
+        self.ended_jobs.contains(&job) && parent == job.driver(self.cluster)
     }
 
     pub(super) fn cancel_one(&mut self, id: TaskId, recursive: bool, why: &str, now: Millis, out: &mut Vec<Command>) {

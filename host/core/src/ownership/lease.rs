@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::ahead::Ahead;
 use super::object::Place;
 use super::task::Task;
-use super::{Command, Ownership, WaitResult, WaiterId};
+use super::{Command, Ownership, WaitResult, WaiterId, tables};
 use crate::message::{Shape, ToHead, ToPeer};
-use crate::{Arg, Error, LeaseId, Millis, NodeId, TaskId, TaskSpec, TaskState, limits};
+use crate::{Arg, Error, IdMap, LeaseId, Millis, NodeId, TaskId, TaskSpec, TaskState, limits};
 
 /// The tasks of one shape that wait for a slot.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ impl ShapeQueue {
 pub(super) struct Lease {
     pub(super) shape: usize,
     pub(super) node: NodeId,
+    /// The bundle of the placement group that its slots are taken from.
+    bundle: Option<u32>,
     pub(super) slots: u32,
     /// Tasks that use a slot.
     pub(super) busy: u32,
@@ -80,6 +82,10 @@ pub(super) enum Resumer {
     Guest { waiter: WaiterId, result: WaitResult },
     /// The node that runs it.
     Peer { node: NodeId, attempt: u32 },
+}
+
+fn waits_for_slot(tasks: &IdMap<TaskId, Task>, id: TaskId) -> bool {
+    tasks.get(&id).is_some_and(|task| task.state == TaskState::PendingNodeAssignment)
 }
 
 impl Ownership {
@@ -170,7 +176,9 @@ impl Ownership {
     }
 
     pub(super) fn enqueue(&mut self, shape: usize, id: TaskId, now: Millis, out: &mut Vec<Command>) {
-        self.shapes[shape].queue.push_back(id);
+        let line = &mut self.shapes[shape].queue;
+        tables::make_room(line, |id| waits_for_slot(&self.tasks, *id));
+        line.push_back(id);
         self.dispatch(shape, now, out);
     }
 
@@ -235,11 +243,24 @@ impl Ownership {
     /// The next task of a shape that still waits for a slot, which it is to be given.
     pub(super) fn next_in_line(&mut self, shape: usize) -> Option<TaskId> {
         while let Some(next) = self.shapes.get_mut(shape).and_then(|queue| queue.queue.pop_front()) {
-            if self.tasks.get(&next).is_some_and(|task| task.state == TaskState::PendingNodeAssignment) {
+            if waits_for_slot(&self.tasks, next) {
                 return Some(next);
             }
         }
         None
+    }
+
+    /// A task of a shape ended before it had a slot. When no other one waits, the head is told: what nobody wants any
+    /// more holds up others there.
+    pub(super) fn leave_line(&mut self, shape: usize, out: &mut Vec<Command>) {
+        let Some(line) = self.shapes.get_mut(shape).map(|queue| &mut queue.queue) else { return };
+        while line.front().is_some_and(|id| !waits_for_slot(&self.tasks, *id)) {
+            line.pop_front();
+        }
+        while line.back().is_some_and(|id| !waits_for_slot(&self.tasks, *id)) {
+            line.pop_back();
+        }
+        self.tell_backlog(shape, out);
     }
 
     /// Sends a task to the node of a lease, for a slot that is free or for the one that another task there
@@ -446,6 +467,7 @@ impl Ownership {
             owner: self.node,
             shape: self.shapes[lease.shape].shape.clone(),
             node: lease.node,
+            bundle: lease.bundle,
             slots: lease.slots,
             parked: lease.parked,
         });
@@ -470,7 +492,7 @@ impl Ownership {
         &mut self,
         id: LeaseId,
         shape: &Shape,
-        node: NodeId,
+        (node, bundle): (NodeId, Option<u32>),
         slots: u32,
         now: Millis,
         out: &mut Vec<Command>,
@@ -491,6 +513,7 @@ impl Ownership {
         let lease = self.leases.entry(id).or_insert_with(|| Lease {
             shape: index,
             node,
+            bundle,
             slots: 0,
             busy: 0,
             blocked: 0,

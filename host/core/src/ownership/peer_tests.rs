@@ -67,7 +67,7 @@ impl Node {
         });
         let shape = shape.expect("it wants a lease");
         let lease = crate::LeaseId(7);
-        self.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease, shape, node, slots: 1 })));
+        self.tell(Event::FromHead(Box::new(FromHead::SlotsGranted { lease, shape, node, bundle: None, slots: 1 })));
     }
 
     pub(super) fn finishes(&mut self, from: NodeId, task: TaskId, outputs: Vec<Output>, refs: Vec<RefOwner>) {
@@ -808,4 +808,26 @@ fn an_end_waits_for_the_calls_before_it_that_have_no_room_yet() {
     assert_eq!(calls_sent(&node), [call(12, one).id]);
     node.finishes(OTHER, call(11, one).id, vec![inline(Vec::new())], Vec::new());
     assert!(node.says(OTHER, is_end), "{:?}", node.said);
+}
+
+#[test]
+fn what_a_constructor_submits_after_the_end_of_its_job_runs() {
+    let mut node = Node::new();
+    let driver = JobId::numbered(1).driver(0);
+    node.tell(Event::FromHead(Box::new(FromHead::JobEnded { job: JobId::numbered(1) })));
+    // A detached actor is made again here: its owner is elsewhere, and the head told its node alone.
+    let constructor = creation().id;
+    let child = |number, parent| Arc::new(TaskSpec { parent, submitter: parent, ..spec(number, Vec::new()) });
+    node.tell(Event::Submitted(child(8, constructor)));
+    assert!(matches!(node.to_head[..], [ToHead::LeaseWanted { backlog: 1, .. }]), "{:?}", node.to_head);
+    node.tell(Event::Submitted(child(9, driver)));
+    assert_eq!(node.owner.unfinished(), 1, "the driver is over, and what it did last with it");
+}
+
+#[test]
+fn of_an_actor_that_was_found_here_and_is_not_known_the_head_is_asked() {
+    let mut node = Node::new();
+    let spec = Arc::new(ActorSpec { detached: true, ..actor_of(creation()) });
+    node.tell(Event::ActorKnown { spec: Arc::clone(&spec), owner: HERE });
+    assert!(matches!(node.to_head[..], [ToHead::ActorWatch { actor, .. }] if actor == spec.id), "{:?}", node.to_head);
 }

@@ -7,7 +7,7 @@ use super::Ownership;
 use super::compact::Compact;
 use super::task::Task;
 use crate::view::{ObjectRow, TaskRow, TaskSummaryRow};
-use crate::{ActorId, Error, ErrorKind, Millis, NodeId, TaskId, TaskKind, TaskState, TaskTerms};
+use crate::{ActorId, Error, ErrorKind, Millis, NodeId, TaskId, TaskKind, TaskState, TaskTerms, limits};
 
 /// What is remembered of a task that is over. Its arguments are not: they may be large, and whoever
 /// lists tasks does not see them. As small as can be, because there are
@@ -76,7 +76,8 @@ impl Ownership {
             created: task.created,
             started: task.started,
             ended,
-            error: error.map(|error| Box::new((error.kind, error.to_string()))),
+            error: error
+                .map(|error| Box::new((error.kind, error.clone().cut_to(limits::ERROR_LISTED_BYTES_MAX).to_string()))),
         }
     }
 

@@ -1,14 +1,74 @@
-//! Tables as large as what is in them: one that grew under a flood and stays large has each of its entries on memory
+//! Tables and lists as large as what is in them. A table that grew under a flood and stays large has each of its entries on memory
 //! of its own, out of the reach of the caches next to the cpus. Making a table smaller moves at most an eighth of the
 //! entries that its last growth moved, under the same lock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
 
 use super::Ownership;
 
 /// Entries for which a table always keeps room, because to make it again costs more than it takes.
 const ENTRIES_KEPT: usize = 1024;
+
+/// Entries of a list below which it is not looked through for those that nobody needs.
+const LOOKED_THROUGH_MIN: usize = 64;
+
+/// A list in which some entries may be of no use any more, because what they stand for is over.
+pub(super) trait List<T> {
+    fn len(&self) -> usize;
+    fn capacity(&self) -> usize;
+    fn retain(&mut self, is_needed: impl FnMut(&T) -> bool);
+    fn reserve(&mut self, more: usize);
+}
+
+impl<T> List<T> for Vec<T> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
+
+    fn retain(&mut self, is_needed: impl FnMut(&T) -> bool) {
+        self.retain(is_needed);
+    }
+
+    fn reserve(&mut self, more: usize) {
+        self.reserve(more);
+    }
+}
+
+impl<T> List<T> for VecDeque<T> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
+
+    fn retain(&mut self, is_needed: impl FnMut(&T) -> bool) {
+        self.retain(is_needed);
+    }
+
+    fn reserve(&mut self, more: usize) {
+        self.reserve(more);
+    }
+}
+
+/// Has room in a list for another entry: before it grows, those go that nobody needs. Each entry is looked at about
+/// once for each that comes, however many there are.
+pub(super) fn make_room<T>(list: &mut impl List<T>, is_needed: impl FnMut(&T) -> bool) {
+    if list.len() < list.capacity().max(LOOKED_THROUGH_MIN) {
+        return;
+    }
+    list.retain(is_needed);
+    // Where hardly any went, the next ones would look through all of it again.
+    if list.len() > list.capacity() / 2 {
+        list.reserve(list.len());
+    }
+}
 
 /// How many entries a table had at most, as far as that still says something.
 #[derive(Debug, Default)]
@@ -43,6 +103,30 @@ impl Ownership {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_grows_only_with_what_is_needed() {
+        let mut line = VecDeque::new();
+        for n in 0..100_000_u32 {
+            make_room(&mut line, |entry| *entry == 0 || *entry == n - 1);
+            line.push_back(n);
+        }
+        assert!(line.capacity() < 4 * LOOKED_THROUGH_MIN, "{}", line.capacity());
+        assert_eq!(line.front(), Some(&0));
+    }
+
+    #[test]
+    fn a_list_of_which_all_is_needed_is_seldom_looked_through() {
+        let (mut list, mut looks) = (Vec::new(), 0);
+        for n in 0..100_000 {
+            make_room(&mut list, |_| {
+                looks += 1;
+                true
+            });
+            list.push(n);
+        }
+        assert!(looks < 3 * 100_000, "{looks}");
+    }
 
     #[test]
     fn a_table_gets_small_again_after_a_flood_and_stays_as_it_is_between_waves() {

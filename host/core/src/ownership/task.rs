@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::compact::Compact;
 use super::object::{Count, Watcher};
-use super::{Command, Input, Order, Outcome, Output, Ownership};
+use super::{Command, Input, Order, Outcome, Output, Ownership, tables};
 use crate::{ActorId, Arg, Error, ErrorKind, LeaseId, Millis, RefId, TaskId, TaskKind, TaskSpec, TaskState, Value};
 
 #[derive(Debug)]
@@ -137,6 +137,11 @@ impl Ownership {
             if let Some(error) = self.failure(*object) {
                 failure.get_or_insert_with(|| error.clone());
             } else if let Some(object) = self.objects.get_mut(object).filter(|object| object.is_pending()) {
+                // Tasks that were cancelled stand among them until the object settles, which may be never.
+                tables::make_room(&mut object.watchers, |watcher| match watcher {
+                    Watcher::Dependent(task) => *task == spec.id || self.tasks.contains_key(task),
+                    Watcher::Waiter(..) => true,
+                });
                 object.watchers.push(Watcher::Dependent(spec.id));
                 missing += 1;
             }
@@ -386,7 +391,12 @@ impl Ownership {
         }
         let (was_blocked, was_sent) = (task.is_blocked(), task.is_sent());
         self.leave_slot(id, task.lease, was_blocked, now, out);
-        task.shape.into_iter().for_each(|shape| self.count_out(shape));
+        if let Some(shape) = task.shape {
+            if task.state == TaskState::PendingNodeAssignment {
+                self.leave_line(shape, out);
+            }
+            self.count_out(shape);
+        }
         for used in refs_of(&task.spec) {
             self.count_down(used, Count::Use, out);
         }

@@ -274,7 +274,8 @@ fn two_that_hold_memory() -> (World, [TaskId; 2]) {
         let asked = world.tell_owner(Event::Submitted(spec));
         if let [ToHead::LeaseWanted { shape, .. }] = &asked[..] {
             let shape = shape.clone();
-            let granted = FromHead::SlotsGranted { lease: crate::LeaseId(7), shape, node: NODE, slots: 2 };
+            let granted =
+                FromHead::SlotsGranted { lease: crate::LeaseId(7), shape, node: NODE, bundle: None, slots: 2 };
             world.tell_owner(Event::FromHead(Box::new(granted)));
         }
         id
@@ -960,4 +961,74 @@ fn an_actor_that_nobody_calls_any_more_keeps_no_room_for_calls() {
     assert!(!is_at_rest(&world));
     world.finish(late);
     assert!(is_at_rest(&world));
+}
+
+#[test]
+fn to_cancel_what_is_over_leaves_its_children_alone() {
+    let mut world = World::with_cpus(2);
+    let parent = world.submit(1, Vec::new());
+    let child = world.spec(1, Vec::new());
+    let id = child.id;
+    world.tell(Event::Submitted(Arc::new(TaskSpec { parent, ..child })));
+    world.finish(parent);
+    world.tell(Event::Cancelled { object: parent.output(0), recursive: true });
+    assert!(world.is_running(id) && world.stopped.is_empty(), "{:?}", world.stopped);
+}
+
+#[test]
+fn the_head_forgets_what_waited_and_was_cancelled() {
+    let mut world = World::with_cpus(1);
+    let running = world.submit(1, Vec::new());
+    let queued: Vec<TaskId> = (0..3).map(|_| world.submit(2, Vec::new())).collect();
+    assert_eq!(world.head.status(0).demands.len(), 1);
+    for task in [1, 0, 2] {
+        world.tell(Event::Cancelled { object: queued[task].output(0), recursive: false });
+    }
+    assert!(world.head.status(0).demands.is_empty(), "{:?}", world.head.status(0).demands);
+    world.finish(running);
+    assert_eq!(world.owner.unfinished(), 0);
+}
+
+#[test]
+fn a_lease_that_the_head_takes_away_is_a_breakdown_and_a_removed_group_is_not() {
+    for (error, is_tried_again) in [
+        (Error::new(ErrorKind::WorkerCrashed, "its room is taken"), true),
+        (Error::group_removed(crate::GroupId([1; 16]), "it was removed"), false),
+    ] {
+        let mut world = World::with_cpus(1);
+        let task = world.submit(1, Vec::new());
+        world.running.clear();
+        let lease = crate::LeaseId(1);
+        world.tell(Event::FromHead(Box::new(FromHead::LeaseRevoked { lease, error })));
+        assert_eq!(world.stopped, [task]);
+        assert_eq!(world.owner.unfinished(), usize::from(is_tried_again));
+    }
+}
+
+#[test]
+fn tasks_that_were_cancelled_before_their_argument_was_there_leave_nothing_with_it() {
+    let mut world = World::with_cpus(1);
+    let first = world.submit(1, Vec::new());
+    let argument = first.output(0);
+    let waits = world.submit(1, vec![Arg::Object(argument)]);
+    for _ in 0..10_000 {
+        let task = world.submit(1, vec![Arg::Object(argument), Arg::Object(argument)]);
+        world.tell(Event::Cancelled { object: task.output(0), recursive: false });
+    }
+    let watchers = &world.owner.objects[&argument].watchers;
+    assert!(watchers.capacity() < 1_000, "{}", watchers.capacity());
+    world.finish(first);
+    assert!(world.is_running(waits));
+}
+
+#[test]
+fn an_end_that_is_asked_for_again_and_again_stands_in_line_once() {
+    let mut world = World::with_cpus(1);
+    let actor = world.create(|_| {});
+    let submitter = JobId::numbered(1).driver(0);
+    for _ in 0..3 {
+        world.tell(Event::ActorTerminated { actor, submitter });
+    }
+    world.ready(actor, 0);
+    assert_eq!(world.ended, [(actor, true)]);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::lease::Resumer;
 use super::object::{Copies, Place, Settlement, Watcher};
 use super::{Command, Found, Output, Ownership, WaitFor, WaitResult, WaiterId};
-use crate::{Error, ObjectId, TaskId, TaskState};
+use crate::{Error, IdSet, ObjectId, TaskId, TaskState};
 
 #[derive(Debug)]
 pub(super) struct Waiter {
@@ -198,8 +198,10 @@ impl Ownership {
 
     /// Takes a wait out of the lists of the objects that are still pending.
     fn leave(&mut self, id: WaiterId, objects: &[ObjectId]) {
-        for object in objects {
-            if let Some(object) = self.objects.get_mut(object) {
+        // A list may name an object any number of times, and to look through all who wait for it once is enough.
+        let mut seen = IdSet::with_capacity_and_hasher(objects.len(), std::hash::BuildHasherDefault::default());
+        for object in objects.iter().filter(|object| seen.insert(**object)) {
+            if let Some(object) = self.objects.get_mut(object).filter(|object| !object.watchers.is_empty()) {
                 object.watchers.retain(|watcher| !matches!(watcher, Watcher::Waiter(waiter, _) if *waiter == id));
             }
         }

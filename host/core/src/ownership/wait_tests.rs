@@ -92,3 +92,23 @@ fn who_waits_for_a_task_that_gets_its_slot_and_fails_by_that_is_told() {
     let failed = |command: &Command| matches!(command, Command::Wake { result: WaitResult::Failed(error), .. } if error.kind == ErrorKind::OwnerDied);
     assert!(node.rest.iter().any(failed), "{:?}", node.rest);
 }
+
+#[test]
+fn a_wait_leaves_an_object_that_it_named_many_times_at_once() {
+    let (mut machine, mut out) = (Ownership::new(HERE), Vec::new());
+    machine.expect_object(object(1));
+    let wait = |number: u64, times| Event::WaitStarted {
+        waiter: WaiterId(number),
+        objects: vec![object(1); times],
+        wait: WaitFor::Values,
+        caller: None,
+        poll: false,
+    };
+    // Were all that wait looked through for each mention, this would take minutes.
+    machine.handle(wait(1, 300_000), 0, &mut out);
+    machine.handle(wait(2, 300_000), 0, &mut out);
+    machine.handle(Event::WaitTimedOut(WaiterId(2)), 0, &mut out);
+    assert!(matches!(out[..], [Command::Wake { waiter: WaiterId(2), .. }]), "{}", out.len());
+    machine.handle(Event::Put { object: object(1), output: inline(1) }, 0, &mut out);
+    assert_eq!(out.len(), 2);
+}

@@ -61,6 +61,7 @@ impl Scheduler {
             let change = self.actors[&spec.id].change(self);
             return out.push((owner, FromHead::ActorChanged { actor: spec.id, change }));
         }
+        let is_reported = get_if_exists && request.is_none();
         if let Some(name) = &spec.name {
             let key = (Arc::clone(&spec.namespace), Arc::clone(name));
             if let Some(holder) = self.names.get(&key).and_then(|id| self.actors.get(id)) {
@@ -77,7 +78,16 @@ impl Scheduler {
                 };
                 return answer(result, out);
             }
-            self.names.insert(key, spec.id);
+        }
+        if let Some(error) = self.too_many_detached(&spec).filter(|_| !is_reported) {
+            if request.is_some() {
+                return answer(Err(error), out);
+            }
+            let cause = Error::new(ErrorKind::ActorDied, format!("actor ({}) was not made", spec.id)).caused_by(error);
+            return out.push((owner, FromHead::ActorChanged { actor: spec.id, change: ActorChange::Dead { cause } }));
+        }
+        if let Some(name) = &spec.name {
+            self.names.insert((Arc::clone(&spec.namespace), Arc::clone(name)), spec.id);
         }
         let watchers = self.early_watchers.remove(&spec.id).map(|(_, nodes)| nodes).unwrap_or_default();
         let actor = Actor {
@@ -85,7 +95,7 @@ impl Scheduler {
             owner,
             few: FewActors::boxed(watchers, None),
             // Only a report takes the actor that there is without waiting for an answer.
-            is_reported: get_if_exists && request.is_none(),
+            is_reported,
             state: ActorState::DependenciesUnready,
             spot: None,
             incarnation: 0,
@@ -98,6 +108,9 @@ impl Scheduler {
         };
         let (id, job, is_detached) = (spec.id, spec.creation.job, spec.detached);
         self.actors.insert(id, actor);
+        if is_detached {
+            self.detached_of.add(job, 1);
+        }
         answer(Ok((spec, owner)), out);
         // Nothing ends it later: its job has ended before this was heard.
         if !is_detached && self.jobs.get(&job).is_some_and(|job| job.ended.is_some()) {
@@ -287,7 +300,7 @@ impl Scheduler {
                 actor.incarnation += 1;
                 actor.state = ActorState::Restarting;
                 let change = ActorChange::Restarting { incarnation: actor.incarnation, cause: cause.clone() };
-                actor.cause = Some(cause);
+                actor.cause = Some(cause.cut_to(limits::ERROR_KEPT_BYTES_MAX));
                 self.tell_change(id, &change, out);
                 self.demand_actor(id);
             }
@@ -341,8 +354,11 @@ impl Scheduler {
         let since = self.next_move();
         let Some(actor) = self.actors.get_mut(&id) else { return };
         (actor.since, actor.is_unseen) = (since, false);
+        if actor.spec.detached && actor.state != ActorState::Dead {
+            self.detached_of.remove(actor.spec.creation.job, 1);
+        }
         actor.state = ActorState::Dead;
-        actor.cause = Some(cause.clone());
+        actor.cause = Some(cause.clone().cut_to(limits::ERROR_KEPT_BYTES_MAX));
         actor.doomed = None;
         self.tell_change(id, &ActorChange::Dead { cause }, out);
         let mut is_detached = false;

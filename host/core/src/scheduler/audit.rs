@@ -1,5 +1,7 @@
 //! What must hold between two messages, recounted from scratch: for tests and simulations.
 
+use std::collections::BTreeMap;
+
 use super::line::Who;
 use super::{DemandKind, NodeLife, Scheduler};
 use crate::{ActorState, GroupState, GroupStrategy, Resources};
@@ -15,6 +17,7 @@ impl Scheduler {
         self.audit_groups(&mut wrong);
         self.audit_leases(&mut wrong);
         self.audit_actors(&mut wrong);
+        self.audit_quotas(&mut wrong);
         wrong
     }
 
@@ -77,6 +80,24 @@ impl Scheduler {
                     "node {} has {} in all, {} is in use and {} said to be free",
                     node.id, node.total, without, node.available
                 ));
+            }
+        }
+    }
+
+    fn audit_quotas(&self, wrong: &mut Vec<String>) {
+        let (mut bundles, mut detached) = (BTreeMap::new(), BTreeMap::new());
+        for group in self.groups.values().filter(|group| group.state != GroupState::Removed) {
+            *bundles.entry(group.spec.job).or_insert(0) += group.spec.bundles.len();
+        }
+        for actor in self.actors.values().filter(|actor| actor.spec.detached && actor.state != ActorState::Dead) {
+            *detached.entry(actor.spec.creation.job).or_insert(0) += 1;
+        }
+        for (what, tally, counted) in
+            [("bundles", &self.bundles_of, bundles), ("detached actors", &self.detached_of, detached)]
+        {
+            let said: BTreeMap<_, usize> = tally.jobs().collect();
+            if said != counted {
+                wrong.push(format!("jobs are said to have {said:?} {what} and have {counted:?}"));
             }
         }
     }

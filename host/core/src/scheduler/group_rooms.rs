@@ -195,6 +195,21 @@ impl Scheduler {
         Ok(labelled)
     }
 
+    /// A bundle of a group on that node that has room, or the one of that number when it has.
+    pub(super) fn bundle_with_room(
+        &self,
+        node: usize,
+        id: GroupId,
+        bundle: Option<u32>,
+        need: &Resources,
+    ) -> Option<Spot> {
+        let bundles = (0_u32..).zip(&self.groups.get(&id)?.bundles);
+        let named = bundles.filter(|(index, _)| bundle.is_none_or(|wanted| wanted == *index));
+        let has_room = |place: &Bundle| place.node == node && place.available.fits(need) > 0;
+        let (index, _) = named.into_iter().find(|(_, place)| place.as_ref().is_some_and(has_room))?;
+        Some(Spot { node, bundle: Some((id, index)) })
+    }
+
     pub(super) fn bundle(&self, (group, index): (GroupId, u32)) -> Option<&Bundle> {
         self.groups.get(&group)?.bundles.get(index as usize)?.as_ref()
     }

@@ -192,6 +192,7 @@ fn a_restarted_head_takes_back_what_nodes_hold() {
         owner: A,
         shape: shape(1),
         node: B,
+        bundle: None,
         slots,
         parked: 0,
     };
@@ -209,7 +210,7 @@ fn slots_given_back_before_their_lease_is_taken_in_are_free() {
     let mut head = Scheduler::with_epoch(1);
     join(&mut head, A, 2, "a");
     let lease = LeaseId(7);
-    tell(&mut head, ToHead::LeaseHeld { lease, owner: A, shape: shape(1), node: B, slots: 2, parked: 0 });
+    tell(&mut head, ToHead::LeaseHeld { lease, owner: A, shape: shape(1), node: B, bundle: None, slots: 2, parked: 0 });
     tell(&mut head, ToHead::SlotsReturned { lease, slots: 2, parked: 0 });
     join(&mut head, B, 2, "b");
     assert_eq!((free(&head, B).as_str(), head.leftovers()), ("{'CPU': 2}", Vec::new()));
@@ -299,4 +300,31 @@ fn a_group_can_be_described() {
     assert!(
         matches!(out.as_slice(), [FromHead::GroupFound { result: Ok(status), .. }] if status.state == GroupState::Removed)
     );
+}
+
+#[test]
+fn a_group_of_more_than_can_be_counted_is_refused_and_takes_nothing() {
+    let mut head = pair();
+    let mut spec = group(1, GroupStrategy::Pack, &[1, 1]);
+    for bundle in &mut spec.bundles {
+        bundle.resources.memory = 1 << 63;
+    }
+    let before = (free(&head, A), free(&head, B));
+    assert_eq!(found(&create(&mut head, &spec)), Err(ErrorKind::InvalidArgument));
+    assert_eq!((free(&head, A), free(&head, B)), before);
+}
+
+#[test]
+fn a_job_has_only_so_many_bundles_at_a_time() {
+    let mut head = pair();
+    let large = |number| group(number, GroupStrategy::Pack, &vec![1; crate::limits::BUNDLES_MAX]);
+    let most = (crate::limits::BUNDLES_OF_JOB_MAX / crate::limits::BUNDLES_MAX) as u64;
+    for number in 0..most {
+        found(&create(&mut head, &large(number))).unwrap();
+    }
+    let further = group(most, GroupStrategy::Pack, &[1]);
+    assert_eq!(found(&create(&mut head, &further)), Err(ErrorKind::LimitExceeded));
+    remove(&mut head, &large(0));
+    found(&create(&mut head, &further)).unwrap();
+    assert_eq!(head.audit(), Vec::<String>::new());
 }

@@ -42,6 +42,9 @@ impl Scheduler {
         if is_job_over && !spec.detached && !self.outlives_its_job(&spec) {
             return Err(Error::group_removed(id, ITS_JOB_ENDED));
         }
+        if let Some(error) = self.too_many_bundles(&spec) {
+            return Err(error);
+        }
         if let Some(name) = &spec.name {
             let key = (Arc::clone(&spec.namespace), Arc::clone(name));
             if self.group_names.contains_key(&key) {
@@ -53,6 +56,7 @@ impl Scheduler {
             }
             self.group_names.insert(key, id);
         }
+        self.bundles_of.add(spec.job, spec.bundles.len());
         let bundles = spec.bundles.iter().map(|_| None).collect();
         let group = Group {
             spec,
@@ -136,6 +140,7 @@ impl Scheduler {
         if let Some(name) = &group.spec.name {
             self.group_names.remove(&(Arc::clone(&group.spec.namespace), Arc::clone(name)));
         }
+        self.bundles_of.remove(group.spec.job, group.spec.bundles.len());
         let nodes: BTreeSet<usize> = group.bundles.iter().flatten().map(|bundle| bundle.node).collect();
         let since = self.next_move();
         if let Some(group) = self.groups.get_mut(&id) {

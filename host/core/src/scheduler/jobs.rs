@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::line::Who;
 use super::spot::{Refusal, Wish};
 use super::{DemandKind, Job, NodeLife, Outbox, Scheduler};
+use crate::error::cut;
 use crate::message::FromHead;
 use crate::{
     ActorState, ComponentDigest, Error, ErrorKind, IdSet, JobFailure, JobId, JobSpec, JobState, Millis, NodeId, limits,
@@ -179,7 +180,7 @@ impl Scheduler {
         id: JobId,
         state: JobState,
         exit_code: Option<u8>,
-        message: String,
+        mut message: String,
         now: Millis,
         out: &mut Outbox,
     ) {
@@ -195,6 +196,7 @@ impl Scheduler {
             job.failure = (job.state == JobState::Failed).then(|| job.failure.unwrap_or(failure));
             job.ended = Some(now);
             job.exit_code = exit_code;
+            cut(&mut message, limits::ERROR_KEPT_BYTES_MAX);
             job.message = message;
             let held = Arc::clone(&job.spec.resources);
             if let Some(spot) = job.spot {

@@ -147,8 +147,8 @@ impl Scheduler {
             id
         };
         self.grants.count(owner, shape, slots);
-        let node = self.nodes[spot.node].id;
-        self.tell_granted(owner, FromHead::SlotsGranted { lease: id, shape: shape.clone(), node, slots }, out);
+        let (node, bundle) = (self.nodes[spot.node].id, spot.bundle.map(|(_, index)| index));
+        self.tell_granted(owner, FromHead::SlotsGranted { lease: id, shape: shape.clone(), node, bundle, slots }, out);
         Ok(slots)
     }
 

@@ -340,7 +340,7 @@ fn nothing_is_placed_until_all_have_said_what_they_hold() {
     );
     let why = life.head.status(0).demands[0].why.clone();
     assert!(why.contains("has yet to report to the head"), "{why}");
-    let held = ToHead::LeaseHeld { lease, owner: B, shape: shape(1), node: C, slots: 2, parked: 0 };
+    let held = ToHead::LeaseHeld { lease, owner: B, shape: shape(1), node: C, bundle: None, slots: 2, parked: 0 };
     life.tell(held);
     let out = life.report(C, []);
     assert_eq!((free(&life.head, B).as_str(), free(&life.head, C).as_str()), ("{'CPU': 1}", "{}"));
@@ -558,4 +558,33 @@ proptest! {
             prop_assert!(!actor.is_unseen, "{:?}", actor.spec.id);
         }
     }
+}
+
+#[test]
+fn what_runs_in_a_group_on_another_node_goes_on() {
+    let mut life = Life::new();
+    for (node, units) in [(A, 0), (B, 2), (C, 2)] {
+        life.tell(joined(node, units));
+    }
+    // Two bundles on each node: only the bundle's number tells where a lease took its slots from.
+    let spec = super::group_tests::group(1, GroupStrategy::Spread, &[1, 1, 1, 1]);
+    life.tell(ToHead::GroupCreate { owner: A, request: RequestId(1), spec: Arc::new(spec.clone()) });
+    let shape = super::group_tests::within(&spec, None, 1);
+    let out = life.tell(ToHead::LeaseWanted { owner: B, shape: shape.clone(), backlog: 4, granted: 0 });
+    let held: Vec<ToHead> = out
+        .into_iter()
+        .filter_map(|(_, message)| match message {
+            FromHead::SlotsGranted { lease, shape, node, bundle, slots } => {
+                Some(ToHead::LeaseHeld { lease, owner: B, shape, node, bundle, slots, parked: 0 })
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(held.len(), 4);
+    life.restart();
+    let out = life.report(B, held);
+    life.report(C, []);
+    assert!(!out.iter().any(|(_, message)| matches!(message, FromHead::LeaseRevoked { .. })), "{out:?}");
+    assert_eq!(life.head.status(0).reserved_used, cpus(4));
+    assert_eq!(life.head.audit(), Vec::<String>::new());
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::line::Who;
-use super::spot::{Spot, Wish};
+use super::spot::Spot;
 use super::{Lease, Outbox, Scheduler};
 use crate::message::{FromHead, Shape, ToHead};
 use crate::{ActorId, ActorState, Error, ErrorKind, LeaseId, Millis, NodeId, Strategy, limits};
@@ -93,7 +93,7 @@ impl Scheduler {
         id: LeaseId,
         owner: NodeId,
         shape: Shape,
-        node: NodeId,
+        (node, bundle): (NodeId, Option<u32>),
         slots: u32,
         parked: u32,
         now: Millis,
@@ -103,7 +103,7 @@ impl Scheduler {
             return;
         }
         let kept = shape.resources.without_cpu();
-        let spot = self.spot_of_held(owner, &shape, node).filter(|spot| {
+        let spot = self.spot_of_held(&shape, node, bundle).filter(|spot| {
             let mut room = self.room(*spot).clone();
             let has_slots = room.fits(&shape.resources) >= slots;
             if has_slots {
@@ -127,19 +127,13 @@ impl Scheduler {
         self.settle_share(job);
     }
 
-    fn spot_of_held(&self, owner: NodeId, shape: &Shape, node: NodeId) -> Option<Spot> {
+    /// Where the slots of a lease were taken from. Whether its node takes new work does not matter: this is there.
+    fn spot_of_held(&self, shape: &Shape, node: NodeId, bundle: Option<u32>) -> Option<Spot> {
         let index = self.node_index(node)?;
-        if !matches!(shape.placement.strategy, Strategy::Group { .. }) {
-            return Some(Spot::on(index));
-        }
-        let wish = Wish {
-            need: &shape.resources,
-            footprint: &shape.resources,
-            placement: &shape.placement,
-            near: None,
-            by: owner,
-        };
-        self.named_spots(&wish).ok()??.into_iter().find(|spot| spot.node == index)
+        let Strategy::Group { group, .. } = shape.placement.strategy else { return Some(Spot::on(index)) };
+        let at = (group, bundle?);
+        let is_there = self.bundle(at).is_some_and(|bundle| bundle.node == index);
+        is_there.then_some(Spot { node: index, bundle: Some(at) })
     }
 
     pub(super) fn actor_lives(
@@ -173,19 +167,9 @@ impl Scheduler {
         let Some(actor) = self.actors.passing(&id) else { return };
         actor.incarnation = incarnation;
         actor.state = if is_ready { ActorState::Alive } else { ActorState::PendingCreation };
-        let (spec, owner) = (Arc::clone(&actor.spec), actor.owner);
-        let wish = Wish {
-            need: &spec.lifetime,
-            footprint: &spec.placement,
-            placement: &spec.creation.placement,
-            near: None,
-            by: owner,
-        };
+        let spec = Arc::clone(&actor.spec);
         let spot = match spec.creation.placement.strategy {
-            Strategy::Group { .. } => {
-                let spots = self.named_spots(&wish).ok().flatten().unwrap_or_default();
-                spots.into_iter().find(|spot| spot.node == index)
-            }
+            Strategy::Group { group, bundle, .. } => self.bundle_with_room(index, group, bundle, &spec.lifetime),
             _ => Some(Spot::on(index)),
         };
         self.demands.remove(&Who::Actor(id));

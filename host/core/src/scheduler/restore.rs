@@ -122,6 +122,9 @@ impl Scheduler {
         for bundle in bundles.iter().flatten() {
             self.nodes.take(bundle.node, &bundle.available, 1);
         }
+        if state != GroupState::Removed {
+            self.bundles_of.add(spec.job, spec.bundles.len());
+        }
         if let (Some(name), true) = (&spec.name, state != GroupState::Removed) {
             self.group_names.insert((Arc::clone(&spec.namespace), Arc::clone(name)), id);
         }
@@ -183,6 +186,9 @@ impl Scheduler {
             self.take(spot, &spec.lifetime, 1);
         }
         let is_dead = state == ActorState::Dead;
+        if spec.detached && !is_dead {
+            self.detached_of.add(spec.creation.job, 1);
+        }
         // The name of one that is to end is free already.
         if let (Some(name), false) = (&spec.name, is_dead || doomed.is_some()) {
             self.names.insert((Arc::clone(&spec.namespace), Arc::clone(name)), id);
