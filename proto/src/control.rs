@@ -6,7 +6,7 @@ mod server;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use rayw_core::control::{DrainRequest, JobSubmission, Submitted};
+use rayw_core::control::{DrainRequest, EndRequest, JobSubmission, Submitted};
 use rayw_core::message::LogLine;
 use rayw_core::view::JobRow;
 use rayw_core::{ComponentDigest, Error};
@@ -19,7 +19,7 @@ pub(crate) use server::service;
 /// Lines of a job's log as they come.
 pub type LogStream = Pin<Box<dyn Stream<Item = Result<Vec<LogLine>, Error>> + Send>>;
 
-/// Who runs jobs and drains nodes.
+/// Who runs jobs, drains nodes, and ends actors and groups.
 pub trait ControlSource: Send + Sync + 'static {
     /// Whether a component or working directory is here.
     fn has_blob(&self, digest: ComponentDigest) -> BoxFuture<Result<bool, Error>>;
@@ -47,4 +47,8 @@ pub trait ControlSource: Send + Sync + 'static {
 
     /// Has a node leave when it has no work any more, at the latest at its deadline.
     fn drain(&self, request: DrainRequest) -> BoxFuture<Result<(), Error>>;
+
+    /// Has an actor end, or a placement group go. Answers with its id; fails when none that lives, or several, are
+    /// called so.
+    fn end(&self, request: EndRequest) -> BoxFuture<Result<String, Error>>;
 }

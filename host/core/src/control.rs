@@ -1,4 +1,4 @@
-//! What people ask of a cluster beyond looking at it: jobs to run, nodes to drain.
+//! What people ask of a cluster beyond looking at it: jobs to run, nodes to drain, actors and groups to end.
 
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,29 @@ impl std::fmt::Display for DrainReason {
             Self::Preemption => "preemption",
         })
     }
+}
+
+/// An actor that is to end, or a placement group that is to go. Only those that live are meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndRequest {
+    /// What it is.
+    pub what: Ended,
+    /// Its id, the beginning of it, or its name.
+    pub called: String,
+    /// The namespace that its name is in; any when absent.
+    pub namespace: Option<String>,
+}
+
+/// What somebody can end from outside of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ended {
+    /// An actor.
+    Actor {
+        /// Whether it is made again as after a crash, where its `max_restarts` allows that.
+        restart: bool,
+    },
+    /// A placement group, with all that runs in it.
+    Group,
 }
 
 /// Something that waits.

@@ -247,6 +247,7 @@ impl Ownership {
             Event::FromHead(message) => self.head_said(*message, now, out),
             Event::Tick => {
                 self.return_idle(now, out);
+                self.forget_empty_shapes(out);
                 self.recall_old(out);
                 self.void_dead(now, out);
                 self.fit_tables();

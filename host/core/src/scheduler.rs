@@ -368,6 +368,7 @@ impl Scheduler {
             ToHead::NodeUsage { node, store_bytes, store_bytes_max } => {
                 self.node_usage(node, store_bytes, store_bytes_max);
             }
+            ToHead::ShapeOver { owner, shape } => self.grants.forget(owner, &shape),
             ToHead::LeaseWanted { owner, shape, backlog, granted } => {
                 self.lease_wanted(owner, shape, backlog, granted);
             }

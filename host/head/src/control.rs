@@ -4,9 +4,10 @@ use std::future::ready;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rayw_core::control::{DrainRequest, JobSubmission, Submitted};
+use rayw_core::control::{DrainRequest, EndRequest, Ended, JobSubmission, Submitted};
 use rayw_core::message::{HeadLink as _, ToHead};
-use rayw_core::view::JobRow;
+use rayw_core::scheduler::Scheduler;
+use rayw_core::view::{JobRow, Rows};
 use rayw_core::{ComponentDigest, Error, ErrorKind, JobId, JobSpec, LabelSelector, Placement, Strategy};
 use rayw_proto::{BoxFuture, ControlSource, LogStream};
 
@@ -95,6 +96,42 @@ impl Head {
         Ok(!is_over)
     }
 
+    fn try_end(&self, request: &EndRequest) -> Result<String, Error> {
+        let EndRequest { what, called, namespace } = request;
+        let is_in = |of: &str| namespace.as_ref().is_none_or(|wanted| wanted == of);
+        let (living, one, all) = match what {
+            Ended::Actor { .. } => {
+                let mut rows = self.look(Scheduler::actor_rows);
+                rows.retain(|row| row.state != "DEAD" && is_in(&row.ray_namespace));
+                (Rows::Actors(rows), "actor", "actors")
+            }
+            Ended::Group => {
+                let mut rows = self.look(Scheduler::group_rows);
+                rows.retain(|row| row.state != "REMOVED" && is_in(&row.ray_namespace));
+                (Rows::PlacementGroups(rows), "placement group", "placement-groups")
+            }
+        };
+        let id = match living.the_one_called(called)? {
+            Some(Rows::Actors(rows)) => rows.into_iter().next().map(|row| row.actor_id),
+            Some(Rows::PlacementGroups(rows)) => rows.into_iter().next().map(|row| row.placement_group_id),
+            _ => None,
+        };
+        let unknown = || {
+            let within = namespace.as_ref().map_or_else(String::new, |name| format!(" in namespace `{name}`"));
+            let message = format!("no {one} that lives is called `{called}`{within}: `rayw list {all}` shows all");
+            Error::new(ErrorKind::InvalidArgument, message)
+        };
+        let id = id.ok_or_else(unknown)?;
+        self.send(match what {
+            Ended::Actor { restart } => {
+                ToHead::ActorKill { actor: id.parse().map_err(|_| unknown())?, no_restart: !restart }
+            }
+            Ended::Group => ToHead::GroupRemove { group: id.parse().map_err(|_| unknown())? },
+        });
+        self.flush();
+        Ok(id)
+    }
+
     fn try_delete(&self, id: &str) -> Result<(), Error> {
         let job = self.known_job(id)?;
         // Its log goes with its record.
@@ -166,6 +203,10 @@ impl ControlSource for Head {
 
     fn job_logs(&self, id: String, follow: bool) -> BoxFuture<Result<LogStream, Error>> {
         answer(self.known_job(&id).and_then(|job| Ok(self.logs()?.read(job, follow))))
+    }
+
+    fn end(&self, request: EndRequest) -> BoxFuture<Result<String, Error>> {
+        self.when_settled(self.try_end(&request))
     }
 
     fn drain(&self, request: DrainRequest) -> BoxFuture<Result<(), Error>> {

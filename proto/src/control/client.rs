@@ -1,7 +1,7 @@
 //! The client: connects, asks, puts pieces together.
 
 use bytes::{Bytes, BytesMut};
-use rayw_core::control::{DrainRequest, JobSubmission, Submitted};
+use rayw_core::control::{DrainRequest, EndRequest, JobSubmission, Submitted};
 use rayw_core::view::JobRow;
 use rayw_core::{ComponentDigest, Error, ErrorKind, limits};
 use tokio_stream::StreamExt as _;
@@ -161,5 +161,16 @@ impl ControlClient {
         let answer =
             self.inner.clone().drain(wire::DrainRequest::from(request)).await.map_err(|status| unreachable(&status))?;
         said(answer.into_inner().error)
+    }
+
+    /// Has an actor end, or a placement group go. Answers with its id.
+    ///
+    /// # Errors
+    /// `InvalidArgument` when none that lives, or several, are called so.
+    pub async fn end(&self, request: EndRequest) -> Result<String, Error> {
+        let request = wire::EndRequest::from(request);
+        let answer = self.inner.clone().end(request).await.map_err(|status| unreachable(&status))?.into_inner();
+        said(answer.error)?;
+        Ok(answer.id)
     }
 }

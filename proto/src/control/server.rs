@@ -142,6 +142,17 @@ impl Control for Service {
             Err(error) => Err(crate::ConvertError::into(error)),
         }))
     }
+
+    async fn end(&self, request: Request<wire::EndRequest>) -> Result<Response<wire::EndResponse>, Status> {
+        let ended = match request.into_inner().try_into() {
+            Ok(request) => self.source.end(request).await,
+            Err(error) => Err(crate::ConvertError::into(error)),
+        };
+        Ok(Response::new(match ended {
+            Ok(id) => wire::EndResponse { id, error: None },
+            Err(error) => wire::EndResponse { id: String::new(), error: Some(error.into()) },
+        }))
+    }
 }
 
 fn pieces_of(bytes: &Bytes) -> Vec<wire::BlobPiece> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rayw_core::control::{DrainReason, DrainRequest, JobSubmission};
+use rayw_core::control::{DrainReason, DrainRequest, EndRequest, Ended, JobSubmission};
 use rayw_core::message::LogLine;
 use rayw_core::{Amount, ComponentDigest, DirMount, Resources};
 
@@ -37,6 +37,30 @@ fn pairs(pairs: Vec<(String, String)>) -> Vec<wire::Pair> {
 
 fn tuples(pairs: Vec<wire::Pair>) -> Vec<(String, String)> {
     pairs.into_iter().map(|wire::Pair { key, value }| (key, value)).collect()
+}
+
+impl From<EndRequest> for wire::EndRequest {
+    fn from(core: EndRequest) -> Self {
+        let EndRequest { what, called, namespace } = core;
+        let what = match what {
+            Ended::Actor { restart } => wire::end_request::What::Actor(wire::EndActor { restart }),
+            Ended::Group => wire::end_request::What::Group(wire::EndGroup {}),
+        };
+        Self { what: Some(what), called, namespace }
+    }
+}
+
+impl TryFrom<wire::EndRequest> for EndRequest {
+    type Error = ConvertError;
+
+    fn try_from(wire: wire::EndRequest) -> Result<Self, ConvertError> {
+        let wire::EndRequest { what, called, namespace } = wire;
+        let what = match what.ok_or(ConvertError::Missing("EndRequest.what"))? {
+            wire::end_request::What::Actor(wire::EndActor { restart }) => Ended::Actor { restart },
+            wire::end_request::What::Group(wire::EndGroup {}) => Ended::Group,
+        };
+        Ok(Self { what, called, namespace })
+    }
 }
 
 impl From<JobSubmission> for wire::SubmitJobRequest {

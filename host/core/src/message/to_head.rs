@@ -120,6 +120,13 @@ pub enum ToHead {
         /// and beginning anew after `u32::MAX`: what is on its way serves a part of the backlog.
         granted: u32,
     },
+    /// An owner has no task and no lease of a shape any more. What is on its way to it comes back.
+    ShapeOver {
+        /// The owner.
+        owner: NodeId,
+        /// The shape.
+        shape: Shape,
+    },
     /// An owner gives slots back.
     SlotsReturned {
         /// The lease.
@@ -328,6 +335,7 @@ impl ToHead {
             | Self::NodeDrain { .. }
             | Self::NodeUsage { .. }
             | Self::LeaseWanted { .. }
+            | Self::ShapeOver { .. }
             | Self::SlotsReturned { .. }
             | Self::SlotsResumeWanted { .. }
             | Self::ParkedEnded { .. }

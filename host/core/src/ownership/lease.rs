@@ -585,6 +585,21 @@ impl Ownership {
     }
 
     /// Gives back slots that nothing has used for [`limits::LEASE_IDLE`].
+    /// Forgets the shapes of which nothing is left: a job that runs for long may have had any number of them. With the
+    /// ticks, because the next task of a shape comes soon most of the time.
+    pub(super) fn forget_empty_shapes(&mut self, out: &mut Vec<Command>) {
+        let is_empty = |queue: &ShapeQueue| {
+            queue.tasks == 0 && queue.leases.is_empty() && queue.queue.is_empty() && queue.told == 0
+        };
+        let empty: Vec<usize> =
+            self.shapes.iter().filter(|(_, queue)| is_empty(queue)).map(|(index, _)| index).collect();
+        for index in empty {
+            let ShapeQueue { shape, .. } = self.shapes.remove(index);
+            self.shape_index.remove(&shape);
+            out.push(Command::to_head(ToHead::ShapeOver { owner: self.node, shape }));
+        }
+    }
+
     pub(super) fn return_idle(&mut self, now: Millis, out: &mut Vec<Command>) {
         let idle = limits::LEASE_IDLE.as_millis();
         let due: Vec<(LeaseId, u32)> = self

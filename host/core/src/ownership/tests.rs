@@ -1032,3 +1032,21 @@ fn an_end_that_is_asked_for_again_and_again_stands_in_line_once() {
     world.ready(actor, 0);
     assert_eq!(world.ended, [(actor, true)]);
 }
+
+#[test]
+fn shapes_of_which_nothing_is_left_are_forgotten() {
+    let mut world = World::with_cpus(8);
+    for cpus in 1..=8 {
+        let task = world.submit(cpus, Vec::new());
+        world.finish(task);
+    }
+    assert_eq!(world.owner.shapes.len(), 8);
+    let idle = u64::try_from(crate::limits::LEASE_IDLE.as_millis()).unwrap();
+    for _ in 0..2 {
+        world.now += idle + 1;
+        world.tell(Event::Tick);
+    }
+    assert_eq!((world.owner.shapes.len(), world.owner.shape_index.len()), (0, 0));
+    let task = world.submit(3, Vec::new());
+    assert!(world.is_running(task));
+}

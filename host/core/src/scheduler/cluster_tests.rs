@@ -528,7 +528,7 @@ fn a_job_stays_known_while_a_detached_actor_of_it_lives() {
     tell(&mut head, ToHead::ActorDependenciesReady { actor: spec.id, inputs: Some(Vec::new()), failed: None });
     tell(&mut head, ended(1, JobState::Succeeded));
     let refused = head.forget_job(JobId::numbered(1)).unwrap_err();
-    assert!(refused.message.ends_with("of job 00000001 lives: kill it before the job is deleted"), "{refused}");
+    assert!(refused.message.contains("of job 00000001 lives: end it with `rayw kill-actor "), "{refused}");
     assert_eq!(head.blobs().count(), 1);
     tell(&mut head, ToHead::ActorKill { actor: spec.id, no_restart: true });
     let end = ActorEnd::Intended(Error::new(ErrorKind::ActorDied, "it was killed"));

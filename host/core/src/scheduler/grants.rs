@@ -38,6 +38,20 @@ impl Grants {
         }
     }
 
+    /// An owner has nothing of a shape any more, and begins anew when it wants some again.
+    pub(super) fn forget(&mut self, owner: NodeId, shape: &Shape) {
+        let Some(shapes) = self.by_job.get_mut(&shape.job) else { return };
+        if let Some(owners) = shapes.get_mut(shape) {
+            owners.remove(&owner);
+            if owners.is_empty() {
+                shapes.remove(shape);
+            }
+        }
+        if shapes.is_empty() {
+            self.by_job.remove(&shape.job);
+        }
+    }
+
     pub(super) fn forget_job(&mut self, job: JobId) {
         self.by_job.remove(&job);
     }
@@ -97,6 +111,10 @@ mod tests {
         grants.count(OWNER, &shape(), 1);
         grants.forget_owner(OWNER);
         assert_eq!(grants.on_their_way(OWNER, &shape(), 0), 0);
+        grants.count(OWNER, &shape(), 0);
+        grants.on_their_way(OWNER, &shape(), 2);
+        grants.forget(OWNER, &shape());
+        assert!(grants.by_job.is_empty());
         grants.forget_job(shape().job);
         assert!(grants.by_job.is_empty());
     }

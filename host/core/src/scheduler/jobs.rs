@@ -76,8 +76,10 @@ impl Scheduler {
         }
         if let Some(actor) = self.living_actor_of(id) {
             let (class, actor) = (&actor.spec.class, actor.spec.id);
-            let message =
-                format!("the detached actor `{class}` ({actor}) of job {id} lives: kill it before the job is deleted");
+            let message = format!(
+                "the detached actor `{class}` of job {id} lives: end it with `rayw kill-actor {actor}` before the job is \
+                 deleted"
+            );
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
         self.jobs.remove(&id);
