@@ -46,6 +46,13 @@
 //! * [`Error`] is what went wrong, sorted by [`ErrorKind`].
 //! * [`context()`] tells where the code runs.
 //!
+//! # Options
+//!
+//! The builders `f::options()`, `Class::options()` and `handle.options()` are made by the macros, for each
+//! function and class. All that they know is listed with [`task`](macro@task), and for actors and their calls with
+//! [`actor`](macro@actor). A builder never fails: what is wrong with an option is said by `remote(…)?` of an
+//! actor, and of a task or a call by `get`, or at once by `try_remote(…)` and `try_call()`.
+//!
 //! # On a cluster, and without
 //!
 //! Compiled for `wasm32-wasip2` the crate is one component that holds driver,
@@ -55,13 +62,14 @@
 //! neither Wasm nor a cluster. In local mode there are no sandboxes: `memory` and
 //! resources are not enforced, labels are not looked at, a placement group is created at once
 //! whatever it asks for, `max_calls` means nothing, and a task that is
-//! cancelled or over its time ends only when it next asks rayw for something.
+//! cancelled or over its time ends only when it next asks rayw for something. All of it is one job with
+//! one namespace, and a detached actor needs a name there.
 //!
 //! # What travels
 //!
 //! Everything that is `Serialize` and `DeserializeOwned` of serde, as MessagePack
-//! with named fields; and [`Bytes`], as they are. References and actor handles may
-//! stand anywhere in such a value. A `Vec<u8>` is encoded number by number: take
+//! with named fields; and [`Bytes`], as they are. References, actor handles and
+//! placement groups may stand anywhere in such a value. A `Vec<u8>` is encoded number by number: take
 //! [`Bytes`] for more than a few.
 
 // A map of the rooms. Named as in `wit/`: task, actor, object, group, context. Around them:

@@ -141,7 +141,8 @@ impl Class {
         quote! {
             #[doc = #doc]
             #[doc = ""]
-            #[doc = "It may be cloned and put into any value. The actor ends when its last handle is dropped."]
+            #[doc = "It may be cloned and put into any value. The actor ends when its last handle is dropped, unless"]
+            #[doc = "it is detached."]
             #[derive(::std::clone::Clone)]
             #[allow(dead_code, reason = "not everybody calls every actor")]
             #vis struct #handle {
