@@ -12,7 +12,8 @@ use crate::parse::{self, DirGrant};
 mod cluster;
 
 pub use cluster::{
-    DrainArgs, DrainReasonArg, JobArgs, JobCommandArgs, OneJobArgs, StartArgs, StatusArgs, StopArgs, SubmitArgs,
+    DrainArgs, DrainReasonArg, JobArgs, JobCommandArgs, KillActorArgs, OneJobArgs, RemoveGroupArgs, StartArgs, StatusArgs,
+    StopArgs, SubmitArgs,
 };
 
 /// Run tasks and actors as WebAssembly components.
@@ -45,6 +46,10 @@ pub enum Command {
     Job(JobArgs),
     /// Have a node of a cluster leave when its work is done
     Drain(DrainArgs),
+    /// End an actor, such as a detached one that outlived its job
+    KillActor(KillActorArgs),
+    /// Remove a placement group, with all that runs in it
+    RemovePlacementGroup(RemoveGroupArgs),
     /// List tasks, actors, objects, nodes, jobs, leases or placement groups
     List(ListArgs),
     /// Show everything about one task, actor, object, node, job, lease or placement group
@@ -169,11 +174,11 @@ pub struct ListOptions {
 pub struct GetArgs {
     /// What it is
     pub resource: ResourceArg,
-    /// Its id, as `rayw list` shows it
+    /// Its id, the beginning of it, or a name: of an actor, a node, a group, or a job
     pub id: String,
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Yaml)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = PlainFormat::Yaml)]
+    pub format: PlainFormat,
     /// Whom to ask.
     #[command(flatten)]
     pub session: SessionArgs,
@@ -185,8 +190,8 @@ pub struct SummaryArgs {
     /// What to count
     pub resource: SummaryArg,
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Default)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = PlainFormat::Default)]
+    pub format: PlainFormat,
     /// Whom to ask.
     #[command(flatten)]
     pub session: SessionArgs,
@@ -298,6 +303,30 @@ pub enum Format {
     Yaml,
     /// A table
     Table,
+}
+
+/// How is printed what has no `--detail`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlainFormat {
+    /// A table
+    Default,
+    /// A JSON document
+    Json,
+    /// A YAML document
+    Yaml,
+    /// A table
+    Table,
+}
+
+impl From<PlainFormat> for Format {
+    fn from(format: PlainFormat) -> Self {
+        match format {
+            PlainFormat::Default => Self::Default,
+            PlainFormat::Json => Self::Json,
+            PlainFormat::Yaml => Self::Yaml,
+            PlainFormat::Table => Self::Table,
+        }
+    }
 }
 
 fn parse_limit(text: &str) -> Result<usize, String> {

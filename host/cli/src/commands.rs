@@ -2,7 +2,9 @@
 
 mod ask;
 mod build;
+mod end;
 mod get;
+mod head;
 mod job;
 mod list;
 mod microbenchmark;
@@ -37,6 +39,7 @@ pub fn dispatch(settings: Settings, printer: &PrinterHandle) -> Result<ExitStatu
         Settings::Submit(settings) => submit::submit(&settings, printer),
         Settings::Job(settings) => job::job(&settings, printer),
         Settings::Drain(settings) => job::drain(&settings, printer),
+        Settings::End(settings) => end::end(settings, printer),
         Settings::List(settings) => list::list(settings, printer, &Clock::system()),
         Settings::Get(settings) => get::get(settings, printer, &Clock::system()),
         Settings::Summary(settings) => summary::summary(&settings, printer, &Clock::system()),

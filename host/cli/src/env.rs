@@ -2,7 +2,7 @@
 //!
 //! | variable | what it does | flag that beats it |
 //! |---|---|---|
-//! | `RAYW_ADDRESS` | whom all commands ask: `HOST:PORT` of a head, or a session's directory or socket | `--address` |
+//! | `RAYW_ADDRESS` | whom all commands ask: `HOST:PORT` of a head, `auto` for what runs here, or a session's directory or socket | `--address` |
 //! | `RAYW_NUM_CPUS` | logical cpus that `run` and `start` offer | `--num-cpus` |
 //! | `RAYW_MEMORY` | memory that tasks of `run` and `start` may reserve | `--memory` |
 //! | `RAYW_OBJECT_STORE_MEMORY` | memory of the object store of `run` and `start` | `--object-store-memory` |

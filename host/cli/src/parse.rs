@@ -23,7 +23,7 @@ pub struct DirGrant {
 /// # Errors
 /// When a part is missing.
 pub fn dir(text: &str) -> Result<DirGrant, String> {
-    let fail = |why: &str| format!("{why}: write `HOST::GUEST` or `HOST::GUEST:ro`, such as `./data::/data:ro`");
+    let fail = |why: &str| format!("{why}: write `HOST::GUEST` or `HOST::GUEST:ro`, such as `/srv/data::/data:ro`");
     let (host, guest) = text.split_once("::").ok_or_else(|| fail("`::` is missing"))?;
     let (guest, read_only) = match guest.strip_suffix(":ro") {
         Some(guest) => (guest, true),
@@ -46,9 +46,52 @@ pub fn dir(text: &str) -> Result<DirGrant, String> {
 /// # Errors
 /// When there is no `=` or no key.
 pub fn variable(text: &str) -> Result<(String, String), String> {
+    pair(text, "LANG=C")
+}
+
+/// Reads a label or a wish for one: `KEY=VALUE`.
+///
+/// # Errors
+/// When there is no `=` or no key.
+pub fn label(text: &str) -> Result<(String, String), String> {
+    pair(text, "zone=a")
+}
+
+fn pair(text: &str, example: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some(("", _)) | None => Err("write `KEY=VALUE`, such as `LANG=C`".to_owned()),
+        Some(("", _)) | None => Err(format!("write `KEY=VALUE`, such as `{example}`")),
         Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+    }
+}
+
+/// Reads `HOST:PORT`, and gives it as it was written.
+///
+/// # Errors
+/// When a part is missing or is something else.
+pub fn host_port(text: &str) -> Result<String, String> {
+    let fail = |why: &str| format!("{why}: write `HOST:PORT`, such as `127.0.0.1:6379`");
+    if text.contains("://") {
+        return Err(fail("rayw speaks no http"));
+    }
+    // The colons of `[::1]` are those of the host.
+    let parts = text.rsplit_once(':').filter(|_| !text.ends_with(']'));
+    let (host, port) = parts.ok_or_else(|| fail("the port is missing"))?;
+    if host.is_empty() {
+        return Err(fail("the host is missing"));
+    }
+    if port.is_empty() {
+        return Err(fail("the port is missing"));
+    }
+    let is_bracketed = host.starts_with('[') && host.ends_with(']');
+    if host.contains(':') && !is_bracketed {
+        return Err("an IPv6 address stands in brackets: write it as in `[::1]:6379`".to_owned());
+    }
+    if host.contains(|letter: char| letter == '/' || letter.is_whitespace()) {
+        return Err(fail(&format!("`{host}` is no host")));
+    }
+    match port.parse::<u16>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(fail(&format!("`{port}` is no port"))),
     }
 }
 
@@ -152,6 +195,49 @@ mod tests {
         assert_eq!(variable("A="), Ok(("A".into(), String::new())));
         assert!(variable("A").is_err());
         assert!(variable("=b").is_err());
+        insta::assert_snapshot!(variable("A").unwrap_err(), @"write `KEY=VALUE`, such as `LANG=C`");
+    }
+
+    #[test]
+    fn labels() {
+        assert_eq!(label("zone=a"), Ok(("zone".into(), "a".into())));
+        insta::assert_snapshot!(label("zone").unwrap_err(), @"write `KEY=VALUE`, such as `zone=a`");
+    }
+
+    #[test]
+    fn addresses() {
+        for right in ["127.0.0.1:6379", "head.local:1", "[::1]:6379", "h:0"] {
+            assert_eq!(host_port(right), Ok(right.to_owned()));
+        }
+        let wrong = [
+            "localhost",
+            "auto",
+            "[::1]",
+            "host:",
+            ":6379",
+            "::1:6379",
+            "host:http",
+            "host:65536",
+            "host:-1",
+            "a b:1",
+            "~/run:1",
+            "http://127.0.0.1:6379",
+        ];
+        let words = wrong.map(|text| format!("{text}: {}", host_port(text).unwrap_err()));
+        insta::assert_snapshot!(words.join("\n"), @r"
+        localhost: the port is missing: write `HOST:PORT`, such as `127.0.0.1:6379`
+        auto: the port is missing: write `HOST:PORT`, such as `127.0.0.1:6379`
+        [::1]: the port is missing: write `HOST:PORT`, such as `127.0.0.1:6379`
+        host:: the port is missing: write `HOST:PORT`, such as `127.0.0.1:6379`
+        :6379: the host is missing: write `HOST:PORT`, such as `127.0.0.1:6379`
+        ::1:6379: an IPv6 address stands in brackets: write it as in `[::1]:6379`
+        host:http: `http` is no port: write `HOST:PORT`, such as `127.0.0.1:6379`
+        host:65536: `65536` is no port: write `HOST:PORT`, such as `127.0.0.1:6379`
+        host:-1: `-1` is no port: write `HOST:PORT`, such as `127.0.0.1:6379`
+        a b:1: `a b` is no host: write `HOST:PORT`, such as `127.0.0.1:6379`
+        ~/run:1: `~/run` is no host: write `HOST:PORT`, such as `127.0.0.1:6379`
+        http://127.0.0.1:6379: rayw speaks no http: write `HOST:PORT`, such as `127.0.0.1:6379`
+        ");
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod printed;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rayw_core::message::{FromHead, HeadLink, NodeAddress, NodeLink, ToHead, ToPeer};
 use rayw_core::{Error, ErrorKind, Labels, NodeId, ObjectId, Value, limits};
@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::machine;
+pub(crate) use folder::{LOG, PASSING_NODE};
 use joining::Wait;
 use kept::Kept;
 use network::ClusterNetwork;
@@ -66,6 +67,8 @@ pub struct ServeSettings {
     pub cache_dir: Option<PathBuf>,
     /// What it keeps on disk: spilled objects, working directories, at the head components and logs.
     pub dir: PathBuf,
+    /// Where the folders are that nobody named; unknown when absent.
+    pub default_place: Option<PathBuf>,
     /// How often nodes say that they are there.
     pub heartbeat_period: Duration,
     /// After how long without a word a node is dead.
@@ -103,10 +106,27 @@ pub fn serve(
     mut ready: impl FnMut(&Ready) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let _folder = folder::take(&settings.dir)?;
+    if let Some(place) = &settings.default_place {
+        folder::remove_leftovers(place, SystemTime::now());
+    }
+    let served = lives(settings, stop, &mut ready);
+    // However it ended: a node that did not join comes back here as little as one that was stopped.
+    if let Role::Node(_) = settings.role {
+        folder::leave(&settings.dir, settings.default_place.as_deref(), SystemTime::now());
+    }
+    served
+}
+
+/// One life after the other, until one ends because it was asked to.
+fn lives(
+    settings: &ServeSettings,
+    stop: &CancellationToken,
+    ready: &mut impl FnMut(&Ready) -> Result<(), Error>,
+) -> Result<(), Error> {
     // Somebody waits for the first answer of the head; a node that was in its cluster waits as long as it takes.
     let mut join_timeout = Some(settings.join_timeout);
     loop {
-        match life(settings, stop, join_timeout.take(), &mut ready)? {
+        match life(settings, stop, join_timeout.take(), ready)? {
             End::Asked => return Ok(()),
             End::Fenced(why) => {
                 tracing::error!(why, "the head took this node for dead: it joins again as a new one");
@@ -366,7 +386,12 @@ impl HeadInbox for HeadEnd {
     }
 
     fn lost(&self, node: NodeId, why: String) {
-        tracing::warn!(%node, why, "a node is dead");
+        if self.head.is_dead(node) {
+            // It said goodbye before its process ended: nothing failed.
+            tracing::info!(%node, "a node has left");
+        } else {
+            tracing::warn!(%node, why, "a node is dead");
+        }
         self.head.send(ToHead::NodeLost { node, why });
         HeadLink::flush(self.head.as_ref());
     }
@@ -413,4 +438,47 @@ impl StateSource for FarState {
 /// A client of the head at that address.
 pub(crate) async fn head_at(address: &str) -> Result<ControlClient, Error> {
     ControlClient::connect(address).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a log goes that a test reads.
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What the head logs when that node is gone.
+    fn logged(end: &HeadEnd, node: NodeId) -> String {
+        let log = Shared::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || end.lost(node, "its process has ended".to_owned()));
+        let bytes = log.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_node_that_said_goodbye_has_left_and_any_other_that_goes_is_dead() {
+        let end = HeadEnd { head: Head::new(), runtime: Handle::current() };
+        let (polite, killed) = (NodeId([1; 16]), NodeId([2; 16]));
+        end.message(ToHead::NodeLost { node: polite, why: "it was stopped".to_owned() });
+        end.flush();
+        let said = logged(&end, polite);
+        assert!(said.contains("INFO") && said.contains("a node has left"), "{said}");
+        let said = logged(&end, killed);
+        assert!(said.contains("WARN") && said.contains("a node is dead"), "{said}");
+        assert!(end.is_dead(polite) && end.is_dead(killed));
+    }
 }

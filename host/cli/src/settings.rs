@@ -12,11 +12,14 @@ use crate::env::{self, Environment};
 use crate::failure::Failure;
 use crate::parse::{self, DirGrant};
 
+mod address;
 mod cluster;
 mod microbenchmark;
 
+pub use address::Named;
 pub use cluster::{
-    DrainSettings, JobCommand, JobSettings, Mode, StartSettings, StatusSettings, StopSettings, SubmitSettings,
+    DrainSettings, EndSettings, HeadSettings, JobCommand, JobSettings, Mode, StartSettings, StatusSettings, StopSettings,
+    SubmitSettings,
 };
 pub use microbenchmark::MicrobenchmarkSettings;
 
@@ -41,6 +44,8 @@ pub enum Settings {
     Job(JobSettings),
     /// `rayw drain`.
     Drain(DrainSettings),
+    /// `rayw kill-actor` and `rayw remove-placement-group`.
+    End(EndSettings),
     /// `rayw list`.
     List(ListSettings),
     /// `rayw get`.
@@ -125,8 +130,8 @@ pub enum Work {
 /// Which session is asked, and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionSettings {
-    /// Its directory or socket, when it was named.
-    pub address: Option<PathBuf>,
+    /// Who was named; whoever runs here when absent.
+    pub address: Option<Named>,
     /// Where session directories may be.
     pub roots: Vec<PathBuf>,
     /// How long to wait for an answer.
@@ -187,20 +192,22 @@ impl Settings {
             Command::Start(args) => Self::Start(Box::new(cluster::start(*args, environment)?)),
             Command::Submit(args) => Self::Submit(Box::new(cluster::submit(*args, environment)?)),
             Command::Stop(args) => Self::Stop(cluster::stop(&args, environment)),
-            Command::Status(args) => Self::Status(cluster::status(args, environment)),
+            Command::Status(args) => Self::Status(cluster::status(args, environment)?),
             Command::Job(args) => cluster::job(args.command, environment)?,
             Command::Drain(args) => Self::Drain(cluster::drain(args, environment)?),
-            Command::List(args) => Self::List(list(args.resource.into(), args.options, environment)),
+            Command::KillActor(args) => Self::End(cluster::kill_actor(args, environment)?),
+            Command::RemovePlacementGroup(args) => Self::End(cluster::remove_group(args, environment)?),
+            Command::List(args) => Self::List(list(args.resource.into(), args.options, environment)?),
             Command::Get(args) => Self::Get(GetSettings {
                 resource: args.resource.into(),
                 id: args.id,
-                format: settle(args.format, Format::Table),
-                session: session(args.session, environment),
+                format: settle(args.format.into(), Format::Table),
+                session: session(args.session, environment)?,
             }),
             Command::Summary(args) => Self::Summary(SummarySettings {
                 resource: args.resource,
-                format: settle(args.format, Format::Table),
-                session: session(args.session, environment),
+                format: settle(args.format.into(), Format::Table),
+                session: session(args.session, environment)?,
             }),
             Command::Microbenchmark(args) => Self::Microbenchmark(microbenchmark::microbenchmark(args)?),
             Command::Version => Self::Version,
@@ -208,23 +215,23 @@ impl Settings {
     }
 }
 
-fn list(resource: Resource, options: args::ListOptions, environment: &Environment) -> ListSettings {
+fn list(resource: Resource, options: args::ListOptions, environment: &Environment) -> Result<ListSettings, Failure> {
     let args::ListOptions { filters, limit, detail, format, session: of } = options;
     // Rows with many columns do not fit on a line: Ray shows them as yaml too.
     let format = settle(format, if detail { Format::Yaml } else { Format::Table });
-    ListSettings { resource, filters, limit, detail, format, session: session(of, environment) }
+    Ok(ListSettings { resource, filters, limit, detail, format, session: session(of, environment)? })
 }
 
 fn settle(format: Format, default: Format) -> Format {
     if format == Format::Default { default } else { format }
 }
 
-fn session(args: SessionArgs, environment: &Environment) -> SessionSettings {
-    SessionSettings {
-        address: args.address.or_else(|| environment.address.clone()),
+fn session(args: SessionArgs, environment: &Environment) -> Result<SessionSettings, Failure> {
+    Ok(SessionSettings {
+        address: address::named(args.address.as_deref(), environment)?,
         roots: environment.session_roots.clone(),
         timeout: args.timeout,
-    }
+    })
 }
 
 /// Which part of its disk spilled objects may fill, as the environment says.

@@ -87,6 +87,9 @@ fn one_thing_can_be_looked_at_closely() {
     let id = rows[0]["task_id"].as_str().expect("it has an id");
     let yaml = running.ask(["get", "tasks", id]).succeeded();
     assert!(yaml.contains("error_message:") && yaml.contains("it was bound to fail"), "{yaml}");
+    assert_eq!(running.ask(["get", "tasks", &id[..8]]).succeeded(), yaml, "as lines of tasks show it");
+    let all = running.ask(["get", "tasks", ""]);
+    assert_ne!(all.code, Some(0), "{all}");
     let nobody = "0".repeat(32);
     let output = running.ask(["get", "tasks", nobody.as_str()]);
     assert_ne!(output.code, Some(0), "{output}");

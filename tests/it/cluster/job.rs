@@ -23,6 +23,35 @@ fn a_job_can_be_looked_at_stopped_and_deleted() {
 }
 
 #[test]
+fn what_outlives_its_job_goes_by_somebodys_word() {
+    let cluster = Processes::start(1);
+    let submit = |scenario: &str| {
+        let app = guest("behave");
+        let submit = command(["submit".as_ref(), app.as_os_str()]).flag("--address", &cluster.address);
+        submit.flag("--namespace", "shared").flag("--submission-id", scenario).args([scenario]).output().succeeded()
+    };
+    submit("a_detached_actor");
+    submit("groups_that_outlive_their_job");
+    let said = cluster.ask(&["job", "delete", "a_detached_actor"]).failed(1);
+    assert!(said.contains("lives: end it with `rayw kill-actor "), "{said}");
+    let said = cluster.ask(&["kill-actor", "kept", "--namespace", "other"]).failed(1);
+    assert!(said.contains("no actor that lives is called `kept` in namespace `other`"), "{said}");
+    let actors = cluster.rows("actors");
+    let founder = actors.iter().find(|row| row["name"] == "founder").expect("it is listed")["actor_id"].clone();
+    let founder = founder.as_str().expect("an id is text");
+    assert_eq!(cluster.ask(&["kill-actor", "kept"]).succeeded().split(' ').next(), Some("actor"));
+    let killed = cluster.ask(&["kill-actor", &founder[..12]]).succeeded();
+    assert_eq!(killed, format!("actor {founder} ends\n"));
+    cluster.rows_become("actors", |rows| rows.iter().all(|row| row["state"] == "DEAD"));
+    assert!(cluster.ask(&["remove-placement-group", "kept"]).succeeded().ends_with("is removed\n"));
+    cluster.rows_become("placement-groups", |rows| rows.iter().all(|row| row["state"] == "REMOVED"));
+    let said = cluster.ask(&["remove-placement-group", "kept"]).failed(1);
+    assert!(said.contains("no placement group that lives is called `kept`"), "{said}");
+    assert!(cluster.ask(&["job", "delete", "a_detached_actor"]).succeeded().contains("deleted"));
+    cluster.nothing_is_left();
+}
+
+#[test]
 fn a_name_is_given_to_one_job_only() {
     let cluster = Processes::start(1);
     let app = guest("memo-tasks");

@@ -31,6 +31,13 @@ fn lines(job: Running) -> Vec<String> {
     output.stdout.lines().filter(|line| !line.starts_with("pause: ")).map(str::to_owned).collect()
 }
 
+/// The scenario as a job in the namespace that these share. Its folder stays as long as what it gives.
+fn shared(cluster: &Processes, scenario: &str) -> Running {
+    let app = rayw_tests::guest("behave");
+    let submit = rayw_tests::command(["submit".as_ref(), app.as_os_str()]).flag("--address", &cluster.address);
+    submit.flag("--namespace", "shared").args([scenario]).start()
+}
+
 #[test]
 fn lost_results_are_made_again_with_what_they_were_made_of() {
     let (mut cluster, mut job) = scenario("lost_results_are_made_again");
@@ -153,18 +160,36 @@ fn calls_end_with_their_actors_node_unless_they_may_be_tried_again() {
 #[test]
 fn a_detached_actor_whose_node_is_lost_lives_again_on_a_node_that_joins_later() {
     let mut cluster = Processes::start_with(&[SAFE, DOOMED]);
-    let start = |cluster: &Processes, scenario: &str| {
-        let app = rayw_tests::guest("behave");
-        let submit = rayw_tests::command(["submit".as_ref(), app.as_os_str()]).flag("--address", &cluster.address);
-        submit.flag("--namespace", "shared").args([scenario]).start()
-    };
     // Its folder is given to the actor again, so it has to stay.
-    let first = start(&cluster, "a_detached_actor_on_a_node_that_dies");
+    let first = shared(&cluster, "a_detached_actor_on_a_node_that_dies");
     cluster.rows_become("jobs", |rows| rows.iter().any(|row| row["status"] == "SUCCEEDED"));
     cluster.kill(1);
     cluster.rows_become("actors", |rows| rows.iter().any(|row| row["state"] == "RESTARTING"));
     cluster.join(DOOMED);
-    assert_eq!(lines(start(&cluster, "find_the_detached_actor_again")), ["(1, 1)"]);
+    assert_eq!(lines(shared(&cluster, "find_the_detached_actor_again")), ["(1, 1)"]);
+    assert_eq!(lines(first), ["(0, 1)"]);
+    cluster.nothing_is_left();
+}
+
+#[test]
+fn a_detached_actor_that_is_made_again_after_its_job_may_submit_in_its_constructor() {
+    let mut cluster = Processes::start_with(&[SAFE, DOOMED]);
+    let first = shared(&cluster, "a_detached_actor_whose_constructor_submits");
+    cluster.rows_become("jobs", |rows| rows.iter().any(|row| row["status"] == "SUCCEEDED"));
+    cluster.kill(1);
+    cluster.rows_become("actors", |rows| rows.iter().any(|row| row["state"] == "RESTARTING"));
+    cluster.join(DOOMED);
+    assert_eq!(lines(shared(&cluster, "find_what_its_constructor_made")), [r#"(1, "7")"#]);
+    assert_eq!(lines(first), [r#"(0, "7")"#]);
+    cluster.nothing_is_left();
+}
+
+#[test]
+fn a_detached_actor_is_called_from_where_nobody_knows_its_job() {
+    let cluster = Processes::start_with(&[SAFE, DOOMED]);
+    let first = shared(&cluster, "a_detached_actor_on_a_node_that_dies");
+    cluster.rows_become("jobs", |rows| rows.iter().any(|row| row["status"] == "SUCCEEDED"));
+    assert_eq!(lines(shared(&cluster, "the_detached_actor_from_another_node")), ["(0, 2)"]);
     assert_eq!(lines(first), ["(0, 1)"]);
     cluster.nothing_is_left();
 }

@@ -130,6 +130,30 @@ fn a_submitter_is_told_why_its_job_waits() {
 }
 
 #[test]
+fn a_submitter_is_told_why_tasks_of_its_job_wait() {
+    let home = Home::new();
+    let address = home.head(&["--num-cpus", "0"]);
+    let job = submit("memo-tasks", &["--submission-id", "works", "--address", &address]).start();
+    eventually("a word on why they wait", || {
+        job.so_far().stderr.contains("tasks of job `works` wait: ").then_some(())
+    });
+    assert!(home.call(["job", "stop", "works"]).succeeded().contains("was stopped"));
+    let said = job.output().failed(1);
+    let why: Vec<_> = said.lines().filter(|line| line.starts_with("rayw: ")).collect();
+    assert_eq!(why.len(), 1, "{said}");
+    assert!(why[0].contains("infeasible: needs 1 CPU (0 here)"), "{said}");
+    assert!(said.contains("`--fail-if-infeasible`"), "{said}");
+}
+
+#[test]
+fn a_folder_of_the_nodes_is_named_by_its_whole_path() {
+    let home = Home::new();
+    let address = home.head(&["--num-cpus", "1"]);
+    let said = submit("memo-tasks", &["--address", &address, "--dir", "text::/text"]).output().failed(64);
+    insta::assert_snapshot!(said, @"");
+}
+
+#[test]
 fn a_job_that_cannot_be_set_up_says_what_failed() {
     let home = Home::new();
     let _address = home.head(&["--num-cpus", "1"]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::{CustomResources, Format, ListOptions, SessionArgs, parse_resources};
+use super::{CustomResources, ListOptions, PlainFormat, SessionArgs, parse_resources};
 use crate::parse::{self, DirGrant};
 use crate::working_dir;
 
@@ -17,7 +17,7 @@ pub struct StartArgs {
     #[arg(long)]
     pub head: bool,
     /// Be a node of the cluster whose head is there
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = parse::host_port)]
     pub address: Option<String>,
     /// Port to listen on; 6379 for a head, any for a node
     #[arg(long, value_name = "PORT")]
@@ -41,12 +41,12 @@ pub struct StartArgs {
     #[arg(long, value_name = "JSON", value_parser = parse_resources)]
     pub resources: Option<CustomResources>,
     /// Labels of the node, such as zone=a,disk=ssd; repeatable
-    #[arg(long = "labels", value_name = "KEY=VALUE", value_parser = parse::variable, value_delimiter = ',')]
+    #[arg(long = "labels", value_name = "KEY=VALUE", value_parser = parse::label, value_delimiter = ',')]
     pub labels: Vec<(String, String)>,
     /// Name of the node, for people
     #[arg(long, value_name = "NAME")]
     pub node_name: Option<String>,
-    /// Folder for components, logs and spilled objects; one of its own unless said
+    /// Folder for components, logs, spilled objects and, of a head, its journal: a head on the same folder goes on with the cluster it had, also after `rayw stop`; one for each port unless said
     #[arg(long, value_name = "PATH")]
     pub dir: Option<PathBuf>,
     /// Of a head: how often its nodes tell it that they are there
@@ -84,8 +84,8 @@ pub struct StatusArgs {
     #[arg(short, long)]
     pub verbose: bool,
     /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Default)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = PlainFormat::Default)]
+    pub format: PlainFormat,
     /// Whom to ask.
     #[command(flatten)]
     pub session: SessionArgs,
@@ -118,9 +118,9 @@ pub struct SubmitArgs {
     #[arg(long, value_name = "JSON", value_parser = parse_resources)]
     pub resources: Option<CustomResources>,
     /// A label that the driver's node must have, such as zone=a or zone='in(a,b)'; repeatable
-    #[arg(long = "label-selector", value_name = "KEY=VALUE", value_parser = parse::variable)]
+    #[arg(long = "label-selector", value_name = "KEY=VALUE", value_parser = parse::label)]
     pub label_selector: Vec<(String, String)>,
-    /// Let the program use a folder of the nodes, `:ro` for reading only; repeatable
+    /// Let the program use a folder of the nodes, by its whole path, `:ro` for reading only; repeatable
     #[arg(long = "dir", value_name = "HOST::GUEST[:ro]", value_parser = parse::dir)]
     pub dirs: Vec<DirGrant>,
     /// A folder that is sent with the job. Its help names the limit and what is left out.
@@ -214,6 +214,35 @@ pub struct DrainArgs {
     /// When it leaves even if it has work
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     pub deadline: Option<Duration>,
+    /// The head of the cluster; the last one started on this machine unless said [env: RAYW_ADDRESS]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+}
+
+/// Arguments of `rayw kill-actor`.
+#[derive(Debug, clap::Args)]
+pub struct KillActorArgs {
+    /// Its id, the beginning of it, or its name
+    pub actor: String,
+    /// The namespace of its name; any unless said
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Have it made again as after a crash, if its `max_restarts` allows that
+    #[arg(long)]
+    pub restart: bool,
+    /// The head of the cluster; the last one started on this machine unless said [env: RAYW_ADDRESS]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+}
+
+/// Arguments of `rayw remove-placement-group`.
+#[derive(Debug, clap::Args)]
+pub struct RemoveGroupArgs {
+    /// Its id, the beginning of it, or its name
+    pub group: String,
+    /// The namespace of its name; any unless said
+    #[arg(long, value_name = "NAME")]
+    pub namespace: Option<String>,
     /// The head of the cluster; the last one started on this machine unless said [env: RAYW_ADDRESS]
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,

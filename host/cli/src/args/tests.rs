@@ -33,21 +33,23 @@ fn help_of_rayw() {
     Usage: rayw <COMMAND>
 
     Commands:
-      new             Make a crate with a task, an actor and a driver, ready to run
-      build           Compile a crate to a component and print where it is
-      run             Run a program: its driver, or one function of it
-      start           Start a head or a node of a cluster, in the background unless `--block`
-      stop            Stop the heads and nodes that were started here
-      status          Show a cluster: its nodes, what is used, what waits and why
-      submit          Run a program on a cluster and show what it prints
-      job             List, look at, stop or delete jobs of a cluster
-      drain           Have a node of a cluster leave when its work is done
-      list            List tasks, actors, objects, nodes, jobs, leases or placement groups
-      get             Show everything about one task, actor, object, node, job, lease or placement group
-      summary         Count tasks, actors or objects of a running session by state
-      microbenchmark  Measure what Ray's microbenchmark measures
-      version         Print the version
-      help            Print this message or the help of the given subcommand(s)
+      new                     Make a crate with a task, an actor and a driver, ready to run
+      build                   Compile a crate to a component and print where it is
+      run                     Run a program: its driver, or one function of it
+      start                   Start a head or a node of a cluster, in the background unless `--block`
+      stop                    Stop the heads and nodes that were started here
+      status                  Show a cluster: its nodes, what is used, what waits and why
+      submit                  Run a program on a cluster and show what it prints
+      job                     List, look at, stop or delete jobs of a cluster
+      drain                   Have a node of a cluster leave when its work is done
+      kill-actor              End an actor, such as a detached one that outlived its job
+      remove-placement-group  Remove a placement group, with all that runs in it
+      list                    List tasks, actors, objects, nodes, jobs, leases or placement groups
+      get                     Show everything about one task, actor, object, node, job, lease or placement group
+      summary                 Count tasks, actors or objects of a running session by state
+      microbenchmark          Measure what Ray's microbenchmark measures
+      version                 Print the version
+      help                    Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help
@@ -224,15 +226,15 @@ fn help_of_get() {
               - placement-groups: Placement groups
 
       <ID>
-              Its id, as `rayw list` shows it
+              Its id, the beginning of it, or a name: of an actor, a node, a group, or a job
 
     Options:
           --format <FORMAT>
               How to print
 
               Possible values:
-              - default: A table; yaml with --detail
-              - json:    A JSON array
+              - default: A table
+              - json:    A JSON document
               - yaml:    A YAML document
               - table:   A table
               
@@ -329,8 +331,8 @@ fn help_of_summary() {
               How to print
 
               Possible values:
-              - default: A table; yaml with --detail
-              - json:    A JSON array
+              - default: A table
+              - json:    A JSON document
               - yaml:    A YAML document
               - table:   A table
               
@@ -352,12 +354,27 @@ fn help_of_summary() {
 #[test]
 fn bad_values_are_named_with_a_remedy() {
     insta::assert_snapshot!(refused(&["run", "a.wasm", "--dir", "data"]), @r"
-    error: invalid value 'data' for '--dir <HOST::GUEST[:ro]>': `::` is missing: write `HOST::GUEST` or `HOST::GUEST:ro`, such as `./data::/data:ro`
+    error: invalid value 'data' for '--dir <HOST::GUEST[:ro]>': `::` is missing: write `HOST::GUEST` or `HOST::GUEST:ro`, such as `/srv/data::/data:ro`
 
     For more information, try '--help'.
     ");
     insta::assert_snapshot!(refused(&["run", "a.wasm", "--env", "KEY"]), @r"
     error: invalid value 'KEY' for '--env <KEY=VALUE>': write `KEY=VALUE`, such as `LANG=C`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["start", "--head", "--labels", "zone"]), @r"
+    error: invalid value 'zone' for '--labels <KEY=VALUE>': write `KEY=VALUE`, such as `zone=a`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["submit", "a.wasm", "--label-selector", "zone"]), @r"
+    error: invalid value 'zone' for '--label-selector <KEY=VALUE>': write `KEY=VALUE`, such as `zone=a`
+
+    For more information, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&["start", "--address", "auto"]), @r"
+    error: invalid value 'auto' for '--address <HOST:PORT>': the port is missing: write `HOST:PORT`, such as `127.0.0.1:6379`
 
     For more information, try '--help'.
     ");

@@ -1,6 +1,5 @@
 //! Asks a running session.
 
-use std::path::Path;
 use std::time::Duration;
 
 use rayw_core::{Error, ErrorKind};
@@ -10,7 +9,7 @@ use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::printer::PrinterHandle;
 use crate::session::{self, Found, Place};
-use crate::settings::SessionSettings;
+use crate::settings::{Named, SessionSettings};
 
 /// Finds the session, connects and asks, all within the time that was given.
 pub(super) fn ask<T, F>(
@@ -22,8 +21,8 @@ where
     F: Future<Output = Result<T, Error>>,
 {
     let place = match &settings.address {
-        Some(address) if is_cluster(address) => Place::Cluster(address.to_string_lossy().into_owned()),
-        Some(address) => session::place_of(address)?,
+        Some(Named::Head(address)) => Place::Cluster(address.clone()),
+        Some(Named::Session(path)) => session::place_of(path)?,
         None => {
             let found = session::find(&settings.roots)?;
             if found.others > 0 {
@@ -43,16 +42,21 @@ where
 
 /// The words for a session that was chosen among several.
 fn chosen(found: &Found) -> String {
-    let (count, app) = (found.others + 1, &found.file.about.app);
     match found.place() {
-        Place::Cluster(address) => format!(
-            "{count} sessions are running; asking the cluster whose head is at {address}; `--address` chooses another"
-        ),
+        Place::Cluster(address) => chosen_cluster(found.others, &address),
         Place::Socket(_) => format!(
-            "{count} sessions are running; asking the newest, of `{app}`, at {}; `--address` chooses another",
+            "{} sessions are running; asking the newest, of `{}`, at {}; `--address` chooses another",
+            found.others + 1,
+            found.file.about.app,
             found.directory.display()
         ),
     }
+}
+
+/// The words for a cluster that was chosen when so many others could have been meant.
+pub(super) fn chosen_cluster(others: usize, address: &str) -> String {
+    let count = others + 1;
+    format!("{count} sessions are running; asking the cluster whose head is at {address}; `--address` chooses another")
 }
 
 fn answer_of<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
@@ -61,12 +65,6 @@ fn answer_of<T>(asking: impl Future<Output = Result<T, Error>>) -> Result<T, Fai
         .build()
         .map_err(|error| Failure::system("failed to start a runtime").caused_by(error))?;
     runtime.block_on(asking).map_err(refused)
-}
-
-/// Whether an address is `host:port` rather than a path.
-fn is_cluster(address: &Path) -> bool {
-    let text = address.to_string_lossy();
-    !text.contains('/') && text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
 }
 
 async fn in_time<T>(timeout: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

@@ -78,7 +78,7 @@ fn about(settings: &StartSettings, ready: &Ready) -> About {
 
 /// Where a process in the background logs.
 fn log_of(settings: &StartSettings) -> PathBuf {
-    settings.serve.dir.join("rayw.log")
+    settings.serve.dir.join(serve::LOG)
 }
 
 /// How a process is ended.

@@ -5,8 +5,8 @@ use std::path::Path;
 use bytes::Bytes;
 use rayw_core::control::JobSubmission;
 use rayw_core::{ComponentDigest, DirMount, limits};
-use rayw_proto::ControlClient;
 
+use super::head::connect;
 use super::job::{follow, on_runtime};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
@@ -47,7 +47,7 @@ pub(super) fn submit(settings: &SubmitSettings, printer: &PrinterHandle) -> Resu
         // From the start: the head may have the job already when whoever sends it is interrupted.
         let interrupts = Interrupts::listen()?;
         let sending = async {
-            let client = ControlClient::connect(&settings.address).await?;
+            let client = connect(&settings.head, printer).await?;
             for (digest, bytes) in std::iter::once((digest, bytes)).chain(working_dir) {
                 if !client.has_blob(digest).await? {
                     client.put_blob(digest, bytes).await?;
@@ -74,7 +74,7 @@ pub(super) fn submit(settings: &SubmitSettings, printer: &PrinterHandle) -> Resu
                 printer.err(format!("job `{id}` goes on: `rayw job logs -f {id}` follows it, `rayw job stop {id}` stops it"));
                 Ok(ExitStatus::Signal(signal))
             }
-            status = follow(client, &settings.address, &id, printer) => status,
+            status = follow(client, &settings.head.address, &id, printer) => status,
         }
     })
 }

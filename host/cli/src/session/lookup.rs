@@ -84,13 +84,15 @@ pub fn find(roots: &[PathBuf]) -> Result<Found, Failure> {
     Ok(Found { others: others.len(), ..chosen })
 }
 
-/// The address of the head that was started last on this machine, or of the head of a node here.
+/// The address of the head that was started last on this machine, or of the head of a node here, and how many
+/// others could have been meant.
 ///
 /// # Errors
 /// When neither runs.
-pub fn cluster(roots: &[PathBuf]) -> Result<String, Failure> {
-    match find(roots)?.place() {
-        Place::Cluster(address) => Ok(address),
+pub fn cluster(roots: &[PathBuf]) -> Result<(String, usize), Failure> {
+    let found = find(roots)?;
+    match found.place() {
+        Place::Cluster(address) => Ok((address, found.others)),
         Place::Socket(_) => {
             Err(Failure::system("no cluster is running here, only a `rayw run`, which takes no other jobs")
                 .hint(HOW_TO_START))

@@ -96,12 +96,12 @@ fn a_head_is_asked_before_the_head_of_a_node() {
     assert_eq!(cluster(&roots).unwrap_err(), find(&roots).unwrap_err());
     let head = member(&roots, Part::Head, "head:1");
     let node = member(&roots, Part::Node, "far:1");
-    assert_eq!(cluster(&roots).unwrap(), "head:1");
+    assert_eq!(cluster(&roots).unwrap(), ("head:1".to_owned(), 0));
     assert_eq!(find(&roots).unwrap().place(), Place::Cluster("head:1".into()));
     assert_eq!(place_of(head.directory()).unwrap(), Place::Cluster("head:1".into()));
     assert_eq!(members(&roots).len(), 2);
     drop(head);
-    assert_eq!(cluster(&roots).unwrap(), "far:1");
+    assert_eq!(cluster(&roots).unwrap(), ("far:1".to_owned(), 0));
     assert_eq!(find(&roots).unwrap().place(), Place::Cluster("far:1".into()));
     drop(node);
     assert!(members(&roots).is_empty());
@@ -116,7 +116,7 @@ fn a_cluster_is_asked_before_a_newer_run() {
     let newer = Session::create(&roots, &About::run("newer.wasm")).unwrap();
     let found = find(&roots).unwrap();
     assert_eq!((found.place(), found.others), (Place::Cluster("far:1".into()), 2));
-    assert_eq!(cluster(&roots).unwrap(), "far:1");
+    assert_eq!(cluster(&roots).unwrap(), ("far:1".to_owned(), 2));
     drop(node);
     let found = find(&roots).unwrap();
     assert!(matches!(found.place(), Place::Socket(_)));

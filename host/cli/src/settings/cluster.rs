@@ -4,24 +4,38 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rayw_core::control::DrainReason;
+use rayw_core::control::{DrainReason, EndRequest, Ended};
 use rayw_core::view::Resource;
 use rayw_core::{Amount, LabelSelector, Resources, resources_of};
 
+use super::address::{Named, named};
 use super::{SessionSettings, Settings, disk_percent, flag_or_variable, list, parse, session, settle};
 use crate::args::{
-    DrainArgs, DrainReasonArg, Format, JobCommandArgs, OneJobArgs, StartArgs, StatusArgs, StopArgs, SubmitArgs,
+    DrainArgs, DrainReasonArg, Format, JobCommandArgs, KillActorArgs, OneJobArgs, RemoveGroupArgs, StartArgs, StatusArgs,
+    StopArgs, SubmitArgs,
 };
 use crate::env::{self, Environment};
 use crate::exit::ExitStatus;
 use crate::failure::Failure;
 use crate::machine::Offer;
 use crate::parse::DirGrant;
-use crate::serve::{Role, ServeSettings};
+use crate::serve::{PASSING_NODE, Role, ServeSettings};
 use crate::session::{self as sessions, Place};
 
 /// Where a head listens unless said; Ray's port.
 const HEAD_PORT: u16 = 6379;
+
+/// Where in the cache the folders of heads and nodes are that nobody named.
+const DEFAULT_PLACE: &str = "cluster";
+
+/// The head that is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadSettings {
+    /// Its `host:port`.
+    pub address: String,
+    /// How many others could have been meant, when nobody named it.
+    pub others: usize,
+}
 
 /// Settings of `rayw start`.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,8 +86,8 @@ pub struct StatusSettings {
 pub struct SubmitSettings {
     /// The component's file.
     pub app: PathBuf,
-    /// `host:port` of the head.
-    pub address: String,
+    /// The head that gets it.
+    pub head: HeadSettings,
     /// Whether its end is not waited for.
     pub no_wait: bool,
     /// The name to know it by.
@@ -103,8 +117,8 @@ pub struct SubmitSettings {
 /// Settings of `rayw job`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobSettings {
-    /// `host:port` of the head.
-    pub address: String,
+    /// The head that has the job.
+    pub head: HeadSettings,
     /// What is to be done.
     pub command: JobCommand,
 }
@@ -135,8 +149,8 @@ pub enum JobCommand {
 /// Settings of `rayw drain`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrainSettings {
-    /// `host:port` of the head.
-    pub address: String,
+    /// The head of the node.
+    pub head: HeadSettings,
     /// Its id, the beginning of it, or its name.
     pub node: String,
     /// Why.
@@ -147,17 +161,27 @@ pub struct DrainSettings {
     pub deadline: Option<Duration>,
 }
 
+/// Settings of `rayw kill-actor` and `rayw remove-placement-group`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndSettings {
+    /// The head that knows it.
+    pub head: HeadSettings,
+    /// What ends.
+    pub request: EndRequest,
+}
+
 /// The head to be asked: the one that was named, or the one that runs here.
-fn address(flag: Option<String>, environment: &Environment) -> Result<String, Failure> {
-    match flag.map(PathBuf::from).or_else(|| environment.address.clone()) {
-        None => sessions::cluster(&environment.session_roots),
-        Some(named) if !named.exists() => Ok(named.display().to_string()),
+fn head(flag: Option<&str>, environment: &Environment) -> Result<HeadSettings, Failure> {
+    let (address, others) = match named(flag.map(Path::new), environment)? {
+        None => sessions::cluster(&environment.session_roots)?,
+        Some(Named::Head(address)) => (address, 0),
         // A session's directory, as `list` takes it too.
-        Some(named) => match sessions::place_of(&named)? {
-            Place::Cluster(address) => Ok(address),
-            Place::Socket(_) => Err(not_a_cluster(&named)),
+        Some(Named::Session(path)) => match sessions::place_of(&path)? {
+            Place::Cluster(address) => (address, 0),
+            Place::Socket(_) => return Err(not_a_cluster(&path)),
         },
-    }
+    };
+    Ok(HeadSettings { address, others })
 }
 
 fn not_a_cluster(named: &Path) -> Failure {
@@ -170,9 +194,9 @@ pub(super) fn stop(args: &StopArgs, environment: &Environment) -> StopSettings {
     StopSettings { grace, session_roots: environment.session_roots.clone() }
 }
 
-pub(super) fn status(args: StatusArgs, environment: &Environment) -> StatusSettings {
+pub(super) fn status(args: StatusArgs, environment: &Environment) -> Result<StatusSettings, Failure> {
     let StatusArgs { verbose, format, session: of } = args;
-    StatusSettings { verbose, format: settle(format, Format::Table), session: session(of, environment) }
+    Ok(StatusSettings { verbose, format: settle(format.into(), Format::Table), session: session(of, environment)? })
 }
 
 pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<StartSettings, Failure> {
@@ -191,13 +215,10 @@ pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<StartS
         lineage_bytes: bytes(env::RAYW_LINEAGE_BYTES, &environment.lineage_bytes, None)?,
     };
     let is_dir_named = args.dir.is_some();
+    let default_place = environment.cache_dir.as_ref().map(|cache| cache.join(DEFAULT_PLACE));
     let dir = args.dir.unwrap_or_else(|| {
-        let root = environment.cache_dir.clone().unwrap_or_else(std::env::temp_dir);
-        let part = if args.head { "head" } else { "node" };
-        // Whoever names the port means the same head when it is started again.
-        let number = if port == 0 { format!("{}", std::process::id()) } else { format!("{port}") };
-        let kind = if port == 0 { "pid" } else { "port" };
-        root.join("cluster").join(format!("{part}-{kind}-{number}"))
+        let place = default_place.clone().unwrap_or_else(|| std::env::temp_dir().join(DEFAULT_PLACE));
+        place.join(folder_name(args.head, port))
     });
     let mode = match (args.block, args.detached) {
         (_, true) => Mode::Detached,
@@ -213,6 +234,7 @@ pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<StartS
         offer,
         cache_dir: environment.cache_dir.clone(),
         dir,
+        default_place,
         heartbeat_period: args.heartbeat_period,
         node_timeout: args.node_timeout,
         join_timeout: args.join_timeout,
@@ -220,6 +242,18 @@ pub(super) fn start(args: StartArgs, environment: &Environment) -> Result<StartS
     check_dialled(&serve)?;
     check_health(&serve)?;
     Ok(StartSettings { serve, is_dir_named, mode, session_roots: environment.session_roots.clone() })
+}
+
+/// The name of a folder that nobody named. Whoever names the port means the same head or node when it is started
+/// again.
+fn folder_name(is_head: bool, port: u16) -> String {
+    let pid = std::process::id();
+    match (is_head, port) {
+        (true, 0) => format!("head-pid-{pid}"),
+        (true, port) => format!("head-port-{port}"),
+        (false, 0) => format!("{PASSING_NODE}{pid}"),
+        (false, port) => format!("node-port-{port}"),
+    }
 }
 
 /// Others are told what to dial. That cannot be the address that means all of a machine's own: each of them
@@ -258,13 +292,20 @@ pub(super) fn submit(args: SubmitArgs, environment: &Environment) -> Result<Subm
     if let Some(folder) = args.working_dir.as_ref().filter(|folder| !folder.is_dir()) {
         return Err(Failure::usage(format!("`{}` of `--working-dir` is not a folder", folder.display())));
     }
+    if let Some(grant) = args.dirs.iter().find(|grant| grant.host.is_relative()) {
+        return Err(Failure::usage(format!(
+            "`{}` of `--dir` is relative: it is a folder of the nodes, so give its whole path",
+            grant.host.display()
+        ))
+        .hint("`--working-dir` sends a folder from here"));
+    }
     // The head parses them again: what cannot be parsed is told before anything is sent there.
     let selector = LabelSelector::parse(args.label_selector.iter().map(|(key, value)| (key.as_str(), value.as_str())));
     selector.map_err(|error| Failure::new(ExitStatus::Usage, error))?;
     let custom = args.resources.unwrap_or_default().0;
     Ok(SubmitSettings {
         app: args.app,
-        address: address(args.address, environment)?,
+        head: head(args.address.as_deref(), environment)?,
         no_wait: args.no_wait,
         submission_id: args.submission_id,
         name: args.name,
@@ -282,7 +323,7 @@ pub(super) fn submit(args: SubmitArgs, environment: &Environment) -> Result<Subm
 
 pub(super) fn job(command: JobCommandArgs, environment: &Environment) -> Result<Settings, Failure> {
     let (of, command) = match command {
-        JobCommandArgs::List(options) => return Ok(Settings::List(list(Resource::Jobs, options, environment))),
+        JobCommandArgs::List(options) => return Ok(Settings::List(list(Resource::Jobs, options, environment)?)),
         JobCommandArgs::Status(OneJobArgs { id, address }) => (address, JobCommand::Status(id)),
         JobCommandArgs::Logs { job: OneJobArgs { id, address }, follow } => (address, JobCommand::Logs { id, follow }),
         JobCommandArgs::Stop { job: OneJobArgs { id, address }, no_wait } => {
@@ -290,7 +331,7 @@ pub(super) fn job(command: JobCommandArgs, environment: &Environment) -> Result<
         }
         JobCommandArgs::Delete(OneJobArgs { id, address }) => (address, JobCommand::Delete(id)),
     };
-    Ok(Settings::Job(JobSettings { address: address(of, environment)?, command }))
+    Ok(Settings::Job(JobSettings { head: head(of.as_deref(), environment)?, command }))
 }
 
 pub(super) fn drain(args: DrainArgs, environment: &Environment) -> Result<DrainSettings, Failure> {
@@ -300,5 +341,17 @@ pub(super) fn drain(args: DrainArgs, environment: &Environment) -> Result<DrainS
         DrainReasonArg::IdleTermination => DrainReason::IdleTermination,
         DrainReasonArg::Preemption => DrainReason::Preemption,
     };
-    Ok(DrainSettings { address: address(of, environment)?, node, reason, message, deadline })
+    Ok(DrainSettings { head: head(of.as_deref(), environment)?, node, reason, message, deadline })
+}
+
+pub(super) fn kill_actor(args: KillActorArgs, environment: &Environment) -> Result<EndSettings, Failure> {
+    let KillActorArgs { actor, namespace, restart, address: of } = args;
+    let request = EndRequest { what: Ended::Actor { restart }, called: actor, namespace };
+    Ok(EndSettings { head: head(of.as_deref(), environment)?, request })
+}
+
+pub(super) fn remove_group(args: RemoveGroupArgs, environment: &Environment) -> Result<EndSettings, Failure> {
+    let RemoveGroupArgs { group, namespace, address: of } = args;
+    let request = EndRequest { what: Ended::Group, called: group, namespace };
+    Ok(EndSettings { head: head(of.as_deref(), environment)?, request })
 }

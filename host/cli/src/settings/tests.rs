@@ -3,6 +3,7 @@
 use clap::Parser as _;
 
 use super::*;
+use crate::session::{About, Part, Session};
 
 fn resolve(words: &[&str], environment: &Environment) -> Result<Settings, Failure> {
     let args = Args::try_parse_from(["rayw"].iter().chain(words)).expect("the arguments are well formed");
@@ -42,8 +43,10 @@ fn a_flag_beats_a_variable_and_a_variable_beats_the_default() {
     assert_eq!(run_settings(&[], &said).disk_percent_max, Some(99));
 
     let there = Environment { address: Some("/there".into()), ..Environment::default() };
-    assert_eq!(list_settings(&[], &there).session.address, Some("/there".into()));
-    assert_eq!(list_settings(&["--address", "/here"], &there).session.address, Some("/here".into()));
+    let named = |words: &[&str]| list_settings(words, &there).session.address;
+    assert_eq!(named(&[]), Some(Named::Session("/there".into())));
+    assert_eq!(named(&["--address", "/here"]), Some(Named::Session("/here".into())));
+    assert_eq!(named(&["--address", "auto"]), None);
 }
 
 #[test]
@@ -118,6 +121,92 @@ fn all_addresses_of_a_machine_are_nothing_to_dial() {
             other => panic!("not a start: {other:?}"),
         }
     }
+}
+
+#[test]
+fn a_wrong_address_is_told_before_anybody_is_asked() {
+    let nothing = Environment::default();
+    let commands = [
+        &["submit", "/proc/self/status"][..],
+        &["job", "status", "x"],
+        &["job", "list"],
+        &["drain", "x"],
+        &["list", "tasks"],
+        &["get", "tasks", "x"],
+        &["summary", "tasks"],
+        &["status"],
+    ];
+    for command in commands {
+        let failure = resolve(&[command, &["--address", "head.local"]].concat(), &nothing).unwrap_err();
+        assert_eq!(failure.status.code(), 64);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(failure.render(), @"error: invalid value 'head.local' of `--address`: the port is missing: write `HOST:PORT`, such as `127.0.0.1:6379`");
+        }
+        let said = Environment { address: Some("head.local".into()), ..Environment::default() };
+        let failure = resolve(command, &said).unwrap_err();
+        assert_eq!(failure.status.code(), 64);
+        assert!(failure.render().contains("of the variable RAYW_ADDRESS: the port is missing"), "{}", failure.render());
+    }
+}
+
+#[test]
+fn a_head_that_is_not_named_is_the_one_that_runs_here() {
+    let root = tempfile::tempdir().unwrap();
+    let environment = Environment {
+        address: Some("elsewhere:1".into()),
+        session_roots: vec![root.path().to_owned()],
+        ..Environment::default()
+    };
+    let asked = |words: &[&str]| match resolve(&[&["job", "status", "x"], words].concat(), &environment) {
+        Ok(Settings::Job(settings)) => Ok(settings.head),
+        Err(failure) => Err(failure),
+        other => panic!("not a job: {other:?}"),
+    };
+    let head = |address: &str, others| HeadSettings { address: address.to_owned(), others };
+    assert_eq!(asked(&[]), Ok(head("elsewhere:1", 0)));
+    assert_eq!(asked(&["--address", "auto"]).unwrap_err().status.code(), 2, "nothing runs here");
+    let about = |address: &str| About { part: Part::Head, address: Some(address.to_owned()), ..About::run("head") };
+    let _sessions = ["here:1", "here:2"].map(|address| {
+        // The newest is chosen by the millisecond.
+        std::thread::sleep(Duration::from_millis(2));
+        Session::create(&environment.session_roots, &about(address)).unwrap()
+    });
+    assert_eq!(asked(&["--address", "auto"]), Ok(head("here:2", 1)));
+    assert_eq!(asked(&["--address", "[::1]:7"]), Ok(head("[::1]:7", 0)));
+}
+
+#[test]
+fn a_folder_of_the_nodes_is_named_by_its_whole_path() {
+    let nothing = Environment::default();
+    let submit = ["submit", "/proc/self/status", "--address", "head.local:1", "--dir"];
+    let failure = resolve(&[&submit[..], &["data::/data"]].concat(), &nothing).unwrap_err();
+    assert_eq!(failure.status.code(), 64);
+    insta::assert_snapshot!(failure.render(), @r"
+    error: `data` of `--dir` is relative: it is a folder of the nodes, so give its whole path
+      hint: `--working-dir` sends a folder from here
+    ");
+    match resolve(&[&submit[..], &["/srv/data::/data:ro"]].concat(), &nothing) {
+        Ok(Settings::Submit(settings)) => assert_eq!(settings.dirs[0].host, PathBuf::from("/srv/data")),
+        other => panic!("not a submission: {other:?}"),
+    }
+}
+
+#[test]
+fn a_folder_that_nobody_named_is_one_for_each_port_or_process() {
+    let environment = Environment { cache_dir: Some("/cache".into()), ..Environment::default() };
+    let folder = |words: &[&str]| match resolve(&[&["start"], words].concat(), &environment) {
+        Ok(Settings::Start(settings)) => {
+            assert_eq!(settings.serve.default_place, Some("/cache/cluster".into()));
+            settings.serve.dir.display().to_string()
+        }
+        other => panic!("not a start: {other:?}"),
+    };
+    let pid = std::process::id();
+    assert_eq!(folder(&["--head"]), "/cache/cluster/head-port-6379");
+    assert_eq!(folder(&["--head", "--port", "0"]), format!("/cache/cluster/head-pid-{pid}"));
+    assert_eq!(folder(&["--address", "h:1"]), format!("/cache/cluster/node-pid-{pid}"));
+    assert_eq!(folder(&["--address", "h:1", "--port", "7000"]), "/cache/cluster/node-port-7000");
+    assert_eq!(folder(&["--address", "h:1", "--dir", "/mine"]), "/mine");
 }
 
 #[test]

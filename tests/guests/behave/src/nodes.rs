@@ -18,6 +18,9 @@ pub const SCENARIOS: &[Scenario] = scenarios![
     an_actor_on_nodes_that_die,
     a_detached_actor_on_a_node_that_dies,
     find_the_detached_actor_again,
+    the_detached_actor_from_another_node,
+    a_detached_actor_whose_constructor_submits,
+    find_what_its_constructor_made,
     calls_of_an_actor_that_dies,
     results_of_an_actor_that_dies,
     results_of_an_actor_that_are_not_made_again,
@@ -241,6 +244,60 @@ fn find_the_detached_actor_again() -> rayw::Result<()> {
     let life = Phoenix::get_actor("phoenix")?;
     println!("{}", next_in(&life, 1));
     life.kill()?;
+    Ok(())
+}
+
+#[rayw::task]
+fn next_of(life: PhoenixHandle) -> String {
+    told(life.next().get())
+}
+
+/// On a node that never had to do with the job of the actor.
+fn the_detached_actor_from_another_node() -> rayw::Result<()> {
+    let life = Phoenix::get_actor("phoenix")?;
+    println!("{}", next_of::options().resource("safe", LITTLE).remote(&life).get()?);
+    life.kill()?;
+    Ok(())
+}
+
+#[rayw::task]
+fn seven() -> u32 {
+    7
+}
+
+/// Has its value from a task.
+struct Heir {
+    value: rayw::Result<u32>,
+}
+
+#[rayw::actor]
+impl Heir {
+    fn new() -> Self {
+        Self { value: seven::remote().get() }
+    }
+
+    fn value(&self) -> (u32, String) {
+        (rayw::context().restarts, told(self.value.clone()))
+    }
+}
+
+fn a_detached_actor_whose_constructor_submits() -> rayw::Result<()> {
+    let options = Heir::options().name("heir").detached().max_restarts(-1);
+    let heir = options.num_cpus(0.0).resource("doomed", LITTLE).remote()?;
+    println!("{}", told(heir.value().get()));
+    Ok(())
+}
+
+fn find_what_its_constructor_made() -> rayw::Result<()> {
+    let heir = Heir::get_actor("heir")?;
+    let mut last = String::new();
+    until("the next life", || {
+        let value = heir.value().get();
+        last = told(value.clone());
+        value.is_ok_and(|(lived, _)| lived == 1)
+    });
+    println!("{last}");
+    heir.kill()?;
     Ok(())
 }
 

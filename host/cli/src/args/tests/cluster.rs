@@ -46,7 +46,7 @@ fn help_of_start() {
               Name of the node, for people
 
           --dir <PATH>
-              Folder for components, logs and spilled objects; one of its own unless said
+              Folder for components, logs, spilled objects and, of a head, its journal: a head on the same folder goes on with the cluster it had, also after `rayw stop`; one for each port unless said
 
           --heartbeat-period <DURATION>
               Of a head: how often its nodes tell it that they are there
@@ -107,8 +107,8 @@ fn help_of_status() {
               How to print
 
               Possible values:
-              - default: A table; yaml with --detail
-              - json:    A JSON array
+              - default: A table
+              - json:    A JSON document
               - yaml:    A YAML document
               - table:   A table
               
@@ -167,7 +167,7 @@ fn help_of_submit() {
               A label that the driver's node must have, such as zone=a or zone='in(a,b)'; repeatable
 
           --dir <HOST::GUEST[:ro]>
-              Let the program use a folder of the nodes, `:ro` for reading only; repeatable
+              Let the program use a folder of the nodes, by its whole path, `:ro` for reading only; repeatable
 
           --working-dir <PATH>
               Send a folder with the job, which its guests see as `.`, for reading; at most 500 MiB, without symbolic links and folders named .git, target, node_modules, __pycache__
