@@ -75,7 +75,7 @@ pub const DEMAND_PASSED_MAX: u32 = 4;
 pub const LEASE_SLOTS_MAX: u32 = 512;
 
 /// Instances alive at once on one node: running tasks, blocked ones and actors. Each reserves about
-/// 4 GiB of address space (never memory), so this takes 8 TiB of the 128 TiB there are.
+/// 20 GiB of address space (never memory), so this takes 40 TiB of the 128 TiB there are.
 pub const INSTANCES_MAX: u32 = 2_000;
 
 /// Tasks that may be unfinished at one owner. At about 1 KiB each this is 2 GiB.
@@ -210,8 +210,8 @@ pub const LOG_BYTES_PER_TASK_MAX: u64 = 16 << 20;
 /// itself, which ends when that is full.
 pub const LOG_UNCONFIRMED_BYTES_MAX: usize = 64 << 20;
 
-/// Bytes of lines that wait to be sent to the head: they go in one message for each job, which must fit into
-/// the link beside what [`LOG_UNCONFIRMED_BYTES_MAX`] allows there.
+/// Bytes of lines that wait to be sent to the head: they go all at once, in messages of [`LINK_BATCH_BYTES`] each, and
+/// must fit into the link beside what [`LOG_UNCONFIRMED_BYTES_MAX`] allows there.
 pub const LOG_QUEUE_BYTES_MAX: usize = 64 << 20;
 
 /// Bytes of a name that a guest gives: of an actor, a group, a namespace, a task, a resource, a label. Names
@@ -223,6 +223,10 @@ pub const LOG_QUEUE_LINES_MAX: usize = 100_000;
 
 /// Bytes of a component file.
 pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
+
+/// Bytes of all that a component says of its functions and classes: eighty for each of a hundred thousand names. Each
+/// node keeps them with the component, and people read them.
+pub const DESCRIPTION_BYTES_MAX: usize = 8 << 20;
 
 /// Kinds of custom resources that one task, actor or bundle may ask for, and all bundles of a group together: the head
 /// compares each with each of a node's, for every look at what waits.
@@ -278,6 +282,10 @@ pub const CHUNK_BYTES: usize = 4 << 20;
 /// then, so that a broadcast grows like a tree.
 pub const SERVED_AT_ONCE_MAX: usize = 2;
 
+/// Bytes of spilled objects that a node reads at once for other nodes, beside what its store has in memory: as much as
+/// the largest value takes, which is enough to keep disk and network busy with smaller ones.
+pub const SERVED_FROM_DISK_BYTES_MAX: u64 = VALUE_BYTES_MAX as u64;
+
 /// Bytes from which on a value that is put, passed, fetched or read from a file is large: its memory is a mapping of its
 /// own, in huge pages, and kept for the next when it is gone. Those below are the allocator's, which keeps what it needs
 /// for them by itself.
@@ -328,6 +336,10 @@ pub const STATE_OF_NODE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Bytes of messages to one process that it has not confirmed yet. At 200 MB/s this is what comes
 /// together until a silent node is declared dead; beyond it the other side is taken for lost.
 pub const LINK_BYTES_MAX: usize = 512 << 20;
+
+/// Bytes on their way to the head above which guests wait, or are refused, that cancel tasks or end actors and groups: a
+/// guest can say so in a loop, and what a link may hold is for the work itself. As much as lines may take of it.
+pub const GUESTS_UNCONFIRMED_BYTES_MAX: usize = LINK_BYTES_MAX / 4;
 
 /// Bytes of arguments of calls that one actor on another node has and that have not ended: enough that it never waits
 /// for the next one, and little beside [`LINK_BYTES_MAX`]. Beyond it, calls wait where they were submitted.
@@ -392,6 +404,10 @@ pub const BLOB_KEPT: Duration = Duration::from_secs(600);
 
 /// How often the head looks for those.
 pub const BLOB_SWEEP: Duration = Duration::from_secs(60);
+
+/// How often a node asks the head whether jobs are over that nobody here works for: it may have met one of them after its
+/// end, of which it will not be told by itself then. A question is some bytes, and to get a job anew takes milliseconds.
+pub const JOBS_ASKED_PERIOD: Duration = Duration::from_secs(60);
 
 /// Unpacked working directories that a node keeps of jobs that are over, for the next ones that bring the same.
 pub const WORKING_DIRS_KEPT: usize = 16;

@@ -1,23 +1,29 @@
 //! From a file to a component: text or binary, component or core module.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
-use rayw_core::{Error, ErrorKind};
+use rayw_core::{Error, ErrorKind, limits};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wasmparser::{ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
 use wit_component::{ComponentEncoder, StringEncoding};
 
+mod nesting;
 mod rename;
 
 /// What `rayw` runs, for whoever brought something else.
 const HINT: &str = "rayw runs WebAssembly components: build one with `rayw build`";
 
+/// Functions that a core module may export: its encoder looks for each among all of them, which takes a second then.
+const EXPORTS_MAX: usize = 10_000;
+
 /// The component in these bytes; `origin` names the file in errors.
 pub(crate) fn component<'a>(bytes: &'a [u8], origin: &str) -> Result<Cow<'a, [u8]>, Error> {
     let binary = binary(bytes, origin)?;
     if Parser::is_component(&binary) {
+        nesting::check(&binary, origin)?;
         return Ok(binary);
     }
     if !Parser::is_core_wasm(&binary) {
@@ -28,6 +34,11 @@ pub(crate) fn component<'a>(bytes: &'a [u8], origin: &str) -> Result<Cow<'a, [u8
 
 fn invalid(message: String) -> Error {
     Error::new(ErrorKind::InvalidArgument, message)
+}
+
+/// A component that breaks the rules.
+pub(crate) fn not_valid(origin: &str, cause: impl std::fmt::Display) -> Error {
+    invalid(format!("`{origin}` is not a valid component: build or copy it again")).caused_by(cause)
 }
 
 fn binary<'a>(bytes: &'a [u8], origin: &str) -> Result<Cow<'a, [u8]>, Error> {
@@ -74,9 +85,9 @@ fn start(bytes: &[u8]) -> String {
 struct Module<'a> {
     imports: Vec<(&'a str, &'a str)>,
     /// Exported functions and their types.
-    exports: Vec<(&'a str, FuncType)>,
-    /// Made by a tool that says which WIT world it belongs to.
-    has_world: bool,
+    exports: Vec<(&'a str, Rc<FuncType>)>,
+    /// Which WIT world it belongs to, where it was made by a tool that says so.
+    worlds: Vec<&'a [u8]>,
 }
 
 fn from_module(bytes: &[u8], origin: &str) -> Result<Vec<u8>, Error> {
@@ -85,12 +96,21 @@ fn from_module(bytes: &[u8], origin: &str) -> Result<Vec<u8>, Error> {
     };
     wasmparser::Validator::new().validate_all(bytes).map_err(|error| broken(&error))?;
     let module = read(bytes).map_err(|error| broken(&error))?;
+    if module.exports.len() > EXPORTS_MAX {
+        let functions = module.exports.len();
+        return Err(invalid(format!(
+            "`{origin}` is a core module that exports {functions} functions, more than {EXPORTS_MAX}: export only those \
+             that are to be tasks"
+        )));
+    }
+    for world in &module.worlds {
+        nesting::check_world(world, origin)?;
+    }
+    let has_world = !module.worlds.is_empty();
 
     let is_wasi = |name: &str| name == WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME;
     let wants_wasi = module.imports.iter().any(|(from, _)| is_wasi(from));
-    if !module.has_world
-        && let Some((from, name)) = module.imports.iter().find(|(from, _)| !is_wasi(from))
-    {
+    if !has_world && let Some((from, name)) = module.imports.iter().find(|(from, _)| !is_wasi(from)) {
         return Err(invalid(format!(
             "`{origin}` is a core module that imports `{name}` from `{from}`, which rayw does not offer: a core module \
              may import `{WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME}` only; {HINT}"
@@ -98,7 +118,7 @@ fn from_module(bytes: &[u8], origin: &str) -> Result<Vec<u8>, Error> {
     }
 
     let is_command = module.exports.iter().any(|(name, _)| *name == "_start");
-    let prepared = if module.has_world || is_command {
+    let prepared = if has_world || is_command {
         Cow::Borrowed(bytes)
     } else {
         Cow::Owned(rename::with_world(bytes, &module.exports, origin)?)
@@ -122,13 +142,13 @@ fn encode(module: &[u8], wants_wasi: bool, is_command: bool) -> Result<Vec<u8>, 
 
 fn read(bytes: &[u8]) -> Result<Module<'_>, wasmparser::BinaryReaderError> {
     let mut module = Module::default();
-    let mut types: Vec<FuncType> = Vec::new();
+    let mut types: Vec<Rc<FuncType>> = Vec::new();
     let mut functions: Vec<u32> = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
             Payload::TypeSection(section) => {
                 for function in section.into_iter_err_on_gc_types() {
-                    types.push(function?);
+                    types.push(Rc::new(function?));
                 }
             }
             Payload::ImportSection(section) => {
@@ -152,11 +172,13 @@ fn read(bytes: &[u8]) -> Result<Module<'_>, wasmparser::BinaryReaderError> {
                     if let (ExternalKind::Func, Some(index)) = (export.kind, index)
                         && let Some(function) = types.get(index as usize)
                     {
-                        module.exports.push((export.name, function.clone()));
+                        module.exports.push((export.name, Rc::clone(function)));
                     }
                 }
             }
-            Payload::CustomSection(section) if section.name().starts_with("component-type") => module.has_world = true,
+            Payload::CustomSection(section) if section.name().starts_with("component-type") => {
+                module.worlds.push(section.data());
+            }
             _ => {}
         }
     }
@@ -174,8 +196,9 @@ fn wit_type(value: ValType) -> Option<&'static str> {
     }
 }
 
-/// The text of a WIT world with these exports.
-fn world(exports: &[(String, &FuncType)]) -> Option<String> {
+/// The text of a WIT world with these exports, or why there is none.
+fn world(exports: &[(String, &FuncType)]) -> Result<String, String> {
+    let not_a_number = || "a type is not a number".to_owned();
     let mut text = "package rayw:module;\nworld module {\n".to_owned();
     for (name, function) in exports {
         let parameters: Option<Vec<String>> = function
@@ -184,15 +207,20 @@ fn world(exports: &[(String, &FuncType)]) -> Option<String> {
             .enumerate()
             .map(|(index, value)| Some(format!("p{index}: {}", wit_type(*value)?)))
             .collect();
+        let parameters = parameters.ok_or_else(not_a_number)?.join(", ");
         let result = match function.results() {
             [] => String::new(),
-            [value] => format!(" -> {}", wit_type(*value)?),
-            _ => return None,
+            [value] => format!(" -> {}", wit_type(*value).ok_or_else(not_a_number)?),
+            _ => return Err(not_a_number()),
         };
-        text.push_str(&format!("  export %{name}: func({}){result};\n", parameters?.join(", ")));
+        text.push_str(&format!("  export %{name}: func({parameters}){result};\n"));
+        if text.len() > limits::DESCRIPTION_BYTES_MAX {
+            let most = limits::DESCRIPTION_BYTES_MAX >> 20;
+            return Err(format!("their names and parameters take more than {most} MiB of text: export fewer"));
+        }
     }
     text.push_str("}\n");
-    Some(text)
+    Ok(text)
 }
 
 /// Adds the world to a module, in the section where the encoder looks for it.

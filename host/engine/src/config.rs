@@ -15,10 +15,20 @@ pub(crate) const DESCRIBE_SLOTS: u32 = 4;
 
 /// Core instances of one component: a program for the old WASI has four (itself, the adapter and two
 /// shims), Python dozens. This only bounds a count, it reserves nothing.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
+///
+/// Of this and the next two there is as much for each place as one component may have, so that nobody's components take
+/// what the places of others were promised.
+const CORE_INSTANCES_PER_COMPONENT_MAX: u32 = 200;
 
-/// Tables of one component: its own and those of its shims. Each reserves address space only.
-const TABLES_PER_COMPONENT: u32 = 3;
+/// Memories of one component: one, or where it is composed of several, one of each. Each reserves 4 GiB of address space.
+const MEMORIES_PER_COMPONENT_MAX: u32 = 4;
+
+/// Tables of one component: with each memory its own and that of its shim. Each reserves address space only.
+const TABLES_PER_COMPONENT_MAX: u32 = 8;
+
+/// Heaps of one store: where a language leaves it to WebAssembly to collect what is not needed any more. Each takes the
+/// place of a memory.
+const COLLECTED_HEAPS_PER_STORE: u32 = 1;
 
 /// Pages of a memory that are zeroed in place when its slot is used again, instead of being given
 /// back to the kernel. Costs at most this much for each warm slot.
@@ -73,18 +83,20 @@ fn config(pool: Option<PoolingAllocationConfig>) -> Config {
 
 fn pool(instances_max: u32) -> PoolingAllocationConfig {
     let components = instances_max.saturating_add(DESCRIBE_SLOTS);
+    let for_each = |most: u32| components.saturating_mul(most);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(components)
-        .total_core_instances(components.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
-        .total_memories(components)
-        .total_tables(components.saturating_mul(TABLES_PER_COMPONENT))
+        .total_core_instances(for_each(CORE_INSTANCES_PER_COMPONENT_MAX))
+        .total_memories(for_each(MEMORIES_PER_COMPONENT_MAX + COLLECTED_HEAPS_PER_STORE))
+        .total_gc_heaps(for_each(COLLECTED_HEAPS_PER_STORE))
+        .total_tables(for_each(TABLES_PER_COMPONENT_MAX))
         // Every store keeps its stack until it is dropped.
         .total_stacks(components)
         .max_component_instance_size(10 << 20)
         .max_core_instance_size(10 << 20)
-        .max_core_instances_per_component(200)
-        .max_memories_per_component(32)
-        .max_tables_per_component(64)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT_MAX)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT_MAX)
+        .max_tables_per_component(TABLES_PER_COMPONENT_MAX)
         .max_memories_per_module(2)
         .max_tables_per_module(TABLES_PER_MODULE_MAX)
         .table_elements(100_000)
@@ -94,6 +106,11 @@ fn pool(instances_max: u32) -> PoolingAllocationConfig {
         .table_keep_resident(TABLE_KEEP_RESIDENT)
         .pagemap_scan(if has_swap() { Enabled::No } else { Enabled::Auto });
     pool
+}
+
+/// Whether that is why a component cannot be loaded: it has more of something than the pool gives one.
+pub(crate) fn is_pool_limit(cause: &str) -> bool {
+    cause.contains("pooling allocator")
 }
 
 /// Whether the machine swaps: the kernel's scan for dirty pages overlooks pages that are swapped

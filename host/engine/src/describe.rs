@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rayw_core::{
-    ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Details, Error, ErrorKind, GroupId,
-    GroupOptions, GroupStatus, JobId, Labels, NodeId, ObjectId, RefId, TaskId, TaskOptions, TaskTerms, Value, limits,
+    ActorClass, ActorId, ActorOptions, Arg, CallOptions, ComponentDigest, Description, Details, Error, ErrorKind,
+    Function, GroupId, GroupOptions, GroupStatus, JobId, Labels, Method, NodeId, ObjectId, Parameter, RefId,
+    RetryExceptions, TaskId, TaskOptions, TaskTerms, Value, limits,
 };
 
+use crate::export::Exports;
 use crate::services::Answer;
 use crate::state::Guest;
 use crate::{Caller, Engine, Grants, GroupServices, Output, Program, Sandbox, Services, Submitted, export, trap};
@@ -44,7 +46,7 @@ pub(crate) async fn ask(engine: &Engine, program: &Arc<Program>, origin: &str) -
 
 async fn run(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<Description, Error> {
     let Some(exports) = &program.exports.guest else {
-        return Ok(program.exports.describe());
+        return Ok(typed(&program.exports));
     };
     let sandbox = Sandbox {
         memory_bytes_max: limits::INSTANCE_MEMORY_BYTES_DEFAULT,
@@ -65,11 +67,80 @@ async fn run(engine: &Engine, program: &Arc<Program>, origin: &str) -> Result<De
         instance.check_line(line).map_err(|cause| other("line-guest", cause))?;
     }
     let described = instance.describe(exports).await;
-    described.map_err(|error| trap::explain(&error, instance.guest()))?.try_into()
+    let described = described.map_err(|error| {
+        if trap::is_too_much(&error) {
+            return Error::new(ErrorKind::InvalidArgument, too_long());
+        }
+        trap::explain(&error, instance.guest())
+    });
+    described?.try_into()
 }
 
-/// Names must be there, be few enough, and be different.
+/// What the typed functions are called and take, or more of it than [`check`] lets pass.
+fn typed(exports: &Exports) -> Description {
+    let (mut description, mut bytes) = (Description::default(), 0);
+    for function in exports.described() {
+        bytes += words_of_function(&function).map(String::len).sum::<usize>();
+        description.functions.push(function);
+        if bytes > limits::DESCRIPTION_BYTES_MAX {
+            break;
+        }
+    }
+    description
+}
+
+fn too_long() -> String {
+    let most = limits::DESCRIPTION_BYTES_MAX >> 20;
+    format!("it says more than {most} MiB of its functions and classes: shorten names and types, or split it")
+}
+
+fn words(description: &Description) -> impl Iterator<Item = &String> {
+    let functions = description.functions.iter().flat_map(words_of_function);
+    functions.chain(description.actors.iter().flat_map(words_of_class))
+}
+
+fn words_of_function(function: &Function) -> impl Iterator<Item = &String> {
+    let TaskOptions { name, resources, retry_exceptions, label_selector, .. } = &function.options;
+    let own = [&function.name, &function.returns].into_iter().chain(words_of_parameters(&function.parameters));
+    let options = name.iter().chain(resources.iter().map(|(name, _)| name)).chain(retried(retry_exceptions.as_ref()));
+    own.chain(options).chain(words_of_labels(label_selector))
+}
+
+fn words_of_class(class: &ActorClass) -> impl Iterator<Item = &String> {
+    let ActorOptions { name, namespace, resources, label_selector, .. } = &class.options;
+    let own = std::iter::once(&class.name).chain(words_of_parameters(&class.parameters));
+    let options = name.iter().chain(namespace).chain(resources.iter().map(|(name, _)| name));
+    let options = options.chain(words_of_labels(label_selector));
+    own.chain(options).chain(class.methods.iter().flat_map(words_of_method))
+}
+
+fn words_of_method(method: &Method) -> impl Iterator<Item = &String> {
+    let CallOptions { name, retry_exceptions, .. } = &method.options;
+    let own = [&method.name, &method.returns].into_iter().chain(words_of_parameters(&method.parameters));
+    own.chain(name).chain(retried(retry_exceptions.as_ref()))
+}
+
+fn words_of_parameters(parameters: &[Parameter]) -> impl Iterator<Item = &String> {
+    parameters.iter().flat_map(|parameter| [&parameter.name, &parameter.type_name])
+}
+
+fn words_of_labels(selector: &[(String, String)]) -> impl Iterator<Item = &String> {
+    selector.iter().flat_map(|(key, value)| [key, value])
+}
+
+/// The types of errors that are listed.
+fn retried(exceptions: Option<&RetryExceptions>) -> &[String] {
+    match exceptions {
+        Some(RetryExceptions::Only(types)) => types,
+        Some(RetryExceptions::No | RetryExceptions::All) | None => &[],
+    }
+}
+
+/// Names must be there, be few enough, and be different, and all words together not too long.
 fn check(description: &Description) -> Result<(), String> {
+    if words(description).map(String::len).sum::<usize>() > limits::DESCRIPTION_BYTES_MAX {
+        return Err(too_long());
+    }
     let mut left = NAMES_MAX;
     let mut check = |what: &str, names: Vec<&String>| {
         let mut seen = HashSet::new();

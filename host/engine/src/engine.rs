@@ -15,7 +15,7 @@ use crate::cache::Cache;
 use crate::export::{self, Exports};
 use crate::loaded::Loaded;
 use crate::state::Guest;
-use crate::{Caller, Instance, Program, Sandbox, Services, componentize, config, describe, epoch, host, shim};
+use crate::{Caller, Instance, Program, Sandbox, Services, componentize, config, describe, epoch, host, shim, types};
 
 /// How long a start waits for a free place. Leases bound what runs at once, so a longer wait means
 /// that actors and blocked tasks hold all places, and somebody should be told.
@@ -157,7 +157,9 @@ impl Engine {
             engine.programs.forget_failed(&digest);
             loaded
         });
-        loading.await.unwrap_or_else(|error| Err(panicked(&error)))
+        let loaded = loading.await.unwrap_or_else(|error| Err(panicked(&error)));
+        // What others say of a file quotes it.
+        loaded.map_err(|error| error.cut_to(types::ERROR_TEXT_BYTES_MAX))
     }
 
     async fn load_new(
@@ -197,8 +199,12 @@ impl Engine {
         let binary = componentize::component(bytes, origin)?;
         let compiled = self.compilers.install(|| self.compile(&binary));
         let component = compiled.map_err(|error| {
-            let message = format!("`{origin}` is not a valid component: build or copy it again");
-            Error::new(ErrorKind::InvalidArgument, message).caused_by(format!("{error:#}"))
+            let cause = format!("{error:#}");
+            if !config::is_pool_limit(&cause) {
+                return componentize::not_valid(origin, cause);
+            }
+            let message = format!("`{origin}` is larger than a sandbox may be: split it into several components");
+            Error::new(ErrorKind::InvalidArgument, message).caused_by(cause)
         })?;
         if let Some(cache) = &self.cache {
             cache.store(digest, &component);

@@ -4,6 +4,7 @@ use rayw_core::{Error, ErrorKind};
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex};
 
+use crate::text::shown;
 use crate::typed::TypedFunction;
 
 /// The interface of the guest contract.
@@ -11,6 +12,12 @@ const GUEST: &str = "rayw:core/guest";
 
 /// The version of the contract that this rayw speaks.
 const VERSION: &str = "0.1.0";
+
+/// What an error lists of imports that are missing and of functions that cannot be tasks: a file may have a million.
+const LISTED_MAX: usize = 10;
+
+/// Bytes of a name that an error shows.
+const NAME_BYTES_SHOWN: usize = 256;
 
 /// The functions of `rayw:core/guest`.
 pub(crate) struct GuestExports {
@@ -52,6 +59,11 @@ impl Exports {
         let engine = component.engine();
         let mut exports = Self { guest: None, durable: None, line: None, run: None, typed: Vec::new() };
         let mut refused = Vec::new();
+        let mut refuse = |why: String| {
+            if refused.len() < LISTED_MAX {
+                refused.push(why);
+            }
+        };
         for (name, item) in component_type.exports(engine) {
             match item.ty {
                 ComponentItem::ComponentInstance(_) if name.starts_with("rayw:core/guest@") || name == GUEST => {
@@ -76,7 +88,7 @@ impl Exports {
                         {
                             let name = format!("{interface}.{function}");
                             TypedFunction::new(name, index, &ty)
-                                .map_or_else(|why| refused.push(why), |f| exports.typed.push(f));
+                                .map_or_else(&mut refuse, |typed| exports.typed.push(typed));
                         }
                     }
                 }
@@ -84,7 +96,7 @@ impl Exports {
                     if let Some(index) = component.get_export_index(None, name) {
                         let name = name.to_owned();
                         TypedFunction::new(name, index, &ty)
-                            .map_or_else(|why| refused.push(why), |f| exports.typed.push(f));
+                            .map_or_else(&mut refuse, |typed| exports.typed.push(typed));
                     }
                 }
                 _ => {}
@@ -148,8 +160,9 @@ fn guest(component: &Component, name: &str, origin: &str) -> Result<GuestExports
 
 /// The component was built against another version of the contract.
 pub(crate) fn other_contract(origin: &str, name: &str) -> Error {
+    let said = shown(name, NAME_BYTES_SHOWN);
     let message = format!(
-        "`{origin}` has `{name}`, and this rayw speaks `rayw:core@{VERSION}`: build it again with version 0.1 of the \
+        "`{origin}` has `{said}`, and this rayw speaks `rayw:core@{VERSION}`: build it again with version 0.1 of the \
          `rayw` crate"
     );
     Error::new(ErrorKind::InvalidArgument, message)
@@ -178,8 +191,13 @@ pub(crate) fn unlinkable(component: &Component, origin: &str, cause: &wasmtime::
     let message = if missing.is_empty() {
         format!("`{origin}` imports something in a shape that rayw does not offer; {offer}")
     } else {
-        let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-        format!("`{origin}` imports {}, which rayw does not offer; {offer}", names.join(", "))
+        let listed = missing.iter().take(LISTED_MAX).map(|name| format!("`{}`", shown(name, NAME_BYTES_SHOWN)));
+        let names = listed.collect::<Vec<String>>().join(", ");
+        let others = match missing.len().saturating_sub(LISTED_MAX) {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        format!("`{origin}` imports {names}{others}, which rayw does not offer; {offer}")
     };
     Error::new(ErrorKind::InvalidArgument, message).caused_by(format!("{cause:#}"))
 }

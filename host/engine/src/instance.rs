@@ -30,6 +30,9 @@ pub use line::{Line, Next};
 /// A guest may name the same bytes many times, so this is what a call costs the host at worst.
 const CALL_BYTES_MAX: usize = rayw_core::limits::VALUE_BYTES_MAX + (256 << 20);
 
+/// Bytes that a description may bring out of a guest: of as many functions as one may list, each with its options.
+const DESCRIBE_BYTES_MAX: usize = 128 << 20;
+
 /// What the host keeps for each byte that a guest passes, at worst: for handles and short strings.
 const HOST_BYTES_PER_GUEST_BYTE: u64 = 4;
 
@@ -182,8 +185,9 @@ impl Instance {
         }
     }
 
-    /// What the guest says is in it.
+    /// What the guest says is in it. Nothing else should be asked of the instance then.
     pub(crate) async fn describe(&mut self, guest: &GuestExports) -> wasmtime::Result<types::Description> {
+        self.store.set_hostcall_fuel(DESCRIBE_BYTES_MAX);
         let (description,) = self.enter_raw::<(), (types::Description,)>(&guest.describe, ()).await?;
         Ok(description)
     }

@@ -34,6 +34,7 @@ mod sandbox;
 mod services;
 mod shim;
 mod state;
+mod text;
 mod trap;
 mod typed;
 mod types;

@@ -29,6 +29,9 @@ use wasmparser::{
 mod read;
 mod stubs;
 
+/// Core instances that one component may have: more are not valid, and each is compared with each here.
+const CORE_INSTANCES_MAX: usize = 1_000;
+
 /// A module with nothing in it, which takes the shim's place, so that the others keep their numbers.
 const NOTHING: &[u8] = b"\0asm\x01\0\0\0";
 
@@ -101,6 +104,9 @@ impl<'a> Layout<'a> {
                 Payload::InstanceSection(section) => {
                     for instance in section {
                         layout.instances.push(CoreInstance::of(instance?));
+                        if layout.instances.len() > CORE_INSTANCES_MAX {
+                            return Ok(Self::default());
+                        }
                     }
                 }
                 Payload::ComponentAliasSection(section) => {

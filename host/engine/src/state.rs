@@ -15,6 +15,10 @@ use crate::{Caller, Grants, Line, Returned, Sandbox, Services, reference, sandbo
 /// Handles that one store may hold: one for each task that may be unfinished, and several values full of references.
 pub(crate) const HANDLES_MAX: usize = limits::TASKS_MAX + 500_000;
 
+/// Files, streams and waits of WASI that one store may have open: more than a program opens that closes what it has
+/// read, and few enough that a thousand who never do leave the node the memory for its work.
+pub(crate) const WASI_HANDLES_MAX: usize = 4_096;
+
 /// References in all values that are read in one call: looking whether they are to objects takes 50 ms then.
 const READ_REFS_MAX: usize = 50_000_000;
 
@@ -84,7 +88,9 @@ impl Guest {
         let printer = Printer::new(Arc::clone(&self.services), Arc::clone(&self.caller));
         let printer = Arc::new(Mutex::new(printer));
         let context = sandbox::wasi(grants, &self.args, &printer)?;
-        Ok(Wasi { context, table: ResourceTable::new(), printer })
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(WASI_HANDLES_MAX);
+        Ok(Wasi { context, table, printer })
     }
 
     /// A call begins.

@@ -4,12 +4,14 @@
 mod backtrace;
 
 use rayw_core::{Error, ErrorKind, limits};
+use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::host::Exit;
 use crate::limit::Denied;
-use crate::state::{Guest, Panic};
+use crate::state::{Guest, Panic, WASI_HANDLES_MAX};
+use crate::types::ERROR_TEXT_BYTES_MAX;
 
 /// The code of a guest that ended itself.
 pub(crate) fn exit_code(error: &wasmtime::Error) -> Option<u8> {
@@ -28,14 +30,21 @@ pub(crate) fn explain(error: &wasmtime::Error, guest: &Guest) -> Error {
         Error::new(ErrorKind::WorkerCrashed, format!("the guest exited with code {code}"))
     } else if let Some(denied) = guest.memory.denied() {
         out_of_memory(denied)
+    } else if let Some(ResourceTableError::Full) = error.downcast_ref::<ResourceTableError>() {
+        let message = format!(
+            "the guest has more of WASI open than a sandbox keeps, {WASI_HANDLES_MAX} files, streams and waits: close \
+             those that are done"
+        );
+        Error::new(ErrorKind::LimitExceeded, message)
     } else if error.is::<PoolConcurrencyLimitError>() {
-        let message = "no free place for another instance: run fewer tasks at once";
+        let message = "there is no room for another sandbox, some that end may still have theirs: try again, or run \
+                       fewer tasks and actors at once";
         Error::new(ErrorKind::LimitExceeded, message).caused_by(error.root_cause())
     } else {
         crashed(error)
     };
     explained.backtrace = error.downcast_ref::<WasmBacktrace>().and_then(|trace| backtrace::text(trace.frames()));
-    explained
+    explained.cut_to(ERROR_TEXT_BYTES_MAX)
 }
 
 fn panicked(panic: &Panic) -> Error {
@@ -67,15 +76,19 @@ fn crashed(error: &wasmtime::Error) -> Error {
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return Error::new(ErrorKind::WorkerCrashed, format!("the guest crashed: {}", words(*trap)));
     }
-    let cause = error.root_cause().to_string();
-    if cause.contains("fuel allocated for hostcalls") {
+    if is_too_much(error) {
         let message = format!(
             "more data in one call than may cross the border of a sandbox; one value may have {} bytes: split it",
             limits::VALUE_BYTES_MAX
         );
         return Error::new(ErrorKind::LimitExceeded, message);
     }
-    Error::new(ErrorKind::WorkerCrashed, format!("the guest crashed: {cause}"))
+    Error::new(ErrorKind::WorkerCrashed, format!("the guest crashed: {}", error.root_cause()))
+}
+
+/// Whether a call did not return because of how much would have come out of the guest with it.
+pub(crate) fn is_too_much(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().contains("fuel allocated for hostcalls")
 }
 
 fn words(trap: Trap) -> String {

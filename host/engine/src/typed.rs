@@ -4,17 +4,27 @@
 //! A function that returns `result<T, E>` returns `T`, and its `err` is an
 //! error of the task.
 
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rayw_core::{Codec, Description, Error, ErrorKind, Function, Parameter, Value, check_arity, unknown};
+use rayw_core::{Codec, Error, ErrorKind, Function, Parameter, Value, check_arity, unknown};
 use wasmtime::component::types::ComponentFunc;
 use wasmtime::component::{ComponentExportIndex, Type, Val};
 
 use crate::export::Exports;
+use crate::text::{Bounded, shown};
+use crate::types::ERROR_TEXT_BYTES_MAX;
 
 /// What stands for the result of a function that has none.
 const NO_RESULT: &str = "()";
+
+/// Bytes of a type as WIT writes it. A component says each of its types once, and others name it; written down it is a
+/// tree, which is twice as large with each level of pairs.
+const WIT_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes that are shown of an argument that does not fit.
+const ARGUMENT_BYTES_SHOWN: usize = 1 << 10;
 
 /// An exported function as a task.
 pub(crate) struct TypedFunction {
@@ -60,8 +70,10 @@ impl TypedFunction {
 
     fn parse(&self, name: &str, ty: &Type, text: &str) -> Result<Val, Error> {
         Val::from_wave(ty, text).map_err(|error| {
+            let text = shown(text, ARGUMENT_BYTES_SHOWN);
             let message = format!("`{}` takes `{name}: {}`, and `{text}` is not one", self.name, wit(ty));
-            Error::new(ErrorKind::InvalidArgument, message).caused_by(format!("{error:#}"))
+            let error = Error::new(ErrorKind::InvalidArgument, message).caused_by(format!("{error:#}"));
+            error.cut_to(ERROR_TEXT_BYTES_MAX)
         })
     }
 
@@ -119,7 +131,7 @@ impl TypedFunction {
         if let Some(Type::Result(result)) = &self.result {
             error.type_name = result.err().as_ref().map(wit);
         }
-        error
+        error.cut_to(ERROR_TEXT_BYTES_MAX)
     }
 
     fn text(&self, value: &Val) -> Result<String, Error> {
@@ -132,8 +144,8 @@ impl TypedFunction {
 
 impl Exports {
     /// What the typed functions are called and take.
-    pub(crate) fn describe(&self) -> Description {
-        Description { functions: self.typed.iter().map(TypedFunction::described).collect(), actors: Vec::new() }
+    pub(crate) fn described(&self) -> impl Iterator<Item = Function> {
+        self.typed.iter().map(TypedFunction::described)
     }
 
     /// The typed function of that name. The interface may be left out where that leaves no doubt.
@@ -183,42 +195,69 @@ fn is_plain(ty: &Type) -> bool {
 
 /// The type as WIT writes it. Names of types are not in a component, so their parts are shown.
 fn wit(ty: &Type) -> String {
-    let listed = |parts: Vec<String>| parts.join(", ");
-    let named =
-        |(name, ty): (&str, Option<Type>)| ty.map_or_else(|| name.to_owned(), |ty| format!("{name}({})", wit(&ty)));
+    let mut text = Bounded::new(WIT_BYTES_MAX);
+    // It fails when there is more than fits, which the text says.
+    let _ = write_wit(&mut text, ty);
+    text.into_string()
+}
+
+fn write_wit(to: &mut Bounded, ty: &Type) -> fmt::Result {
     match ty {
-        Type::Bool => "bool".to_owned(),
-        Type::S8 => "s8".to_owned(),
-        Type::U8 => "u8".to_owned(),
-        Type::S16 => "s16".to_owned(),
-        Type::U16 => "u16".to_owned(),
-        Type::S32 => "s32".to_owned(),
-        Type::U32 => "u32".to_owned(),
-        Type::S64 => "s64".to_owned(),
-        Type::U64 => "u64".to_owned(),
-        Type::Float32 => "f32".to_owned(),
-        Type::Float64 => "f64".to_owned(),
-        Type::Char => "char".to_owned(),
-        Type::String => "string".to_owned(),
-        Type::List(list) => format!("list<{}>", wit(&list.ty())),
-        Type::Option(option) => format!("option<{}>", wit(&option.ty())),
-        Type::Tuple(tuple) => format!("tuple<{}>", listed(tuple.types().map(|ty| wit(&ty)).collect())),
-        Type::Record(record) => {
-            format!("record {{ {} }}", listed(record.fields().map(|f| format!("{}: {}", f.name, wit(&f.ty))).collect()))
-        }
-        Type::Variant(variant) => {
-            format!("variant {{ {} }}", listed(variant.cases().map(|case| named((case.name, case.ty))).collect()))
-        }
-        Type::Enum(cases) => format!("enum {{ {} }}", listed(cases.names().map(ToOwned::to_owned).collect())),
-        Type::Flags(flags) => format!("flags {{ {} }}", listed(flags.names().map(ToOwned::to_owned).collect())),
+        Type::Bool => to.write_str("bool"),
+        Type::S8 => to.write_str("s8"),
+        Type::U8 => to.write_str("u8"),
+        Type::S16 => to.write_str("s16"),
+        Type::U16 => to.write_str("u16"),
+        Type::S32 => to.write_str("s32"),
+        Type::U32 => to.write_str("u32"),
+        Type::S64 => to.write_str("s64"),
+        Type::U64 => to.write_str("u64"),
+        Type::Float32 => to.write_str("f32"),
+        Type::Float64 => to.write_str("f64"),
+        Type::Char => to.write_str("char"),
+        Type::String => to.write_str("string"),
+        Type::List(list) => write_listed(to, "list<", [list.ty()], ">", |to, ty| write_wit(to, &ty)),
+        Type::Option(option) => write_listed(to, "option<", [option.ty()], ">", |to, ty| write_wit(to, &ty)),
+        Type::Tuple(tuple) => write_listed(to, "tuple<", tuple.types(), ">", |to, ty| write_wit(to, &ty)),
+        Type::Record(record) => write_listed(to, "record { ", record.fields(), " }", |to, field| {
+            write!(to, "{}: ", field.name)?;
+            write_wit(to, &field.ty)
+        }),
+        Type::Variant(variant) => write_listed(to, "variant { ", variant.cases(), " }", |to, case| match case.ty {
+            Some(ty) => write_listed(to, &format!("{}(", case.name), [ty], ")", |to, ty| write_wit(to, &ty)),
+            None => to.write_str(case.name),
+        }),
+        Type::Enum(cases) => write_listed(to, "enum { ", cases.names(), " }", |to, name| to.write_str(name)),
+        Type::Flags(flags) => write_listed(to, "flags { ", flags.names(), " }", |to, name| to.write_str(name)),
         Type::Result(result) => match (result.ok(), result.err()) {
-            (None, None) => "result".to_owned(),
-            (Some(ok), None) => format!("result<{}>", wit(&ok)),
-            (ok, Some(err)) => format!("result<{}, {}>", ok.as_ref().map_or_else(|| "_".to_owned(), wit), wit(&err)),
+            (None, None) => to.write_str("result"),
+            (Some(ok), None) => write_listed(to, "result<", [ok], ">", |to, ty| write_wit(to, &ty)),
+            (ok, Some(err)) => write_listed(to, "result<", [ok, Some(err)], ">", |to, ty| match ty {
+                Some(ty) => write_wit(to, &ty),
+                None => to.write_str("_"),
+            }),
         },
-        Type::Own(_) | Type::Borrow(_) => "resource".to_owned(),
-        Type::Future(_) => "future".to_owned(),
-        Type::Stream(_) => "stream".to_owned(),
-        other => format!("{other:?}").to_lowercase(),
+        Type::Own(_) | Type::Borrow(_) => to.write_str("resource"),
+        Type::Future(_) => to.write_str("future"),
+        Type::Stream(_) => to.write_str("stream"),
+        other => to.write_str(&format!("{other:?}").to_lowercase()),
     }
+}
+
+/// The parts with commas between them, and what stands around them.
+fn write_listed<T>(
+    to: &mut Bounded,
+    start: &str,
+    parts: impl IntoIterator<Item = T>,
+    end: &str,
+    write: impl Fn(&mut Bounded, T) -> fmt::Result,
+) -> fmt::Result {
+    to.write_str(start)?;
+    for (number, part) in parts.into_iter().enumerate() {
+        if number > 0 {
+            to.write_str(", ")?;
+        }
+        write(to, part)?;
+    }
+    to.write_str(end)
 }

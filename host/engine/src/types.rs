@@ -11,6 +11,7 @@ mod place;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rayw_core::limits;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{ComponentType, Lift, Lower, Resource, WasmList};
 
@@ -213,28 +214,30 @@ pub(crate) struct Error {
     origin: Option<Box<str>>,
 }
 
-/// Text of an error that travels on. Errors are copied to every waiter and kept for people.
-const ERROR_TEXT_BYTES_MAX: usize = 64 << 10;
+/// Text of an error that travels on, all of it together. Errors are sent to every waiter and kept for people.
+pub(crate) const ERROR_TEXT_BYTES_MAX: usize = 64 << 10;
 
 /// Causes of an error that travel on.
 const ERROR_CAUSES_MAX: usize = 32;
 
-/// The serialised error itself; a larger one is left out.
-const ERROR_PAYLOAD_BYTES_MAX: usize = 1 << 20;
+/// The serialised error itself; a larger one is left out. It stays where small values do: in messages, and in the
+/// tables of owners.
+const ERROR_PAYLOAD_BYTES_MAX: usize = limits::INLINE_BYTES_MAX;
 
 impl From<Error> for rayw_core::Error {
     fn from(error: Error) -> Self {
-        let shortened = |text: Box<str>| shortened(text.into_string());
-        let details = rayw_core::Details {
+        let words = rayw_core::Details {
             kind: error.kind.into(),
-            message: shortened(error.message),
-            causes: error.causes.into_iter().take(ERROR_CAUSES_MAX).map(shortened).collect(),
-            type_name: error.type_name.map(shortened),
-            payload: error.payload.filter(|bytes| bytes.len() <= ERROR_PAYLOAD_BYTES_MAX).map(<[u8]>::into_vec),
-            backtrace: error.backtrace.map(shortened),
-            origin: error.origin.map(shortened),
+            message: error.message.into(),
+            causes: error.causes.into_iter().take(ERROR_CAUSES_MAX).map(Into::into).collect(),
+            type_name: error.type_name.map(Into::into),
+            payload: None,
+            backtrace: error.backtrace.map(Into::into),
+            origin: error.origin.map(Into::into),
         };
-        details.into()
+        let mut cut = Self::from(words).cut_to(ERROR_TEXT_BYTES_MAX);
+        cut.payload = error.payload.filter(|bytes| bytes.len() <= ERROR_PAYLOAD_BYTES_MAX).map(<[u8]>::into_vec);
+        cut
     }
 }
 
@@ -273,15 +276,6 @@ pub(crate) struct Call {
     pub(crate) args: Option<Vec<Value>>,
     #[component(name = "num-returns")]
     pub(crate) num_returns: u32,
-}
-
-/// At most [`ERROR_TEXT_BYTES_MAX`] of a text.
-pub(crate) fn shortened(mut text: String) -> String {
-    if text.len() > ERROR_TEXT_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(ERROR_TEXT_BYTES_MAX));
-        text.push('…');
-    }
-    text
 }
 
 #[derive(ComponentType, Lift)]

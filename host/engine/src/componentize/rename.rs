@@ -1,7 +1,8 @@
 //! A bare core module as typed tasks: its exported functions over numbers get
 //! names that WIT allows, and a world that lists them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use rayw_core::Error;
 use wasm_encoder::{ExportKind, ExportSection, RawSection, SectionId};
@@ -10,17 +11,17 @@ use wasmparser::{ExternalKind, FuncType, Parser, Payload};
 use super::{embed, invalid, wit_type, world};
 
 /// The module with a world of its own.
-pub(super) fn with_world(bytes: &[u8], exports: &[(&str, FuncType)], origin: &str) -> Result<Vec<u8>, Error> {
+pub(super) fn with_world(bytes: &[u8], exports: &[(&str, Rc<FuncType>)], origin: &str) -> Result<Vec<u8>, Error> {
     let mut used = HashSet::new();
-    let mut names: Vec<(&str, String)> = Vec::new();
+    let mut names: HashMap<&str, String> = HashMap::new();
     let mut functions = Vec::new();
     for (name, function) in exports {
         if let Some(kebab) = kebab(name)
             && is_numeric(function)
             && used.insert(kebab.clone())
         {
-            names.push((name, kebab.clone()));
-            functions.push((kebab, function));
+            names.insert(name, kebab.clone());
+            functions.push((kebab, &**function));
         }
     }
     if functions.is_empty() {
@@ -33,7 +34,7 @@ pub(super) fn with_world(bytes: &[u8], exports: &[(&str, FuncType)], origin: &st
     let failed = |error: Box<dyn std::error::Error>| {
         invalid(format!("`{origin}` is a core module whose functions cannot be tasks")).caused_by(error)
     };
-    let text = world(&functions).ok_or_else(|| failed("a type is not a number".into()))?;
+    let text = world(&functions).map_err(|why| failed(why.into()))?;
     let mut module = rename(bytes, &names).map_err(|error| failed(error.into()))?;
     embed(&mut module, &text).map_err(failed)?;
     Ok(module)
@@ -70,7 +71,7 @@ fn kebab(name: &str) -> Option<String> {
 }
 
 /// The same module with other names for its exported functions. All sections but one are copied.
-fn rename(bytes: &[u8], names: &[(&str, String)]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
+fn rename(bytes: &[u8], names: &HashMap<&str, String>) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
     let mut module = wasm_encoder::Module::new();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload?;
@@ -84,7 +85,7 @@ fn rename(bytes: &[u8], names: &[(&str, String)]) -> Result<Vec<u8>, wasmparser:
                     // The encoder has no use for the rest.
                     _ => continue,
                 };
-                let new_name = names.iter().find(|(name, _)| *name == export.name).map(|(_, kebab)| kebab.as_str());
+                let new_name = names.get(export.name).map(String::as_str);
                 let is_function = kind == ExportKind::Func;
                 let name = match new_name {
                     Some(name) if is_function => name,

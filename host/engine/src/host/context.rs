@@ -7,7 +7,11 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
 use crate::state::{Guest, Panic};
-use crate::types::{Label, RuntimeContext, resource_amounts, shortened};
+use crate::text::cut;
+use crate::types::{ERROR_TEXT_BYTES_MAX, Label, RuntimeContext, resource_amounts};
+
+/// Bytes of the place of a panic, which is a file and two numbers.
+const LOCATION_BYTES_MAX: usize = 1 << 10;
 
 type Store<'a> = StoreContextMut<'a, Guest>;
 
@@ -31,10 +35,10 @@ pub(super) fn add(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     })?;
     context.func_wrap("report-panic", |mut store: Store, (message, location): (String, Option<String>)| {
         // The first panic is the cause; what fails while it unwinds is not.
-        store
-            .data_mut()
-            .panic
-            .get_or_insert_with(|| Panic { message: shortened(message), location: location.map(shortened) });
+        store.data_mut().panic.get_or_insert_with(|| Panic {
+            message: cut(message, ERROR_TEXT_BYTES_MAX),
+            location: location.map(|location| cut(location, LOCATION_BYTES_MAX)),
+        });
         Ok(())
     })?;
     context.func_wrap("exit", |_: Store, (code,): (u8,)| -> wasmtime::Result<()> { Err(Exit(code).into()) })?;

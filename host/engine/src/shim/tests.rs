@@ -140,3 +140,10 @@ fn what_is_broken_is_broken_without_its_shim_too() {
     }
     assert!(folds > 0, "there are names and numbers in it that do not matter");
 }
+
+#[test]
+fn a_component_of_more_instances_than_are_valid_is_not_looked_at() {
+    let instances = "(core instance (instantiate $m))".repeat(CORE_INSTANCES_MAX + 1);
+    let component = wat::parse_str(format!("(component (core module $m) {instances})")).unwrap();
+    assert!(Layout::of(&component).unwrap().instances.is_empty());
+}

@@ -6,16 +6,26 @@ use std::fmt::Write as _;
 use wasmtime::{FrameInfo, FrameSymbol};
 
 use crate::config;
+use crate::text::{Bounded, shown};
+
+/// Bytes of all frames together: they are kept and sent with their error.
+const TEXT_BYTES_MAX: usize = 16 << 10;
+
+/// Bytes of the name of a function, and of that of its file. A name in a file may be of any length, and longer still when
+/// it is made readable.
+const NAME_BYTES_MAX: usize = 256;
+
+/// Functions that are looked at: there is one frame for many that were inlined.
+const LINES_MAX: usize = 1_024;
 
 /// The frames as text, nothing where there are none.
 pub(super) fn text(frames: &[FrameInfo]) -> Option<String> {
-    let lines: Vec<Line> = frames.iter().flat_map(lines_of).collect();
-    let mut text = String::new();
-    for (number, line) in without_ends(&lines).iter().enumerate() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{number:>3}: {}", line.text);
-    }
-    if frames.len() == config::FRAMES_MAX.get() {
+    let lines: Vec<Line> = frames.iter().flat_map(lines_of).take(LINES_MAX).collect();
+    let mut text = Bounded::new(TEXT_BYTES_MAX);
+    let mut numbered = without_ends(&lines).iter().enumerate();
+    let is_whole = numbered.all(|(number, line)| writeln!(text, "{number:>3}: {}", line.text).is_ok());
+    let mut text = text.into_string();
+    if is_whole && frames.len() == config::FRAMES_MAX.get() {
         text.push_str("     …\n");
     }
     text.truncate(text.trim_end().len());
@@ -70,7 +80,7 @@ fn line_of(frame: &FrameInfo, symbol: &FrameSymbol, is_glue: bool) -> Line {
         None if is_glue || is_tool_name(&name) => Owner::Tool,
         None => Owner::User,
     };
-    let text = match (file, symbol.line()) {
+    let text = match (file.map(|file| shown(file, NAME_BYTES_MAX)), symbol.line()) {
         (Some(file), Some(line)) => format!("{name} ({file}:{line})"),
         (Some(file), None) => format!("{name} ({file})"),
         (None, _) => name,
@@ -81,7 +91,7 @@ fn line_of(frame: &FrameInfo, symbol: &FrameSymbol, is_glue: bool) -> Line {
 fn named(frame: &FrameInfo, name: Option<&str>) -> String {
     name.or_else(|| frame.func_name()).map_or_else(
         || format!("function {}", frame.func_index()),
-        |name| format!("{:#}", rustc_demangle::demangle(name)),
+        |name| shown(format_args!("{:#}", rustc_demangle::demangle(name)), NAME_BYTES_MAX),
     )
 }
 

@@ -142,6 +142,67 @@ async fn a_panic_speaks_with_the_guest_s_words() {
     assert!(!instance.is_usable());
 }
 
+fn guest_of_pages(number: u32) -> String {
+    let memory = |pages: u32| format!("(memory (export \"memory\") {pages})");
+    include_str!("guest.wat").replacen(&memory(1), &memory(number), 1)
+}
+
+/// The error of a guest that writes these words into the one that it fails with.
+async fn failure_with(words: &[(u32, u32)]) -> Error {
+    let writes: String =
+        words.iter().map(|(at, word)| format!("(i32.store (i32.const {at}) (i32.const {word}))")).collect();
+    let module = guest_of_pages(4);
+    let length = "(i32.store (i32.const 4108) (i32.const 4))";
+    let text = "(memory.fill (i32.const 8192) (i32.const 97) (i32.const 40000))";
+    let module = module.replacen(length, &format!("{length} {text} {writes}"), 1);
+    let engine = engine();
+    let program = load(&engine, guest(&module)).await.unwrap();
+    let (mut instance, _) = start(&engine, &program).await;
+    instance.invoke(caller(), "fail", &[], 1).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn all_that_an_error_says_has_one_limit() {
+    // Its message, two causes, its payload and its backtrace are the same long text.
+    let mut words = [4104, 5000, 5008, 4136, 4148].map(|at: u32| [(at, 8192_u32), (at + 4, 40_000)]).concat();
+    words.extend([(4112, 5000), (4116, 2), (4132, 1), (4144, 1)]);
+    let error = failure_with(&words).await;
+    assert_eq!((error.kind, error.message.len(), error.causes.len()), (ErrorKind::TaskError, 40_000, 1));
+    assert_eq!(error.causes[0].len(), (64 << 10) - 40_000 + "…".len());
+    assert_eq!(error.backtrace, None);
+    assert_eq!(error.payload.as_ref().map(Vec::len), Some(40_000));
+}
+
+#[tokio::test]
+async fn a_payload_larger_than_a_small_value_is_left_out() {
+    let error = failure_with(&[(4132, 1), (4136, 0), (4140, 200_000)]).await;
+    assert_eq!((error.message.as_str(), &error.payload), ("boom", &None));
+}
+
+#[tokio::test]
+async fn the_place_of_a_panic_has_a_limit() {
+    let place = "(i32.const 2110) (i32.const 12)";
+    let module = include_str!("guest.wat").replacen(place, "(i32.const 2110) (i32.const 1800)", 1);
+    let engine = engine();
+    let program = load(&engine, guest(&module)).await.unwrap();
+    let (mut instance, _) = start(&engine, &program).await;
+    let error = instance.invoke(caller(), "panic", &[], 1).await.unwrap_err();
+    assert!(error.message.len() < 1_100 && error.message.ends_with("…: boom"), "{error}");
+}
+
+#[tokio::test]
+async fn a_guest_that_says_too_much_of_what_is_in_it_is_refused() {
+    let module = guest_of_pages(4_000);
+    // The length of a name: 9 MiB, and more than a description may bring along at all.
+    for length in ["\\00\\00\\90\\00", "\\00\\00\\00\\0c"] {
+        let name = "\\00\\08\\00\\00";
+        let module = module.replacen(&format!("{name}\\04\\00\\00\\00"), &format!("{name}{length}"), 1);
+        let error = load(&engine(), guest(&module)).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::InvalidArgument, "{error}");
+        assert!(error.to_string().contains("cannot say what is in it: it says more than 8 MiB"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn an_exit_within_a_task_is_a_crash() {
     let (error, _) = failure("xit").await;

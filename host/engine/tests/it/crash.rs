@@ -26,6 +26,18 @@ async fn endless_recursion_is_a_stack_overflow() {
 }
 
 #[tokio::test]
+async fn long_names_and_very_many_are_cut_in_a_backtrace() {
+    let name = "n".repeat(1_000);
+    let call = format!("call ${name} i32.const 0");
+    let error = crashed(&format!("(func ${name} unreachable)"), &call).await;
+    let expected = format!("  0: {}…\n  1: f", "n".repeat(256));
+    assert_eq!(error.backtrace.as_deref(), Some(expected.as_str()));
+    let error = crashed(&format!("(func ${name} call ${name})"), &call).await;
+    let backtrace = error.backtrace.clone().unwrap();
+    assert!(backtrace.len() < 17_000 && backtrace.ends_with("n…"), "{backtrace}");
+}
+
+#[tokio::test]
 async fn a_division_by_zero_is_named() {
     let error = crashed("", "i32.const 1 i32.const 0 i32.div_u").await;
     assert_eq!(error.message, "the guest crashed: integer divide by zero");

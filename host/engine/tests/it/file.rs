@@ -1,6 +1,7 @@
 //! Files that are not what they should be, and core modules that become components.
 
 use rayw_core::ErrorKind;
+use wasm_encoder::{Component, ComponentSectionId, CustomSection, Module, RawSection};
 
 use crate::support::{caller, component, engine, guest, load, run, start};
 
@@ -55,6 +56,16 @@ async fn an_import_that_nobody_offers_is_named() {
 }
 
 #[tokio::test]
+async fn of_many_imports_that_nobody_offers_the_first_are_named() {
+    let name = "k".repeat(1_000);
+    let import = |number: u32| format!("(import \"acme:db/{name}{number}@1.0.0\" (instance (export \"get\" (func))))");
+    let imports: String = (0..12).map(import).collect();
+    let words = refusal(format!("(component {imports})")).await;
+    assert!(words.contains("k…` and 2 more, which rayw does not offer"), "{words}");
+    assert!(words.len() < 10_000, "{} bytes", words.len());
+}
+
+#[tokio::test]
 async fn another_version_of_the_contract_asks_for_a_rebuild() {
     let words = refusal(r#"(component (import "rayw:core/tasks@0.9.0" (instance (export "submit" (func)))))"#).await;
     assert!(words.contains("has `rayw:core/tasks@0.9.0`") && words.contains("build it again"), "{words}");
@@ -74,6 +85,79 @@ async fn another_version_of_the_contract_asks_for_a_rebuild() {
 #[tokio::test]
 async fn a_component_without_anything_to_run_is_refused() {
     assert!(refusal("(component)").await.contains("exports nothing that could run"));
+}
+
+/// A component of one section.
+fn section(id: ComponentSectionId, data: &[u8]) -> Vec<u8> {
+    let mut component = Component::new();
+    component.section(&RawSection { id: id.into(), data });
+    component.finish()
+}
+
+/// A component with types of instances in one another.
+fn nested_types(levels: usize) -> Vec<u8> {
+    let mut types: Vec<u8> = vec![1];
+    types.extend_from_slice(&[0x42_u8, 1, 1].repeat(levels - 1));
+    types.extend_from_slice(&[0x42, 0]);
+    section(ComponentSectionId::Type, &types)
+}
+
+/// Components in one another.
+fn nested_components(levels: usize) -> Vec<u8> {
+    (1..levels).fold(Component::new().finish(), |inner, _| section(ComponentSectionId::Component, &inner))
+}
+
+#[tokio::test]
+async fn types_and_components_that_are_nested_too_deep_are_refused_before_they_are_read() {
+    for levels in [65, 1_000_000] {
+        let words = refusal(nested_types(levels)).await;
+        assert!(words.contains("`app.wasm` is refused: its types are nested deeper than 64 levels"), "{words}");
+    }
+    let words = refusal(section(ComponentSectionId::Component, &nested_types(1_000_000))).await;
+    assert!(words.contains("its types are nested deeper"), "{words}");
+    let words = refusal(nested_components(65)).await;
+    assert!(words.contains("its components are nested deeper than 64 levels"), "{words}");
+    for file in [nested_types(64), nested_components(64)] {
+        assert!(refusal(file).await.contains("exports nothing that could run"));
+    }
+}
+
+#[tokio::test]
+async fn a_world_whose_types_are_nested_too_deep_is_refused() {
+    let world = nested_types(1_000_000);
+    let old_world = [&[3, 0, 1, b'w'][..], &world].concat();
+    for data in [world, old_world] {
+        let mut module = Module::new();
+        module.section(&CustomSection { name: "component-type:app".into(), data: data.into() });
+        let words = refusal(module.finish()).await;
+        assert!(words.contains("its types are nested deeper than 64 levels"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn types_of_a_few_levels_are_like_any_others() {
+    let types = format!("{}{}", "(type (instance ".repeat(20), "))".repeat(20));
+    let file = component("", "i32.const 7").replacen("(component", &format!("(component {types}"), 1);
+    assert_eq!(run(&file, "f()").await.unwrap(), "7");
+}
+
+#[tokio::test]
+async fn what_is_broken_within_a_module_does_not_hide_what_is_behind_it() {
+    let mut file = Component::new();
+    file.section(&RawSection { id: ComponentSectionId::CoreModule.into(), data: b"\0asm broken" });
+    let mut file = file.finish();
+    file.extend_from_slice(&nested_types(1_000_000)[8..]);
+    assert!(refusal(file).await.contains("its types are nested deeper"));
+}
+
+#[tokio::test]
+async fn a_component_of_very_many_parts_is_refused() {
+    let mut file = Component::new();
+    for _ in 0..1_001 {
+        file.section(&RawSection { id: ComponentSectionId::CoreModule.into(), data: b"\0asm\x01\0\0\0" });
+    }
+    let words = refusal(file.finish()).await;
+    assert!(words.contains("it has more than 1000 modules and components in it"), "{words}");
 }
 
 #[tokio::test]
@@ -98,6 +182,16 @@ async fn a_bare_module_without_tasks_is_refused() {
     assert!(words.contains("without a function that could be a task"), "{words}");
     let words = refusal(r#"(module (import "env" "puts" (func (param i32))) (func (export "f")))"#).await;
     assert!(words.contains("imports `puts` from `env`"), "{words}");
+}
+
+#[tokio::test]
+async fn a_bare_module_of_very_many_functions_is_refused() {
+    let exports = |number: u32| (0..number).map(|name| format!("(export \"f{name}\" (func $f))")).collect::<String>();
+    let words = refusal(format!("(module (func $f) {})", exports(10_001))).await;
+    assert!(words.contains("exports 10001 functions, more than 10000"), "{words}");
+    let long = format!("(func $f (param {}))", "i32 ".repeat(1_000));
+    let words = refusal(format!("(module {long} {})", exports(900))).await;
+    assert!(words.contains("their names and parameters take more than 8 MiB of text"), "{words}");
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ mod crash;
 mod file;
 mod line;
 mod output;
+mod pool;
 mod socket;
 mod support;
 mod typed;
+mod wasi;

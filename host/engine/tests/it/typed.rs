@@ -88,3 +88,30 @@ async fn handles_cannot_be_written_down() {
     let error = load(&engine(), file).await.unwrap_err();
     assert!(error.to_string().contains("`f` has a `resource` in its type"), "{error}");
 }
+
+#[tokio::test]
+async fn a_type_that_is_very_long_is_shown_in_part() {
+    let name = "n".repeat(1_000);
+    let mut types = format!("(type $record (record (field \"{name}\" u8))) (export $t0 \"r\" (type $record))");
+    for level in 1..=12 {
+        types.push_str(&format!("(type $t{level} (tuple $t{0} $t{0}))", level - 1));
+    }
+    let file = format!(
+        r#"(component
+            {types}
+            (core module $m (memory (export "memory") 1) (func (export "f") (result i32) i32.const 0))
+            (core instance $i (instantiate $m))
+            (func (export "f") (result $t12) (canon lift (core func $i "f") (memory (core memory $i "memory")))))"#
+    );
+    let program = load(&engine(), file).await.unwrap();
+    let shown = &program.description().functions[0].returns;
+    assert!(shown.starts_with("tuple<tuple<") && shown.ends_with("n…"), "{shown}");
+    assert_eq!(shown.len(), (4 << 10) + "…".len());
+}
+
+#[tokio::test]
+async fn an_argument_that_is_very_long_is_shown_in_part() {
+    let error = run(CHOICES, &format!("halve(\"{}\")", "x".repeat(100_000))).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidArgument);
+    assert!(error.message.len() < 2_000 && error.message.ends_with("x…` is not one"), "{error}");
+}
