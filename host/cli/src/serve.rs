@@ -353,6 +353,10 @@ impl ObjectSource for NodeEnd {
         let node = self.node();
         Box::pin(async move { node?.open(object).await })
     }
+
+    fn spilled_bytes(&self, object: ObjectId) -> u64 {
+        self.node().map_or(0, |node| node.spilled_bytes(object))
+    }
 }
 
 /// What comes in over the network for the head.

@@ -18,8 +18,8 @@ mod microbenchmark;
 
 pub use address::Named;
 pub use cluster::{
-    DrainSettings, EndSettings, HeadSettings, JobCommand, JobSettings, Mode, StartSettings, StatusSettings, StopSettings,
-    SubmitSettings,
+    DrainSettings, EndSettings, HeadSettings, JobCommand, JobSettings, Mode, StartSettings, StatusSettings,
+    StopSettings, SubmitSettings,
 };
 pub use microbenchmark::MicrobenchmarkSettings;
 

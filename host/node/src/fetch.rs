@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use rayw_core::ownership::{Event, Found, Input, LostCopy, Stored};
 use rayw_core::{Error, ErrorKind, NodeId, ObjectId, Value, limits};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use crate::Node;
 use crate::network::FetchError;
@@ -23,24 +22,11 @@ pub(crate) struct Fetches {
     turns: Turns<ObjectId, Weak<Value>>,
     /// Places for objects that are brought here because their nodes leave.
     moves: Semaphore,
-    /// Whether this node stops, so that nothing moves to it any more.
-    ended: CancellationToken,
 }
 
 impl Default for Fetches {
     fn default() -> Self {
-        Self {
-            turns: Turns::default(),
-            moves: Semaphore::new(limits::MOVES_AT_ONCE_MAX),
-            ended: CancellationToken::new(),
-        }
-    }
-}
-
-impl Fetches {
-    /// Nothing moves here any more.
-    pub(crate) fn end(&self) {
-        self.ended.cancel();
+        Self { turns: Turns::default(), moves: Semaphore::new(limits::MOVES_AT_ONCE_MAX) }
     }
 }
 
@@ -211,8 +197,8 @@ impl Node {
                 }
             }
         };
-        let ended = self.fetches.ended.clone();
-        let moving = async move { ended.run_until_cancelled(moving).await.unwrap_or_default() };
+        let ending = self.ending.clone();
+        let moving = async move { ending.run_until_cancelled(moving).await.unwrap_or_default() };
         self.tracker.spawn_on(moving, &self.control);
     }
 
@@ -227,6 +213,12 @@ impl Node {
             Ok(Err(error)) => tracing::warn!(%object, %error, "an object cannot be moved"),
             Err(_) => {}
         }
+    }
+
+    /// Bytes that have to be read from a file to open an object; 0 when it is in memory, or not here.
+    #[must_use]
+    pub fn spilled_bytes(&self, object: ObjectId) -> u64 {
+        self.store.spilled_bytes(object)
     }
 
     /// The value of an object, for another node; reads a file when it was spilled.

@@ -31,6 +31,7 @@ impl GroupServices for NodeServices {
     }
 
     fn remove_group(&self, group: GroupId) {
+        self.node.wait_for_head();
         self.node.head.send(ToHead::GroupRemove { group });
         self.node.head.flush();
     }

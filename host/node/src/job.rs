@@ -1,6 +1,8 @@
 //! Jobs on this node: what a job may do, and running its driver.
 
 mod arrival;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
@@ -95,6 +97,10 @@ impl JobEnd {
     fn stopped() -> Self {
         Self { state: JobState::Stopped, exit_code: None, message: "somebody stopped the job".to_owned() }
     }
+
+    fn stopped_with_node() -> Self {
+        Self { message: "the job was stopped with the node that ran its driver".to_owned(), ..Self::stopped() }
+    }
 }
 
 impl Drop for JobGuard {
@@ -109,6 +115,10 @@ impl Drop for JobGuard {
         self.node.head.flush();
         self.node.take_job_down(self.job);
     }
+}
+
+fn driver_stopped() -> Error {
+    Error::new(ErrorKind::TaskCancelled, "the job was stopped")
 }
 
 fn no_driver(entrypoint: &str) -> Error {
@@ -156,17 +166,25 @@ impl Node {
         }
         let node = Arc::clone(self);
         let driving = async move {
-            let result = match node.arrive(Arc::clone(&spec)).await {
-                Ok(run) if run.program.has_driver() => {
+            let arriving = node.until_stopped(&stopper, None, node.arrive(Arc::clone(&spec)));
+            let result = match arriving.await {
+                Ended::Done(Ok(run)) if run.program.has_driver() => {
                     node.head.send(ToHead::JobStarted { spec: Arc::clone(&spec), node: node.id });
                     node.head.flush();
                     let args = std::iter::once(spec.entrypoint.to_string()).chain(spec.args.iter().cloned()).collect();
                     node.drive(run, Arc::clone(&stopper), args).await
                 }
-                Ok(_) => Err(no_driver(&spec.entrypoint)),
-                Err(error) => Err(error),
+                Ended::Done(Ok(_)) => Err(no_driver(&spec.entrypoint)),
+                Ended::Done(Err(error)) => Err(error),
+                Ended::Stopped | Ended::TimedOut(_) => Err(driver_stopped()),
             };
-            let end = if stopper.is_stopped() { JobEnd::stopped() } else { JobEnd::of(&result) };
+            let end = if !stopper.is_stopped() {
+                JobEnd::of(&result)
+            } else if node.ending.is_cancelled() {
+                JobEnd::stopped_with_node()
+            } else {
+                JobEnd::stopped()
+            };
             drop(JobGuard { node: Arc::clone(&node), job, stopper, end });
             // Only now: a head that is new meanwhile hears of the driver or of its end.
             node.drivers.lock().unwrap_or_else(PoisonError::into_inner).remove(&job);
@@ -179,6 +197,12 @@ impl Node {
         if let Some((_, stopper)) = self.drivers.lock().unwrap_or_else(PoisonError::into_inner).get(&job) {
             stopper.stop();
         }
+    }
+
+    /// Stops all drivers that run here, and those whose jobs have yet to come.
+    pub(crate) fn stop_drivers(&self) {
+        let drivers = self.drivers.lock().unwrap_or_else(PoisonError::into_inner);
+        drivers.values().for_each(|(_, stopper)| stopper.stop());
     }
 
     async fn drive(self: &Arc<Self>, job: Arc<JobRun>, stopper: Arc<Stopper>, args: Vec<String>) -> Result<u8, Error> {
@@ -196,7 +220,7 @@ impl Node {
             };
             let result = match node.until_stopped(&stopper, None, driving).await {
                 Ended::Done(result) => result,
-                Ended::Stopped | Ended::TimedOut(_) => Err(Error::new(ErrorKind::TaskCancelled, "the job was stopped")),
+                Ended::Stopped | Ended::TimedOut(_) => Err(driver_stopped()),
             };
             // What it did last: its job must not be over before.
             node.take_in_last(&backlog);

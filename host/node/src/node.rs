@@ -12,6 +12,7 @@ use rayw_engine::{Backlog, Caller, Engine};
 use rayw_store::{Remains, Store};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -92,6 +93,8 @@ pub struct Node {
     pub(crate) dead: RwLock<IdSet<NodeId>>,
     /// The head lets it go when nobody would miss what it keeps.
     is_leaving: AtomicBool,
+    /// It is taken down: nothing is brought here any more, and nobody waits.
+    pub(crate) ending: CancellationToken,
     /// Everything that runs guests; nothing outlives it.
     pub(crate) tracker: TaskTracker,
 }
@@ -210,6 +213,7 @@ impl Node {
             drivers: Mutex::default(),
             dead: RwLock::default(),
             is_leaving: AtomicBool::new(false),
+            ending: CancellationToken::new(),
             tracker: TaskTracker::new(),
         })
     }
@@ -252,11 +256,12 @@ impl Node {
     }
 
     /// Looks every [`limits::TICK`] for leases that nobody uses, and tells the head how full the store is
-    /// when that has changed.
+    /// when that has changed. Asks it now and then for jobs that are over.
     pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut told = None;
+        let mut asked = Instant::now();
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
             self.take_in_offered();
@@ -267,6 +272,10 @@ impl Node {
             self.take_down(self.store.buffers().take_unused());
             self.put_idle_away();
             self.leave_if_unmissed();
+            if asked.elapsed() >= limits::JOBS_ASKED_PERIOD {
+                asked = Instant::now();
+                self.ask_for_ends();
+            }
         }
     }
 
@@ -303,12 +312,15 @@ impl Node {
     /// being made ahead at most [`limits::READY_START_MAX`] more.
     /// Answers whether all was gone in time.
     pub async fn drain(self: &Arc<Self>) -> bool {
+        self.ending.cancel();
+        // Before what they wait for fails.
+        self.stop_drivers();
         let jobs: Vec<JobId> = self.jobs.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect();
         for job in jobs {
             self.handle(Event::JobEnded(job));
         }
+        self.stop_tasks();
         self.stop_actors();
-        self.fetches.end();
         self.tracker.close();
         let is_empty = tokio::time::timeout(limits::SHUTDOWN_GRACE, self.tracker.wait()).await.is_ok();
         drop(self.reuse.take_all());
@@ -317,6 +329,18 @@ impl Node {
         }
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).clear();
         is_empty
+    }
+
+    /// Ends all tasks that workers have, also those that wait for their job to come here.
+    fn stop_tasks(self: &Arc<Self>) {
+        let mut after = After::default();
+        {
+            let mut state = self.lock();
+            let tasks: Vec<TaskId> = state.running.keys().copied().collect();
+            tasks.into_iter().for_each(|task| state.stop_task(task));
+            state.apply_further(self, &mut after);
+        }
+        self.finish_up(after);
     }
 
     /// The account, however long that takes.
@@ -500,8 +524,22 @@ impl State {
     /// Tells the machine what happened and carries out its commands.
     pub(crate) fn apply(&mut self, event: Event, node: &Node, asking: Option<WaiterId>, after: &mut After) {
         self.apply_one(event, node, asking, after);
+        self.apply_further(node, after);
+    }
+
+    /// Tells the machine what carrying out its commands brought about.
+    fn apply_further(&mut self, node: &Node, after: &mut After) {
         while let Some(event) = self.further.pop_front() {
             self.apply_one(event, node, None, after);
+        }
+    }
+
+    /// Ends a task: where it runs, or before it has begun.
+    fn stop_task(&mut self, task: TaskId) {
+        let unbegun = self.running.get(&task).and_then(|orders| orders.stop(task));
+        if let Some(Order { spec, attempt, .. }) = unbegun {
+            let outcome = Outcome::Failed(cancelled(&spec).from_task(&spec.name, task));
+            self.further.push_back(Event::Finished { task, attempt, outcome });
         }
     }
 
@@ -541,14 +579,7 @@ impl State {
                     });
                     self.further.push_back(Event::Recalled(tasks));
                 }
-                Command::Stop { task, .. } => {
-                    if let Some(Order { spec, attempt, .. }) =
-                        self.running.get(&task).and_then(|orders| orders.stop(task))
-                    {
-                        let outcome = Outcome::Failed(cancelled(&spec).from_task(&spec.name, task));
-                        self.further.push_back(Event::Finished { task, attempt, outcome });
-                    }
-                }
+                Command::Stop { task, .. } => self.stop_task(task),
                 Command::Call { actor, incarnation, order } => {
                     if let Some(task) = self.post(actor, incarnation, order, after) {
                         self.further.push_back(Event::CallDropped(task));
@@ -561,6 +592,8 @@ impl State {
                         let _ = life.send(*result);
                     }
                 }
+                // Its owner has the work tried elsewhere when it hears that this node is gone.
+                Command::ToPeer { message, .. } if says_failed(&message) && node.ending.is_cancelled() => {}
                 Command::ToPeer { node: to, message } => node.network.send(to, *message),
                 Command::FlagCancelled { actor, task } => self.flag(actor, task),
                 Command::Wake { waiter, result } => {
@@ -596,6 +629,11 @@ impl State {
         });
         after.orders.push(orders);
     }
+}
+
+/// Whether it says that work of another node's failed here.
+fn says_failed(message: &ToPeer) -> bool {
+    matches!(message, ToPeer::Finished { outcome: Outcome::Failed(_) | Outcome::ActorCrashed(_), .. })
 }
 
 /// Takes a wait back when the guest that waits is dropped.

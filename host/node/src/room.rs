@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rayw_core::ownership::{Order, Ownership};
-use rayw_core::{Error, ErrorKind, NodeId, Value, limits};
+use rayw_core::{Error, ErrorKind, NodeId, ObjectId, Value, limits};
 use rayw_engine::Backlog;
 
 use crate::Node;
+
+/// How often a guest that waits for the head looks whether it has caught up: about a round trip of a slow network.
+const HEAD_BEHIND_PERIOD: Duration = Duration::from_millis(20);
 
 /// Counted whenever the owner's machine has taken something in, and read without its lock.
 #[derive(Debug, Default)]
@@ -129,12 +133,49 @@ impl Node {
             Some(why) => Err(Error::new(ErrorKind::LimitExceeded, why)),
         }
     }
+
+    /// Whether a guest may have a task cancelled. What it does in a loop without waiting for an answer would fill the link
+    /// to the head, which is lost then with all that is on it.
+    ///
+    /// # Errors
+    /// `LimitExceeded` while the head is far behind.
+    pub(crate) fn admit_cancel(&self, object: ObjectId) -> Result<(), Error> {
+        if !self.is_head_behind() {
+            return Ok(());
+        }
+        let bytes = limits::GUESTS_UNCONFIRMED_BYTES_MAX;
+        let message = format!(
+            "the task of object `{object}` was not cancelled, because more than {bytes} bytes are on their way to the \
+             head: try again when it has caught up"
+        );
+        Err(Error::new(ErrorKind::LimitExceeded, message))
+    }
+
+    /// The same for the ends of actors and groups, which cannot be refused: the guest waits on its thread until the head
+    /// has caught up, or this node is taken down. Its thread must be one of several, where its other work goes on meanwhile.
+    pub(crate) fn wait_for_head(&self) {
+        if !self.is_head_behind() {
+            return;
+        }
+        let caught_up = async {
+            while self.is_head_behind() {
+                tokio::time::sleep(HEAD_BEHIND_PERIOD).await;
+            }
+        };
+        let waiting = self.ending.run_until_cancelled(caught_up);
+        // What is said when this node is taken down is heard by nobody.
+        let _ = tokio::task::block_in_place(|| self.control.block_on(waiting));
+    }
+
+    fn is_head_behind(&self) -> bool {
+        self.head.unconfirmed_bytes() > limits::GUESTS_UNCONFIRMED_BYTES_MAX
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use rayw_core::{Codec, ObjectId, RefId};
+    use rayw_core::{Codec, RefId};
 
     use super::*;
 

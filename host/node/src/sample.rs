@@ -1,9 +1,13 @@
-//! A task and its order as tests want them.
+//! A task, its order and a node as tests want them.
+
+mod node;
 
 use std::sync::Arc;
 
 use rayw_core::ownership::Order;
 use rayw_core::{ComponentDigest, JobId, NodeId, TaskKind, TaskSpec, TaskTerms};
+
+pub(crate) use node::{Elsewhere, Heard, node};
 
 /// The task of that number of a job's driver, with nothing out of the ordinary.
 pub(crate) fn task(number: u64) -> TaskSpec {

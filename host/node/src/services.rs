@@ -1,5 +1,8 @@
 //! What this node does for its guests: checks, derives ids, tells the machine.
 
+#[cfg(test)]
+mod tests;
+
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,9 +41,31 @@ impl NodeServices {
     }
 
     /// What the component of a job offers. An actor that outlives its job may be called in another one, to which
-    /// all belongs that it submits then.
-    fn catalog(&self, job: JobId) -> Result<Arc<Catalog>, Error> {
-        if job == self.job { Ok(Arc::clone(&self.catalog)) } else { Ok(Arc::clone(&self.node.job(job)?.catalog)) }
+    /// all belongs that it submits then. This node may meet either first: then the guest waits on its thread.
+    fn catalog(&self, caller: &Caller, job: JobId) -> Result<Arc<Catalog>, Error> {
+        if let Some(known) = self.known_catalog(job) {
+            return Ok(known);
+        }
+        // Who waits for what the guest did before is not to wait for this.
+        self.node.take_in(&caller.backlog);
+        Ok(Arc::clone(&self.node.wait_for_job(job)?.catalog))
+    }
+
+    /// The same for a guest that waits without its thread.
+    async fn catalog_soon(&self, caller: &Caller, job: JobId) -> Result<Arc<Catalog>, Error> {
+        if let Some(known) = self.known_catalog(job) {
+            return Ok(known);
+        }
+        self.node.take_in(&caller.backlog);
+        // In a box, because it is seldom needed and large.
+        Ok(Arc::clone(&Box::pin(self.node.job_here(job)).await?.catalog))
+    }
+
+    fn known_catalog(&self, job: JobId) -> Option<Arc<Catalog>> {
+        if job == self.job {
+            return Some(Arc::clone(&self.catalog));
+        }
+        self.node.job(job).ok().map(|known| Arc::clone(&known.catalog))
     }
 
     /// Arguments that are too large to travel, or for which there is no room beside the store, become objects of
@@ -169,7 +194,7 @@ impl NodeServices {
             }
         }
         let of = self.known_actor(caller, actor)?;
-        let catalog = self.catalog(of.creation.job)?;
+        let catalog = self.catalog(caller, of.creation.job)?;
         let class = catalog.class(&of.class)?;
         let entry = class.method(method)?;
         check_arity(&entry.name, &entry.parameters, arity)?;
@@ -254,7 +279,7 @@ impl Services for NodeServices {
         mut args: Vec<Arg>,
         options: TaskOptions,
     ) -> Result<Submitted, Error> {
-        let catalog = self.catalog(caller.job)?;
+        let catalog = self.catalog(caller, caller.job)?;
         let entry = catalog.function(function)?;
         check_arity(function, &entry.parameters, args.len())?;
         let terms = entry.terms(options, caller.component, &caller.placement)?;
@@ -352,6 +377,7 @@ impl Services for NodeServices {
 
     fn cancel(&self, caller: &Caller, object: ObjectId, force: bool, recursive: bool) -> Result<(), Error> {
         self.node.take_in(&caller.backlog);
+        self.node.admit_cancel(object)?;
         if force && self.node.lock().ownership.is_actor_call(object) {
             let message = "an actor's call cannot be cancelled by force: use `kill` on the actor";
             return Err(Error::new(ErrorKind::InvalidArgument, message));
@@ -368,7 +394,7 @@ impl Services for NodeServices {
         options: ActorOptions,
     ) -> Answer<'_, ActorId> {
         Box::pin(async move {
-            let catalog = self.catalog(caller.job)?;
+            let catalog = self.catalog_soon(&caller, caller.job).await?;
             let entry = catalog.class(&class)?;
             check_arity(&entry.constructor, &entry.class.parameters, args.len())?;
             let mut options = options.or(&entry.class.options);
@@ -487,11 +513,14 @@ impl Services for NodeServices {
 
     fn kill_actor(&self, caller: &Caller, actor: ActorId, no_restart: bool) {
         self.node.take_in(&caller.backlog);
+        self.node.wait_for_head();
         self.node.head.send(ToHead::ActorKill { actor, no_restart });
         self.node.head.flush();
     }
 
     fn terminate_actor(&self, caller: &Caller, actor: ActorId) {
+        self.node.take_in(&caller.backlog);
+        self.node.wait_for_head();
         self.node.note(&caller.backlog, [Event::ActorTerminated { actor, submitter: caller.submitter }]);
         self.node.take_in(&caller.backlog);
     }

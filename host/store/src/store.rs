@@ -213,6 +213,14 @@ impl Store {
         self.lock().objects.contains_key(&id)
     }
 
+    /// Bytes that have to be read from a file to have an object; 0 when it is in memory, or not here.
+    #[must_use]
+    pub fn spilled_bytes(&self, id: ObjectId) -> u64 {
+        let table = self.lock();
+        let spilled = table.objects.get(&id).filter(|stored| matches!(stored.place, Place::Disk { .. }));
+        spilled.map_or(0, |stored| stored.size)
+    }
+
     /// The value of an object that is in memory.
     #[must_use]
     pub fn get_from_memory(&self, id: ObjectId) -> Option<Arc<Value>> {

@@ -128,6 +128,7 @@ fn the_least_recently_used_go_to_disk_and_come_back() {
     }
     let usage = store.usage();
     assert!(usage.memory_bytes <= 4_000 && usage.spilled_bytes == 10_000 - usage.memory_bytes, "{usage:?}");
+    assert_eq!((0..10).map(|number| store.spilled_bytes(id(number))).sum::<u64>(), usage.spilled_bytes);
     for number in 0..10 {
         assert_eq!(u32::from(store.get(id(number)).unwrap().data[500]), number);
     }

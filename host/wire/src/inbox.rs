@@ -56,6 +56,12 @@ pub trait HeadInbox: Send + Sync {
 
 /// Where the objects are that others fetch.
 pub trait ObjectSource: Send + Sync {
+    /// Bytes that have to be read from a file to open an object, which takes so much memory for as long as it is served;
+    /// 0 when it is in memory, or not here.
+    fn spilled_bytes(&self, _object: ObjectId) -> u64 {
+        0
+    }
+
     /// The object, if there is a copy here.
     fn open(&self, object: ObjectId) -> BoxFuture<Option<Arc<Value>>>;
 }

@@ -25,6 +25,8 @@ pub struct Outbound<T> {
     kept: VecDeque<(T, usize)>,
     /// How many of `kept` the present connection was given.
     sent: usize,
+    /// The number of the last message that any connection was given.
+    sent_last: u64,
     /// The sizes in `kept`.
     bytes: usize,
 }
@@ -50,7 +52,7 @@ pub struct Mismatch {
 
 impl<T> Default for Outbound<T> {
     fn default() -> Self {
-        Self { first: 1, kept: VecDeque::new(), sent: 0, bytes: 0 }
+        Self { first: 1, kept: VecDeque::new(), sent: 0, sent_last: 0, bytes: 0 }
     }
 }
 
@@ -90,14 +92,15 @@ impl<T: Clone> Outbound<T> {
             payloads.push(payload.clone());
         }
         self.sent += payloads.len();
+        self.sent_last = self.sent_last.max(self.first - 1 + self.sent as u64);
         (!payloads.is_empty()).then_some(Batch { first, payloads })
     }
 
-    /// The receiver has everything up to `last`.
+    /// The receiver has everything up to `last`. That may be more than the present connection was given: what it took
+    /// from a former one can become safe meanwhile, and is not sent again then.
     pub fn confirmed(&mut self, last: u64) -> Result<(), Mismatch> {
-        let sent_last = self.first - 1 + self.sent as u64;
-        if last > sent_last {
-            return Err(Mismatch { confirmed: last, from: self.first - 1, to: sent_last });
+        if last > self.sent_last {
+            return Err(self.mismatch(last));
         }
         self.let_go(last);
         Ok(())
@@ -105,13 +108,16 @@ impl<T: Clone> Outbound<T> {
 
     /// A new connection to a receiver that has everything up to `last`: the rest is sent again.
     pub fn reconnected(&mut self, last: u64) -> Result<(), Mismatch> {
-        let (from, to) = (self.first - 1, self.first - 1 + self.kept.len() as u64);
-        if last < from || last > to {
-            return Err(Mismatch { confirmed: last, from, to });
+        if last < self.first - 1 || last > self.sent_last {
+            return Err(self.mismatch(last));
         }
         self.sent = 0;
         self.let_go(last);
         Ok(())
+    }
+
+    fn mismatch(&self, confirmed: u64) -> Mismatch {
+        Mismatch { confirmed, from: self.first - 1, to: self.sent_last }
     }
 
     /// Drops what is confirmed. An old confirmation, overtaken by a newer one, changes nothing.

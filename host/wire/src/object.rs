@@ -36,7 +36,7 @@ const WAITS: u8 = 1;
 
 /// The first byte of an answer: there is no such object here.
 const NOT_HERE: u8 = 0;
-/// The first byte of an answer: others are being served; they will have it soon.
+/// The first byte of an answer: others are being served; they will have it soon, or leave memory for it.
 const BUSY: u8 = 1;
 /// The first byte of an answer: a header follows.
 const HEADER: u8 = 2;
@@ -46,6 +46,11 @@ const HEADER_BYTES_MAX: usize = 64 + 22 * limits::VALUE_REFS_MAX;
 
 /// Bytes that are hashed in one go.
 const PIECE_BYTES: usize = 256 << 10;
+
+/// Bytes as places of a semaphore are counted.
+fn kib(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX)
+}
 
 /// What is known about an object before its bytes come.
 #[derive(Debug, Serialize, Deserialize)]

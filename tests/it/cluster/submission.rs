@@ -134,9 +134,7 @@ fn a_submitter_is_told_why_tasks_of_its_job_wait() {
     let home = Home::new();
     let address = home.head(&["--num-cpus", "0"]);
     let job = submit("memo-tasks", &["--submission-id", "works", "--address", &address]).start();
-    eventually("a word on why they wait", || {
-        job.so_far().stderr.contains("tasks of job `works` wait: ").then_some(())
-    });
+    eventually("a word on why they wait", || job.so_far().stderr.contains("tasks of job `works` wait: ").then_some(()));
     assert!(home.call(["job", "stop", "works"]).succeeded().contains("was stopped"));
     let said = job.output().failed(1);
     let why: Vec<_> = said.lines().filter(|line| line.starts_with("rayw: ")).collect();
@@ -150,7 +148,10 @@ fn a_folder_of_the_nodes_is_named_by_its_whole_path() {
     let home = Home::new();
     let address = home.head(&["--num-cpus", "1"]);
     let said = submit("memo-tasks", &["--address", &address, "--dir", "text::/text"]).output().failed(64);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    error: `text` of `--dir` is relative: it is a folder of the nodes, so give its whole path
+      hint: `--working-dir` sends a folder from here
+    ");
 }
 
 #[test]

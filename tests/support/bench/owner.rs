@@ -163,7 +163,8 @@ impl Owner {
 
     /// One slot is granted, and runs so many tasks one after another.
     fn run_all(&mut self, tasks: usize) {
-        let granted = FromHead::SlotsGranted { lease: LeaseId(1), shape: self.shape.clone(), node: NODE, bundle: None, slots: 1 };
+        let granted =
+            FromHead::SlotsGranted { lease: LeaseId(1), shape: self.shape.clone(), node: NODE, bundle: None, slots: 1 };
         let mut orders = self.tell(Event::FromHead(Box::new(granted)));
         for _ in 0..tasks {
             let Some((task, attempt)) = orders.pop() else { panic!("the slot has the next task") };

@@ -11,8 +11,8 @@ use rayw_core::{Amount, LabelSelector, Resources, resources_of};
 use super::address::{Named, named};
 use super::{SessionSettings, Settings, disk_percent, flag_or_variable, list, parse, session, settle};
 use crate::args::{
-    DrainArgs, DrainReasonArg, Format, JobCommandArgs, KillActorArgs, OneJobArgs, RemoveGroupArgs, StartArgs, StatusArgs,
-    StopArgs, SubmitArgs,
+    DrainArgs, DrainReasonArg, Format, JobCommandArgs, KillActorArgs, OneJobArgs, RemoveGroupArgs, StartArgs,
+    StatusArgs, StopArgs, SubmitArgs,
 };
 use crate::env::{self, Environment};
 use crate::exit::ExitStatus;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -14,6 +15,9 @@ use super::JobRun;
 use crate::Node;
 use crate::turns::Turns;
 
+/// Tells the unpackings of one process apart.
+static UNPACKINGS: AtomicU64 = AtomicU64::new(0);
+
 type Asker = oneshot::Sender<Result<Arc<JobSpec>, Error>>;
 
 /// Jobs that the head was asked for, and jobs that are being made ready.
@@ -21,8 +25,9 @@ type Asker = oneshot::Sender<Result<Arc<JobSpec>, Error>>;
 pub(crate) struct JobArrivals {
     asked: Mutex<IdMap<JobId, Vec<Asker>>>,
     turns: Turns<JobId, ()>,
-    /// Working directories that jobs have. They are unpacked one after another: two jobs may bring the same one.
-    unpacked: tokio::sync::Mutex<HashMap<ComponentDigest, Weak<WorkingDir>>>,
+    /// Working directories that jobs have. They are unpacked one after another: two jobs may bring the same one. Whatever
+    /// works on the folders takes the lock along, as it goes on where nobody waits for it any more.
+    unpacked: Arc<tokio::sync::Mutex<HashMap<ComponentDigest, Weak<WorkingDir>>>>,
 }
 
 /// The folder that a working directory is unpacked in. It stays for as long as somebody holds this.
@@ -47,6 +52,21 @@ impl Node {
             .await
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::System, format!("nobody knows job {id} any more"))))?;
         self.arrive(spec).await
+    }
+
+    /// The same for a guest that waits on its thread, because it asks for what is answered at once otherwise. Its thread
+    /// must be one of several, where the other work of this one goes on meanwhile.
+    ///
+    /// # Errors
+    /// Why the job cannot be had, or that this node is taken down.
+    pub(crate) fn wait_for_job(self: &Arc<Self>, id: JobId) -> Result<Arc<JobRun>, Error> {
+        // In a box: the guest's stack is no place for a future of this size.
+        let coming = self.ending.run_until_cancelled(Box::pin(self.job_here(id)));
+        let came = tokio::task::block_in_place(|| self.control.block_on(coming));
+        came.unwrap_or_else(|| {
+            let message = format!("job {id} was not brought here, because this node shuts down: ask on another node");
+            Err(Error::new(ErrorKind::System, message))
+        })
     }
 
     pub(crate) fn job_found(&self, id: JobId, result: Result<Arc<JobSpec>, Error>) {
@@ -102,7 +122,7 @@ impl Node {
         let folder = root.join(digest.to_string());
         let mut archive = None;
         let (mut unpacked, dir) = loop {
-            let unpacked = self.arrivals.unpacked.lock().await;
+            let unpacked = Arc::clone(&self.arrivals.unpacked).lock_owned().await;
             if let Some(dir) = unpacked.get(&digest).and_then(Weak::upgrade) {
                 return Ok(dir);
             }
@@ -115,21 +135,26 @@ impl Node {
         };
         if let Some(archive) = archive.filter(|_| !dir.0.is_dir()) {
             let folder = dir.0.clone();
-            let result = tokio::task::spawn_blocking(move || unpack(&archive, &folder)).await;
-            result
-                .map_err(|error| {
-                    Error::new(ErrorKind::System, "the working directory could not be unpacked").caused_by(error)
-                })?
-                .map_err(|error| {
-                    let message = format!("the working directory could not be unpacked to `{}`", dir.0.display());
-                    Error::new(ErrorKind::System, message).caused_by(error)
-                })?;
+            let unpacking = tokio::task::spawn_blocking(move || (unpack(&archive, &folder), unpacked));
+            let (result, lock) = unpacking.await.map_err(|error| {
+                Error::new(ErrorKind::System, "the working directory could not be unpacked").caused_by(error)
+            })?;
+            unpacked = lock;
+            result.map_err(|error| {
+                let message = format!("the working directory could not be unpacked to `{}`", dir.0.display());
+                Error::new(ErrorKind::System, message).caused_by(error)
+            })?;
         }
         unpacked.retain(|_, dir| dir.strong_count() > 0);
         unpacked.insert(digest, Arc::downgrade(&dir));
         let held: HashSet<String> = unpacked.keys().map(ToString::to_string).collect();
         // Under the lock: none of these is taken meanwhile.
-        let swept = tokio::task::spawn_blocking(move || sweep(&root, &held)).await;
+        let sweeping = tokio::task::spawn_blocking(move || {
+            let swept = sweep(&root, &held);
+            drop(unpacked);
+            swept
+        });
+        let swept = sweeping.await;
         if let Ok(Err(error)) = swept {
             tracing::warn!(%error, "working directories of jobs that are over could not be removed");
         }
@@ -155,12 +180,19 @@ fn sweep(root: &Path, held: &HashSet<String>) -> std::io::Result<()> {
     result
 }
 
+/// Where something is unpacked that is to be that folder: another place each time, because one that was given up goes on.
+/// What a process leaves there that was killed is swept like a folder that nobody holds.
+fn part_of(folder: &Path) -> PathBuf {
+    let number = UNPACKINGS.fetch_add(1, Ordering::Relaxed);
+    folder.with_extension(format!("part-{}-{number}", std::process::id()))
+}
+
 /// Unpacks an archive beside its place and moves it there, so that a folder that is there is whole.
 /// `tar` itself refuses names that lead out of the folder.
 fn unpack(archive: &Bytes, folder: &Path) -> std::io::Result<()> {
     let parent = folder.parent().unwrap_or(folder);
     std::fs::create_dir_all(parent)?;
-    let beside = folder.with_extension(format!("part-{}", std::process::id()));
+    let beside = part_of(folder);
     if let Err(error) = tar::Archive::new(archive.as_ref()).unpack(&beside) {
         // A full disk, most likely: what is there of it must not stay.
         let _ = std::fs::remove_dir_all(&beside);
@@ -193,5 +225,45 @@ mod tests {
         let left: Vec<bool> = names.iter().map(|name| root.path().join(name).is_dir()).collect();
         assert_eq!(left[..4], [false, true, false, true]);
         assert!(left[3..].iter().all(|is_left| *is_left), "{left:?}");
+    }
+
+    fn archive() -> Bytes {
+        let mut archive = tar::Builder::new(Vec::new());
+        for name in ["a", "b/c"] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(4);
+            header.set_mode(0o644);
+            archive.append_data(&mut header, name, "text".as_bytes()).unwrap();
+        }
+        archive.into_inner().unwrap().into()
+    }
+
+    #[test]
+    fn two_that_unpack_the_same_do_not_meet() {
+        let root = tempfile::tempdir().unwrap();
+        let (folder, archive) = (root.path().join("digest"), archive());
+        std::thread::scope(|scope| {
+            let unpacking = [(); 4].map(|()| scope.spawn(|| unpack(&archive, &folder)));
+            unpacking.into_iter().for_each(|one| one.join().unwrap().unwrap());
+        });
+        assert_eq!(std::fs::read_to_string(folder.join("b/c")).unwrap(), "text");
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1, "what came second is not left behind");
+    }
+
+    #[test]
+    fn what_was_left_half_unpacked_is_swept() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("digest");
+        let parts = [part_of(&folder), part_of(&folder)];
+        assert_ne!(parts[0], parts[1]);
+        let others: Vec<PathBuf> =
+            (0..limits::WORKING_DIRS_KEPT).map(|number| root.path().join(number.to_string())).collect();
+        for (path, age) in parts.iter().chain(&others).zip(1..) {
+            std::fs::create_dir(path).unwrap();
+            let made = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(age);
+            std::fs::File::open(path).unwrap().set_modified(made).unwrap();
+        }
+        sweep(root.path(), &HashSet::from(["digest".to_owned()])).unwrap();
+        assert!(!parts.iter().any(|part| part.exists()) && others.iter().all(|other| other.exists()));
     }
 }

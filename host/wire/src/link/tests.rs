@@ -55,9 +55,8 @@ impl Wire {
             Step::LoseBatch { which } => drop(pick(&mut self.batches, which, false)),
             Step::Confirm { which, again } => {
                 if let Some(last) = pick(&mut self.confirmations, which, again) {
-                    // After a reconnection an old confirmation can be ahead of what was sent since; a real
-                    // connection carries its own confirmations only.
-                    let _ = self.outbound.confirmed(last);
+                    // It can be ahead of what was sent since the last reconnection, and that is no fault of anybody's.
+                    self.outbound.confirmed(last).unwrap();
                 }
             }
             Step::MakeSafe { taken } => {
@@ -110,6 +109,33 @@ fn what_was_taken_and_is_not_safe_is_kept_over_a_new_connection() {
     assert_eq!(outbound.batch(9), Some(Batch { first: 2, payloads: vec!['b'] }));
     assert_eq!(inbound.take(2, 1), Ok(1), "it is not given on twice");
     assert_eq!(outbound.into_unconfirmed(), ['b']);
+}
+
+#[test]
+fn what_was_taken_before_a_new_connection_may_be_confirmed_before_it_is_sent_again() {
+    let (mut outbound, mut inbound) = (Outbound::default(), Inbound::default());
+    ['a', 'b', 'c'].into_iter().for_each(|payload| outbound.push(payload, 1));
+    outbound.batch(9);
+    assert_eq!(inbound.take(1, 3), Ok(0));
+    outbound.reconnected(inbound.confirmed()).unwrap();
+    assert_eq!(outbound.batch(1), Some(Batch { first: 1, payloads: vec!['a'] }));
+    // All that was taken is safe by now.
+    assert_eq!((inbound.take(1, 1), inbound.last()), (Ok(1), 3));
+    outbound.confirmed(inbound.last()).unwrap();
+    assert_eq!((outbound.bytes(), outbound.has_unsent()), (0, false));
+    outbound.push('d', 1);
+    assert_eq!(outbound.batch(9), Some(Batch { first: 4, payloads: vec!['d'] }));
+    assert_eq!(inbound.take(4, 1), Ok(0));
+}
+
+#[test]
+fn what_was_never_sent_cannot_be_confirmed() {
+    let mut outbound = Outbound::default();
+    ['a', 'b'].into_iter().for_each(|payload| outbound.push(payload, 1));
+    outbound.batch(1);
+    assert!(outbound.confirmed(2).is_err() && outbound.reconnected(2).is_err());
+    outbound.confirmed(1).unwrap();
+    assert_eq!(outbound.batch(9), Some(Batch { first: 2, payloads: vec!['b'] }));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::{AT_ONCE, BUSY, HEADER, HEADER_BYTES_MAX, Header, MAGIC, NOT_HERE, PIECE_BYTES, WAITS};
+use super::{AT_ONCE, BUSY, HEADER, HEADER_BYTES_MAX, Header, MAGIC, NOT_HERE, PIECE_BYTES, WAITS, kib};
 
 /// Why an object could not be fetched from any of its sources.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -161,10 +161,6 @@ impl Fetching {
         let room = self.room.clone().acquire_many_owned(self.share(total)).await;
         room.map_err(|_| Failure::Unreachable("this process ends".to_owned()))
     }
-}
-
-fn kib(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX)
 }
 
 /// Asks one source and reads its answer up to the first chunk.

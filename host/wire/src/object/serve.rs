@@ -7,19 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rayw_core::{NodeId, ObjectId, Value, limits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::digests::{Digests, KnownDigests};
-use super::{BUSY, HEADER, Header, MAGIC, NOT_HERE, PIECE_BYTES, REQUEST_BYTES, WAITS};
+use super::{BUSY, HEADER, Header, MAGIC, NOT_HERE, PIECE_BYTES, REQUEST_BYTES, WAITS, kib};
 use crate::ends::Ends;
 
 /// Which objects are being served, and how often each.
-#[derive(Default)]
 pub(crate) struct Serving {
     open: Mutex<HashMap<ObjectId, usize>>,
     /// A place was given back, of whichever object.
     freed: Notify,
+    /// Memory for what is read from files, in KiB.
+    room: Semaphore,
     digests: KnownDigests,
 }
 
@@ -27,6 +28,13 @@ pub(crate) struct Serving {
 struct Place {
     serving: Arc<Serving>,
     object: ObjectId,
+}
+
+impl Default for Serving {
+    fn default() -> Self {
+        let room = Semaphore::new(kib(limits::SERVED_FROM_DISK_BYTES_MAX) as usize);
+        Self { open: Mutex::default(), freed: Notify::new(), room, digests: KnownDigests::default() }
+    }
 }
 
 impl Serving {
@@ -58,6 +66,22 @@ impl Serving {
         };
         timeout(limits::BUSY_WAIT_MAX, free).await.ok()
     }
+
+    /// Memory for an object that has to be read from a file, for as long as it is served. One that is larger than all
+    /// of it takes all.
+    fn room(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+        self.room.try_acquire_many(share(bytes)).ok()
+    }
+
+    /// The same, waited for a little.
+    async fn room_soon(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+        timeout(limits::BUSY_WAIT_MAX, self.room.acquire_many(share(bytes))).await.ok()?.ok()
+    }
+}
+
+/// What an object takes of the memory for what is read from files.
+fn share(bytes: u64) -> u32 {
+    kib(bytes.min(limits::SERVED_FROM_DISK_BYTES_MAX))
 }
 
 impl Drop for Place {
@@ -94,6 +118,14 @@ async fn serve_impl(ends: &Ends, stream: &mut TcpStream, serving: &Arc<Serving>)
         _ => serving.place(object),
     };
     let Some(_place) = place else {
+        return stream.write_all(&[BUSY]).await;
+    };
+    let bytes = local.objects.spilled_bytes(object);
+    let room = match patience {
+        WAITS => serving.room_soon(bytes).await,
+        _ => serving.room(bytes),
+    };
+    let Some(_room) = room else {
         return stream.write_all(&[BUSY]).await;
     };
     match local.objects.open(object).await {

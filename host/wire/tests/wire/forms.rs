@@ -59,7 +59,13 @@ fn messages_survive() {
     survives(&ToHead::NodeJoined { node: id(1), at, total: resources(), labels });
     let (resources, placement) = (Arc::new(resources()), Arc::new(placement()));
     let shape = Shape { job: JobId::numbered(1), resources, placement, near: Some(id(2)) };
-    survives(&FromHead::SlotsGranted { lease: LeaseId(u64::MAX), shape: shape.clone(), node: id(2), bundle: None, slots: 9 });
+    survives(&FromHead::SlotsGranted {
+        lease: LeaseId(u64::MAX),
+        shape: shape.clone(),
+        node: id(2),
+        bundle: None,
+        slots: 9,
+    });
     let error = Error::new(ErrorKind::NodeDied, "the node died").caused_by("a cause").from_task("t", "1");
     survives(&FromHead::ShapeFailed { shape, error });
     let job = JobSpec::new(JobId::numbered(1), ComponentDigest::of(b"component"), "run app.wasm", "");

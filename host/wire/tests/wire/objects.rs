@@ -20,16 +20,23 @@ struct Shelf {
     objects: HashMap<ObjectId, Arc<Value>>,
     asked: Arc<Semaphore>,
     permits: Arc<Semaphore>,
+    /// What it says that each takes to be read from a file.
+    spilled_bytes: u64,
 }
 
 impl Shelf {
     fn of(values: impl IntoIterator<Item = Value>) -> Self {
         let objects = values.into_iter().zip(0..).map(|(value, number)| (object(number), Arc::new(value))).collect();
-        Self { objects, asked: Arc::new(Semaphore::new(0)), permits: Arc::new(Semaphore::new(1000)) }
+        let (asked, permits) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(1000)));
+        Self { objects, asked, permits, spilled_bytes: 0 }
     }
 }
 
 impl ObjectSource for Shelf {
+    fn spilled_bytes(&self, _: ObjectId) -> u64 {
+        self.spilled_bytes
+    }
+
     fn open(&self, object: ObjectId) -> BoxFuture<Option<Arc<Value>>> {
         let value = self.objects.get(&object).cloned();
         let permits = self.permits.clone();
@@ -144,6 +151,30 @@ async fn a_source_serves_a_few_at_once() {
     permits.add_permits(1 + limits::SERVED_AT_ONCE_MAX);
     while let Some(fetched) = fetches.join_next().await {
         assert!(fetched.unwrap().unwrap() == value(200_000));
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_read_from_files_at_once_than_there_is_memory_for() {
+    let most = limits::SERVED_FROM_DISK_BYTES_MAX;
+    // Two that fill the memory for it, and one that is larger than all of it.
+    for (spilled_bytes, at_once) in [(most / 2, 2_u8), (u64::MAX, 1)] {
+        let mut shelf = Shelf::of([value(1), value(2), value(3)]);
+        (shelf.spilled_bytes, shelf.permits) = (spilled_bytes, Arc::new(Semaphore::new(0)));
+        let (asked, permits) = (shelf.asked.clone(), shelf.permits.clone());
+        let (_end, source) = source(1, shelf);
+        let fetcher = bind(ANY, None);
+        let mut fetches = JoinSet::new();
+        for number in 1..=at_once {
+            let (fetcher, sources) = (fetcher.clone(), vec![source.clone()]);
+            fetches.spawn(async move { fetcher.fetch(sources, object(number)).await.unwrap() });
+        }
+        asked.acquire_many(u32::from(at_once)).await.unwrap().forget();
+        assert_eq!(fetcher.fetch(vec![source.clone()], object(0)).await.unwrap_err(), FetchError::Busy);
+        assert_eq!(asked.available_permits(), 0, "it is not read");
+        permits.add_permits(1_000);
+        assert_eq!(fetches.join_all().await.len(), usize::from(at_once));
+        assert!(fetch_in_turn(&fetcher, &[source]).await.unwrap() == value(1));
     }
 }
 
