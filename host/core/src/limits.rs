@@ -341,6 +341,10 @@ pub const LINK_BYTES_MAX: usize = 512 << 20;
 /// guest can say so in a loop, and what a link may hold is for the work itself. As much as lines may take of it.
 pub const GUESTS_UNCONFIRMED_BYTES_MAX: usize = LINK_BYTES_MAX / 4;
 
+/// Bytes on their way to another node above which it gets small values that it asks for later: a quarter of what the link
+/// holds, which leaves room for what is said to it unasked.
+pub const PEER_UNCONFIRMED_BYTES_MAX: usize = LINK_BYTES_MAX / 4;
+
 /// Bytes of arguments of calls that one actor on another node has and that have not ended: enough that it never waits
 /// for the next one, and little beside [`LINK_BYTES_MAX`]. Beyond it, calls wait where they were submitted.
 pub const CALLS_AWAY_BYTES_MAX: u64 = 4 << 20;

@@ -25,6 +25,7 @@ mod lock;
 mod network;
 mod node;
 mod output;
+mod postponed;
 mod question;
 mod ready;
 mod report;

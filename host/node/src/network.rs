@@ -23,6 +23,9 @@ pub trait Network: Send + Sync + 'static {
     /// Takes a message in order. Only queues it: is called under the node's lock.
     fn send(&self, to: NodeId, message: ToPeer);
 
+    /// Bytes on their way to another node that it has not confirmed.
+    fn unconfirmed_bytes(&self, to: NodeId) -> usize;
+
     /// Fetches an object from one of these nodes.
     fn fetch(&self, from: Vec<NodeId>, object: ObjectId) -> BoxFuture<Result<Value, FetchError>>;
 
@@ -49,6 +52,10 @@ pub struct Alone;
 impl Network for Alone {
     fn send(&self, to: NodeId, message: ToPeer) {
         tracing::error!(%to, ?message, "a node that is alone wants to speak to another one");
+    }
+
+    fn unconfirmed_bytes(&self, _to: NodeId) -> usize {
+        0
     }
 
     fn fetch(&self, from: Vec<NodeId>, _object: ObjectId) -> BoxFuture<Result<Value, FetchError>> {

@@ -23,6 +23,7 @@ use crate::job::{JobArrivals, JobRun};
 use crate::lock::Lock;
 use crate::network::Network;
 use crate::output::OutputSink;
+use crate::postponed::Postponed;
 use crate::question::Questions;
 use crate::ready::ReadyPool;
 use crate::reuse::ReusePool;
@@ -85,6 +86,7 @@ pub struct Node {
     pub(crate) at: NodeAddress,
     pub(crate) labels: Labels,
     pub(crate) network: Arc<dyn Network>,
+    pub(crate) postponed: Postponed,
     pub(crate) fetches: Fetches,
     pub(crate) arrivals: JobArrivals,
     /// Drivers that run here.
@@ -208,6 +210,7 @@ impl Node {
             at: settings.at,
             labels: settings.labels,
             network: settings.network,
+            postponed: Postponed::default(),
             fetches: Fetches::default(),
             arrivals: JobArrivals::default(),
             drivers: Mutex::default(),
@@ -265,6 +268,7 @@ impl Node {
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
             self.take_in_offered();
+            self.answer_postponed();
             self.tell_usage(&mut told);
             self.take_down(self.reuse.take_idle());
             self.take_down(self.ready.as_ref().map_or_else(Vec::new, ReadyPool::take_idle));
@@ -492,7 +496,9 @@ impl Node {
 
     /// Takes what another node said.
     pub fn peer_said(self: &Arc<Self>, from: NodeId, message: ToPeer) {
-        self.handle(Event::FromPeer { from, message: Box::new(message) });
+        if !self.postpones(from, &message) {
+            self.handle(Event::FromPeer { from, message: Box::new(message) });
+        }
     }
 
     /// Takes what the head said.

@@ -47,6 +47,13 @@ impl Peers {
         }
     }
 
+    /// Bytes of messages to a node that it has not confirmed, those included that wait for its address.
+    #[must_use]
+    pub fn unconfirmed_bytes(&self, node: NodeId) -> usize {
+        let queue = self.table().get(&node).map(|peer| peer.queue.clone());
+        queue.map_or(0, |queue| queue.unconfirmed_bytes())
+    }
+
     /// A node is gone for good: what waits for it is dropped, and nothing is heard from it any more. May be
     /// called under any lock.
     pub fn remove(&self, node: NodeId) {

@@ -35,6 +35,10 @@ impl Network for ClusterNetwork {
         self.endpoint.peers().send(to, message);
     }
 
+    fn unconfirmed_bytes(&self, to: NodeId) -> usize {
+        self.endpoint.peers().unconfirmed_bytes(to)
+    }
+
     fn fetch(&self, from: Vec<NodeId>, object: ObjectId) -> BoxFuture<Result<Value, FetchError>> {
         let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let sources: Vec<(NodeId, String)> =

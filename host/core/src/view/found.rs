@@ -13,7 +13,7 @@ trait Row {
     fn id(&self) -> &str;
 
     /// What people call it; empty for what they do not.
-    fn name(&self) -> &str {
+    fn known_as(&self) -> &str {
         ""
     }
 }
@@ -29,7 +29,7 @@ impl Row for ActorRow {
         &self.actor_id
     }
 
-    fn name(&self) -> &str {
+    fn known_as(&self) -> &str {
         &self.name
     }
 }
@@ -45,7 +45,7 @@ impl Row for NodeRow {
         &self.node_id
     }
 
-    fn name(&self) -> &str {
+    fn known_as(&self) -> &str {
         &self.node_name
     }
 }
@@ -55,7 +55,7 @@ impl Row for JobRow {
         &self.job_id
     }
 
-    fn name(&self) -> &str {
+    fn known_as(&self) -> &str {
         &self.submission_id
     }
 }
@@ -71,7 +71,7 @@ impl Row for GroupRow {
         &self.placement_group_id
     }
 
-    fn name(&self) -> &str {
+    fn known_as(&self) -> &str {
         &self.name
     }
 }
@@ -81,7 +81,7 @@ impl Row for GroupRow {
 fn matching<T: Row>(mut rows: Vec<T>, called: &str) -> Vec<T> {
     let begins = |row: &T| row.id().get(..called.len()).is_some_and(|start| start.eq_ignore_ascii_case(called));
     let ways: [&dyn Fn(&T) -> bool; 3] =
-        [&|row| row.id().eq_ignore_ascii_case(called), &|row| row.name() == called, &begins];
+        [&|row| row.id().eq_ignore_ascii_case(called), &|row| row.known_as() == called, &begins];
     match ways.into_iter().find(|is_it| !called.is_empty() && rows.iter().any(is_it)) {
         Some(is_it) => rows.retain(is_it),
         None => rows.clear(),

@@ -66,6 +66,7 @@ pub(crate) struct Elsewhere {
     component: Option<Bytes>,
     told: Mutex<Vec<ToPeer>>,
     asked: Notify,
+    unconfirmed: AtomicUsize,
 }
 
 impl Elsewhere {
@@ -77,6 +78,11 @@ impl Elsewhere {
         self.told.lock().unwrap().iter().any(is_such)
     }
 
+    /// So many bytes are on their way to each of them.
+    pub(crate) fn is_behind_by(&self, bytes: usize) {
+        self.unconfirmed.store(bytes, Ordering::Relaxed);
+    }
+
     /// Waits until somebody wants a component.
     pub(crate) async fn is_asked(&self) {
         self.asked.notified().await;
@@ -86,6 +92,10 @@ impl Elsewhere {
 impl Network for Elsewhere {
     fn send(&self, _to: NodeId, message: ToPeer) {
         self.told.lock().unwrap().push(message);
+    }
+
+    fn unconfirmed_bytes(&self, _to: NodeId) -> usize {
+        self.unconfirmed.load(Ordering::Relaxed)
     }
 
     fn fetch(&self, from: Vec<NodeId>, _object: ObjectId) -> BoxFuture<Result<Value, FetchError>> {
