@@ -207,7 +207,8 @@ impl Error {
         self.type_name() == Some(std::any::type_name::<E>())
     }
 
-    /// The error that the task returned, if it is an `E` and `E` can be serialised.
+    /// The error that the task returned, if it is an `E` and `E` can be serialised. On a node, one that has more than
+    /// 100 KiB then is left out.
     pub fn downcast<E: DeserializeOwned>(&self) -> Option<E> {
         if !self.is::<E>() {
             return None;

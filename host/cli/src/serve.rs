@@ -106,8 +106,12 @@ pub fn serve(
     mut ready: impl FnMut(&Ready) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let _folder = folder::take(&settings.dir)?;
-    if let Some(place) = &settings.default_place {
-        folder::remove_leftovers(place, SystemTime::now());
+    if let Some(place) = settings.default_place.clone() {
+        // Beside all else, because there may be much of it. It ends by itself; what it does not come to, the next does.
+        let removing = move || folder::remove_leftovers(&place, SystemTime::now());
+        if let Err(error) = std::thread::Builder::new().name("rayw-leftovers".to_owned()).spawn(removing) {
+            tracing::warn!(%error, "what nodes left that have ended is not removed");
+        }
     }
     let served = lives(settings, stop, &mut ready);
     // However it ended: a node that did not join comes back here as little as one that was stopped.

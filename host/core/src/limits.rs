@@ -409,9 +409,13 @@ pub const BLOB_KEPT: Duration = Duration::from_secs(600);
 /// How often the head looks for those.
 pub const BLOB_SWEEP: Duration = Duration::from_secs(60);
 
-/// How often a node asks the head whether jobs are over that nobody here works for: it may have met one of them after its
-/// end, of which it will not be told by itself then. A question is some bytes, and to get a job anew takes milliseconds.
-pub const JOBS_ASKED_PERIOD: Duration = Duration::from_secs(60);
+/// How often a node looks for jobs that it met after their end and that nobody here works for any more. To get one anew
+/// takes milliseconds.
+pub const JOBS_LOOKED_AT_PERIOD: Duration = Duration::from_secs(60);
+
+/// How long a guest waits on its thread for a job that it met first, where nothing else can end it: a head that is started
+/// again is there sooner.
+pub const JOB_WAITED_FOR_MAX: Duration = HEAD_RECONNECT_TIMEOUT;
 
 /// Unpacked working directories that a node keeps of jobs that are over, for the next ones that bring the same.
 pub const WORKING_DIRS_KEPT: usize = 16;

@@ -83,6 +83,8 @@ pub struct Ownership {
     last_shape: usize,
     leases: IdMap<LeaseId, lease::Lease>,
     waiters: IdMap<WaiterId, wait::Waiter>,
+    /// Tasks that failed by the head's word while they ran here, until they have ended.
+    outlived: IdSet<TaskId>,
     /// Jobs that ended lately.
     ended_jobs: IdSet<JobId>,
     ended_in_order: VecDeque<JobId>,
@@ -152,6 +154,7 @@ impl Ownership {
             last_shape: 0,
             leases: IdMap::default(),
             waiters: IdMap::default(),
+            outlived: IdSet::default(),
             ended_jobs: IdSet::default(),
             ended_in_order: VecDeque::new(),
             settled: VecDeque::new(),

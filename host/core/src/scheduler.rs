@@ -368,7 +368,10 @@ impl Scheduler {
             ToHead::NodeUsage { node, store_bytes, store_bytes_max } => {
                 self.node_usage(node, store_bytes, store_bytes_max);
             }
-            ToHead::ShapeOver { owner, shape } => self.grants.forget(owner, &shape),
+            ToHead::ShapeOver { owner, shape } => {
+                self.grants.forget(owner, &shape);
+                self.demands.remove(&line::Who::Slots(owner, shape));
+            }
             ToHead::LeaseWanted { owner, shape, backlog, granted } => {
                 self.lease_wanted(owner, shape, backlog, granted);
             }

@@ -110,7 +110,7 @@ fn pool(instances_max: u32) -> PoolingAllocationConfig {
 
 /// Whether that is why a component cannot be loaded: it has more of something than the pool gives one.
 pub(crate) fn is_pool_limit(cause: &str) -> bool {
-    cause.contains("pooling allocator")
+    cause.contains("transitively contains")
 }
 
 /// Whether the machine swaps: the kernel's scan for dirty pages overlooks pages that are swapped

@@ -322,6 +322,13 @@ impl Node {
         }
     }
 
+    /// Lets jobs go that are over and that nobody here works for. Where one is needed again, it comes again.
+    pub(crate) fn let_jobs_go(&self) {
+        let mut jobs = self.jobs.write().unwrap_or_else(PoisonError::into_inner);
+        // Whatever runs or lives here has the job of it.
+        jobs.retain(|_, job| !job.is_over.load(Ordering::Relaxed) || Arc::strong_count(job) > 1);
+    }
+
     fn driver_caller(&self, job: &JobRun, worker: u64) -> Arc<Caller> {
         let task = job.spec.id.driver(self.cluster);
         let mut terms = TaskTerms::new(job.spec.id, job.spec.component, "driver".into());

@@ -259,12 +259,12 @@ impl Node {
     }
 
     /// Looks every [`limits::TICK`] for leases that nobody uses, and tells the head how full the store is
-    /// when that has changed. Asks it now and then for jobs that are over.
+    /// when that has changed. Lets jobs go now and then that are over.
     pub async fn keep_time(self: Arc<Self>, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(limits::TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut told = None;
-        let mut asked = Instant::now();
+        let mut looked = Instant::now();
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.handle(Event::Tick);
             self.take_in_offered();
@@ -276,9 +276,9 @@ impl Node {
             self.take_down(self.store.buffers().take_unused());
             self.put_idle_away();
             self.leave_if_unmissed();
-            if asked.elapsed() >= limits::JOBS_ASKED_PERIOD {
-                asked = Instant::now();
-                self.ask_for_ends();
+            if looked.elapsed() >= limits::JOBS_LOOKED_AT_PERIOD {
+                looked = Instant::now();
+                self.let_jobs_go();
             }
         }
     }
@@ -481,7 +481,7 @@ impl Node {
             }
             FromHead::DriverStart { spec } => self.start_driver(spec),
             FromHead::DriverStop { job } => self.stop_driver(job),
-            FromHead::JobFound { job, result } => self.job_found(job, result),
+            FromHead::JobFound { job, result, is_over } => self.job_found(job, result, is_over),
             FromHead::JobEnded { job } => {
                 self.stop_driver(job);
                 self.handle(Event::FromHead(Box::new(FromHead::JobEnded { job })));

@@ -28,7 +28,7 @@ impl Node {
                 total: self.total.clone(),
                 labels: self.labels.clone(),
             });
-            let mut report = Vec::from_iter(self.jobs_known(|_| true));
+            let mut report = Vec::from_iter(self.jobs_known());
             report.extend(self.drivers_here());
             report.extend(state.ownership.report());
             report.extend(self.lives(&state));
@@ -42,21 +42,11 @@ impl Node {
         self.head.flush();
     }
 
-    /// Asks which jobs are over of those that nobody here works for: one that this node met after its end would never be
-    /// let go. Where it is needed again, it comes again.
-    pub(crate) fn ask_for_ends(&self) {
-        // Whatever runs here has the job of it.
-        if let Some(question) = self.jobs_known(|job| Arc::strong_count(job) == 1) {
-            self.head.send(question);
-            self.head.flush();
-        }
-    }
-
-    /// Such jobs that may be over without this node having heard it.
-    fn jobs_known(&self, is_such: impl Fn(&Arc<JobRun>) -> bool) -> Option<ToHead> {
+    /// Jobs that may be over without this node having heard it.
+    fn jobs_known(&self) -> Option<ToHead> {
         let jobs = self.jobs.read().unwrap_or_else(PoisonError::into_inner);
-        let open = jobs.iter().filter(|&(_, job)| !job.is_over.load(Ordering::Relaxed) && is_such(job));
-        let jobs: Vec<JobId> = open.map(|(id, _)| *id).collect();
+        let jobs: Vec<JobId> =
+            jobs.iter().filter(|(_, job)| !job.is_over.load(Ordering::Relaxed)).map(|(id, _)| *id).collect();
         (!jobs.is_empty()).then_some(ToHead::JobsKnown { node: self.id, jobs })
     }
 

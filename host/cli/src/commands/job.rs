@@ -1,14 +1,13 @@
 //! `rayw job` and `rayw drain`: the jobs of a cluster, and its nodes.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use rayw_core::control::{DemandStatus, DrainRequest};
+use rayw_core::control::DrainRequest;
 use rayw_core::view::JobRow;
 use rayw_core::{Error, ErrorKind, limits};
-use rayw_proto::{ControlClient, StateClient};
+use rayw_proto::ControlClient;
 use tokio_stream::StreamExt as _;
 
 use super::head::{connect, unanswered};
@@ -60,12 +59,12 @@ async fn follow_to_end(
     lines: Lines,
     printer: &PrinterHandle,
 ) -> Result<JobRow, Failure> {
-    let shown = Cell::new(0);
-    let mut told = Told::default();
+    let mut shown = 0;
+    let mut told = BTreeSet::new();
     loop {
         let followed = tokio::select! {
-            followed = follow_on(&client, id, lines, &shown, printer) => followed,
-            never = tell_why_it_waits(&client, address, id, &shown, &mut told, printer) => match never {},
+            followed = follow_on(&client, id, lines, &mut shown, printer) => followed,
+            never = tell_why_it_waits(&client, id, &mut told, printer) => match never {},
         };
         match followed {
             Err(error) if error.kind == ErrorKind::System => client = reconnect(address, error, printer).await?,
@@ -79,7 +78,7 @@ async fn follow_on(
     client: &ControlClient,
     id: &str,
     lines: Lines,
-    shown: &Cell<u64>,
+    shown: &mut u64,
     printer: &PrinterHandle,
 ) -> Result<JobRow, Error> {
     show(client, id, true, lines, shown, printer).await?;
@@ -92,100 +91,37 @@ async fn follow_on(
     }
 }
 
-/// What whoever follows a job was told already.
-#[derive(Debug, Default)]
-struct Told {
-    /// Why its driver waits.
-    driver: BTreeSet<String>,
-    /// What of its work waits: what that wants, and its kind.
-    work: BTreeSet<(String, String)>,
-}
-
-/// Tells why a job does not run yet, and later why its work waits when nothing else happens, each reason once.
-/// Only there as long as the job is followed.
+/// Tells why a job does not run yet, or that work of it can never run as nodes are, each reason once. Only there as long
+/// as the job is followed.
 async fn tell_why_it_waits(
     client: &ControlClient,
-    address: &str,
     id: &str,
-    shown: &Cell<u64>,
-    told: &mut Told,
+    told: &mut BTreeSet<String>,
     printer: &PrinterHandle,
 ) -> Infallible {
-    let mut before = Look::default();
     loop {
         tokio::time::sleep(Patience::default().stall).await;
         // A head that does not answer is noticed where the log is read.
         let Ok(Some(row)) = client.job(id).await else { continue };
-        match row.status.as_str() {
-            "PENDING" => {
-                if let Some(words) = waits(id, &row)
-                    && told.driver.insert(words.clone())
-                {
-                    printer.err(words);
-                }
-            }
-            "RUNNING" => {
-                let Ok(waiting) = waiting_work(address, &row.job_id).await else { continue };
-                let now = Look { lines: shown.get(), waiting };
-                for demand in now.unchanged_since(&before) {
-                    if told.work.insert((demand.wanted.clone(), demand.kind.clone())) {
-                        printer.err(work_waits(id, demand));
-                    }
-                }
-                before = now;
-            }
-            // What is over waits no more.
-            _ => return std::future::pending().await,
+        if let Some(words) = waits(id, &row)
+            && told.insert(words.clone())
+        {
+            printer.err(words);
         }
     }
 }
 
-/// What of that job waits at the head. Asked rarely, so that a connection each time costs nothing.
-async fn waiting_work(address: &str, job: &str) -> Result<Vec<DemandStatus>, Error> {
-    let status = StateClient::connect_tcp(address).await?.status().await?;
-    Ok(status.demands.into_iter().filter(|demand| demand.job_id == job).collect())
-}
-
-/// What was seen of a job that runs.
-#[derive(Debug, Default)]
-struct Look {
-    /// Lines that it had printed.
-    lines: u64,
-    /// What of it waited.
-    waiting: Vec<DemandStatus>,
-}
-
-impl Look {
-    /// What waits for a known reason, as it did at the look before, if the job has printed nothing since.
-    fn unchanged_since(&self, before: &Self) -> Vec<&DemandStatus> {
-        if self.lines != before.lines {
-            return Vec::new();
-        }
-        let waited = |demand: &DemandStatus| before.waiting.iter().any(|other| is_same(demand, other));
-        self.waiting.iter().filter(|demand| !demand.why.is_empty() && waited(demand)).collect()
-    }
-}
-
-/// Whether as many want the same: the reason may have changed.
-fn is_same(one: &DemandStatus, other: &DemandStatus) -> bool {
-    (&one.wanted, &one.kind, one.count) == (&other.wanted, &other.kind, other.count)
-}
-
-/// Why work of a job waits.
-fn work_waits(id: &str, demand: &DemandStatus) -> String {
-    let DemandStatus { kind, count, why, .. } = demand;
-    let kind = if *count == 1 { kind.strip_suffix('s').unwrap_or(kind) } else { kind.as_str() };
-    let wait = if *count == 1 { "waits" } else { "wait" };
-    let words = format!("rayw: {count} {kind} of job `{id}` {wait}: {}", printable(why));
-    if why.starts_with("infeasible") {
-        return words + "\n  hint: `--fail-if-infeasible` makes such a job fail at once";
-    }
-    words
-}
-
-/// Why a job does not run yet, when that is known.
+/// Why a job or its work waits, when that is known.
 fn waits(id: &str, row: &JobRow) -> Option<String> {
-    (!row.message.is_empty()).then(|| format!("rayw: job `{id}` waits: {}", printable(&row.message)))
+    let is_over = !matches!(row.status.as_str(), "PENDING" | "RUNNING");
+    if is_over || row.message.is_empty() {
+        return None;
+    }
+    let wait = if row.status == "PENDING" { " waits" } else { "" };
+    let words = format!("rayw: job `{id}`{wait}: {}", printable(&row.message));
+    let is_infeasible = row.status == "RUNNING" && row.message.contains("infeasible");
+    let hint = "\n  hint: `--fail-if-infeasible` makes such a job fail at once";
+    Some(words + if is_infeasible { hint } else { "" })
 }
 
 /// Waits for a head that went away.
@@ -265,7 +201,7 @@ async fn show(
     id: &str,
     follow: bool,
     lines: Lines,
-    shown: &Cell<u64>,
+    shown: &mut u64,
     printer: &PrinterHandle,
 ) -> Result<(), Error> {
     let mut log = client.job_logs(id, follow).await?;
@@ -273,10 +209,10 @@ async fn show(
     while let Some(batch) = log.next().await {
         for line in batch? {
             seen += 1;
-            if seen <= shown.get() {
+            if seen <= *shown {
                 continue;
             }
-            shown.set(seen);
+            *shown = seen;
             let to_stdout = lines == Lines::AsData || (line.driver && !line.stderr);
             let mut text = if line.prefix.is_empty() { line.text } else { format!("{} {}", line.prefix, line.text) };
             if line.ends {
@@ -297,7 +233,7 @@ pub(super) fn job(settings: &JobSettings, printer: &PrinterHandle) -> Result<Exi
                 printer.out(status_of(id, &row));
             }
             JobCommand::Logs { id, follow: false } => {
-                show(&client, id, false, Lines::AsData, &Cell::new(0), printer).await?;
+                show(&client, id, false, Lines::AsData, &mut 0, printer).await?;
             }
             JobCommand::Logs { id, follow: true } => {
                 let row = follow_to_end(client, &settings.head.address, id, Lines::AsData, printer).await?;
@@ -342,41 +278,20 @@ mod tests {
         assert_eq!(waits("rayw_1", &JobRow::default()), None);
     }
 
-    fn demand(kind: &str, count: u64, why: &str) -> DemandStatus {
-        let (wanted, why) = ("{'CPU': 1}".to_owned(), why.to_owned());
-        DemandStatus { wanted, kind: kind.to_owned(), count, why, job_id: "00000001".to_owned() }
-    }
-
     #[test]
-    fn work_that_waits_says_why() {
-        let infeasible = "infeasible: needs 1 CPU (0 here)";
-        let words = [
-            demand("tasks", 4, infeasible),
-            demand("actors", 1, "needs 1 CPU (2 here, 0 free)"),
-            demand("placement groups", 1, infeasible),
-            demand("placement groups", 2, "red \u{1b}[31m"),
-        ]
-        .map(|demand| work_waits("q2", &demand));
-        insta::assert_snapshot!(words.join("\n"), @r"
-        rayw: 4 tasks of job `q2` wait: infeasible: needs 1 CPU (0 here)
+    fn work_that_can_never_run_is_told() {
+        let row = |status: &str, message: &str| JobRow {
+            status: status.into(),
+            message: message.into(),
+            ..JobRow::default()
+        };
+        let infeasible = "4 tasks wait: infeasible: needs 1 CPU (0 here)";
+        insta::assert_snapshot!(waits("q2", &row("RUNNING", infeasible)).unwrap(), @r"
+        rayw: job `q2`: 4 tasks wait: infeasible: needs 1 CPU (0 here)
           hint: `--fail-if-infeasible` makes such a job fail at once
-        rayw: 1 actor of job `q2` waits: needs 1 CPU (2 here, 0 free)
-        rayw: 1 placement group of job `q2` waits: infeasible: needs 1 CPU (0 here)
-          hint: `--fail-if-infeasible` makes such a job fail at once
-        rayw: 2 placement groups of job `q2` wait: red \u{1b}[31m
         ");
-    }
-
-    #[test]
-    fn only_what_waits_from_look_to_look_without_a_line_is_told() {
-        let look = |lines, count, why| Look { lines, waiting: vec![demand("tasks", count, why)] };
-        let told = |now: Look, before: Look| now.unchanged_since(&before).len();
-        assert_eq!(told(look(3, 4, "needs 1 CPU"), look(3, 4, "needs 1 CPU")), 1);
-        assert_eq!(told(look(3, 4, "infeasible"), look(3, 4, "")), 1, "the reason became known");
-        assert_eq!(told(look(3, 4, ""), look(3, 4, "")), 0, "its turn comes");
-        assert_eq!(told(look(4, 4, "needs 1 CPU"), look(3, 4, "needs 1 CPU")), 0, "it printed a line");
-        assert_eq!(told(look(3, 3, "needs 1 CPU"), look(3, 4, "needs 1 CPU")), 0, "one has begun");
-        assert_eq!(told(look(0, 4, "needs 1 CPU"), Look::default()), 0, "nobody has looked before");
+        assert_eq!(waits("q2", &row("RUNNING", "")), None);
+        assert_eq!(waits("q2", &row("FAILED", "node x died")), None, "it is over");
     }
 
     #[test]

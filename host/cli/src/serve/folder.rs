@@ -6,6 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File, TryLockError};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -39,9 +40,12 @@ pub(super) fn take(folder: &Path) -> Result<File, Error> {
         Error::new(ErrorKind::OutOfDisk, message).caused_by(cause)
     };
     fs::create_dir_all(folder).map_err(fail)?;
-    let file = File::create(folder.join(LOCK)).map_err(fail)?;
+    let mut file = File::create(folder.join(LOCK)).map_err(fail)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            file.write_all(machine().as_bytes()).map_err(fail)?;
+            Ok(file)
+        }
         Err(TryLockError::WouldBlock) => {
             let message = format!(
                 "another rayw process uses the folder `{}`: end that one with `rayw stop`, or name another folder \
@@ -69,7 +73,12 @@ pub(super) fn remove_leftovers(place: &Path, now: SystemTime) {
     let entries = fs::read_dir(place).into_iter().flatten().flatten();
     for folder in entries.map(|entry| entry.path()).filter(|folder| is_passing(folder)) {
         // Never made here: a folder without a lock is one in the making.
-        let Ok(lock) = File::options().write(true).open(folder.join(LOCK)) else { continue };
+        let Ok(mut lock) = File::options().read(true).write(true).open(folder.join(LOCK)) else { continue };
+        // Of one on another machine, with which this one shares its disk, the lock may say nothing here.
+        let mut owner = String::new();
+        if lock.read_to_string(&mut owner).is_err() || owner != machine() {
+            continue;
+        }
         let taken = lock.metadata().and_then(|about| about.modified());
         // Where locks do not work nobody knows who lives, and nothing is removed.
         if taken.is_ok_and(|taken| is_older(taken, LOCK_AGE_MIN, now)) && matches!(lock.try_lock(), Ok(())) {
@@ -77,6 +86,11 @@ pub(super) fn remove_leftovers(place: &Path, now: SystemTime) {
             empty(&folder, now);
         }
     }
+}
+
+/// The name of this machine.
+fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Whether nobody comes back to that folder: it has the process id of a node in its name, and is no link.
@@ -122,9 +136,10 @@ mod tests {
     fn left(place: &Path, name: &str) -> PathBuf {
         let folder = place.join(name);
         fs::create_dir_all(folder.join("objects")).unwrap();
-        for file in [LOCK, LOG, LOG_ASIDE, "objects/spilled"] {
+        for file in [LOG, LOG_ASIDE, "objects/spilled"] {
             fs::write(folder.join(file), "x").unwrap();
         }
+        fs::write(folder.join(LOCK), machine()).unwrap();
         folder
     }
 
@@ -161,6 +176,15 @@ mod tests {
         assert_eq!(names(&folder), ["lock", "rayw.log", "rayw.log.1"]);
         remove_leftovers(place.path(), after(LOG_AGE_MAX));
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn what_is_of_another_machine_is_left_alone() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = left(place.path(), "node-pid-7");
+        fs::write(folder.join(LOCK), "another").unwrap();
+        remove_leftovers(place.path(), after(LOG_AGE_MAX));
+        assert_eq!(names(&folder).len(), 4);
     }
 
     #[test]

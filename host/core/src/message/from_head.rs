@@ -162,6 +162,8 @@ pub enum FromHead {
         job: JobId,
         /// The job, or why there is none.
         result: Result<Arc<JobSpec>, Error>,
+        /// Whether it is over: nobody tells of its end any more.
+        is_over: bool,
     },
 }
 

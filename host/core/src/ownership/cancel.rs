@@ -66,6 +66,7 @@ impl Ownership {
     pub(super) fn cancels_children(&self, id: TaskId) -> bool {
         self.tasks.get(&id).is_some_and(|task| task.cancels_children)
             || self.foreign.get(&id).is_some_and(|foreign| foreign.cancels_children)
+            || self.outlived.contains(&id)
     }
 
     /// Whether this is the driver of a job that ended lately, which may still say what it did before. What actors

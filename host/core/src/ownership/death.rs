@@ -37,19 +37,17 @@ impl Ownership {
         }
     }
 
-    /// The head ended a lease: its tasks end. With a placement group they fail; for another reason they are tried
-    /// again as if they had crashed.
+    /// The head ended a lease: its tasks end and fail with its reason. They are not tried again, because the attempt that
+    /// is stopped may go on for a moment.
     pub(super) fn lease_revoked(&mut self, id: LeaseId, error: &Error, now: Millis, out: &mut Vec<Command>) {
         let node = self.leases.get(&id).map_or(self.node, |lease| lease.node);
-        let is_for_good = error.kind == ErrorKind::PlacementGroupRemoved;
         for (task, attempt) in self.drop_lease(id) {
             self.stop(task, attempt, node, false, out);
-            if is_for_good {
-                self.tally.running = self.tally.running.saturating_sub(1);
-                self.fail(task, error.clone(), now, out);
-            } else {
-                self.finished(task, attempt, Outcome::Failed(error.clone()), now, out);
+            self.tally.running = self.tally.running.saturating_sub(1);
+            if node == self.node {
+                self.outlived.insert(task);
             }
+            self.fail(task, error.clone(), now, out);
         }
     }
 

@@ -232,28 +232,28 @@ impl Ownership {
         }
     }
 
-    /// Ends all work here that a node wanted which is gone, or that belongs to a job which is over.
+    /// Ends all work here that a node wanted which is gone, or that belongs to a job which is over. It stays known until
+    /// it has ended: what its guest did last may be heard of later.
     pub(super) fn stop_foreign(&mut self, of: impl Fn(NodeId, JobId) -> bool, now: Millis, out: &mut Vec<Command>) {
-        let ids: Vec<(TaskId, u32, bool)> = self
-            .foreign
-            .iter()
-            .filter(|(_, foreign)| of(foreign.owner, foreign.spec.job))
-            .map(|(id, foreign)| (*id, foreign.attempt, foreign.spec.kind == TaskKind::Normal))
-            .collect();
+        let of_those = self.foreign.iter().filter(|(_, foreign)| of(foreign.owner, foreign.spec.job));
+        let ids: Vec<TaskId> = of_those.map(|(id, _)| *id).collect();
         let mut parents = Vec::new();
-        for (task, attempt, is_task) in ids {
-            if is_task {
-                if let Some(foreign) = self.foreign.get_mut(&task) {
+        for task in ids {
+            let Some(foreign) = self.foreign.get_mut(&task) else { continue };
+            let (attempt, is_orphan) = (foreign.attempt, self.dead.contains(&foreign.owner));
+            match foreign.spec.kind {
+                TaskKind::Normal => {
                     foreign.cancels_children = true;
+                    if !self.cancel_held(task, attempt, out) {
+                        out.push(Command::Stop { task, attempt });
+                        parents.push(task);
+                    }
                 }
-                if !self.cancel_held(task, attempt, out) {
-                    out.push(Command::Stop { task, attempt });
-                    parents.push(task);
-                }
-            }
-            // An owner that lives is told how it ended, when it has; otherwise its task would run for ever.
-            if self.foreign.get(&task).is_some_and(|foreign| self.dead.contains(&foreign.owner)) {
-                self.forget_foreign(task, out);
+                // A call of an actor that outlives the job goes on, without what it submits for it.
+                TaskKind::ActorCall { .. } => foreign.cancels_children |= self.ended_jobs.contains(&foreign.spec.job),
+                // An owner that lives is told how it ended, when it has; otherwise its task would run for ever.
+                TaskKind::ActorCreation if is_orphan => self.forget_foreign(task, out),
+                TaskKind::ActorCreation | TaskKind::Driver => {}
             }
         }
         self.cancel_children(parents, now, out);

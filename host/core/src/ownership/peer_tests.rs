@@ -831,3 +831,18 @@ fn of_an_actor_that_was_found_here_and_is_not_known_the_head_is_asked() {
     node.tell(Event::ActorKnown { spec: Arc::clone(&spec), owner: HERE });
     assert!(matches!(node.to_head[..], [ToHead::ActorWatch { actor, .. }] if actor == spec.id), "{:?}", node.to_head);
 }
+
+#[test]
+fn what_is_heard_late_of_a_task_whose_owner_and_job_are_over_does_not_run() {
+    let mut node = Node::new();
+    let parent = spec(3, Vec::new());
+    let id = parent.id;
+    node.hears(OTHER, ToPeer::Run { order: order(parent, OTHER), refs: Vec::new(), behind: None });
+    node.loses(OTHER);
+    node.tell(Event::FromHead(Box::new(FromHead::JobEnded { job: JobId::numbered(1) })));
+    node.tell(Event::Submitted(Arc::new(TaskSpec { parent: id, ..spec(4, Vec::new()) })));
+    assert_eq!(node.owner.unfinished(), 0);
+    let outcome = Outcome::Failed(crate::Error::new(crate::ErrorKind::TaskCancelled, "it was stopped"));
+    node.tell(Event::Finished { task: id, attempt: 0, outcome });
+    assert!(node.owner.foreign.is_empty());
+}

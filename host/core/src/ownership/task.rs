@@ -258,6 +258,7 @@ impl Ownership {
             if self.foreign.get(&id).is_some_and(|foreign| foreign.attempt == attempt) {
                 return self.foreign_finished(id, outcome, out);
             }
+            self.outlived.remove(&id);
             return self.discard(id, outcome, out);
         };
         let spec = Arc::clone(&task.spec);

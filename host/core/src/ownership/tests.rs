@@ -990,19 +990,17 @@ fn the_head_forgets_what_waited_and_was_cancelled() {
 }
 
 #[test]
-fn a_lease_that_the_head_takes_away_is_a_breakdown_and_a_removed_group_is_not() {
-    for (error, is_tried_again) in [
-        (Error::new(ErrorKind::WorkerCrashed, "its room is taken"), true),
-        (Error::group_removed(crate::GroupId([1; 16]), "it was removed"), false),
-    ] {
-        let mut world = World::with_cpus(1);
-        let task = world.submit(1, Vec::new());
-        world.running.clear();
-        let lease = crate::LeaseId(1);
-        world.tell(Event::FromHead(Box::new(FromHead::LeaseRevoked { lease, error })));
-        assert_eq!(world.stopped, [task]);
-        assert_eq!(world.owner.unfinished(), usize::from(is_tried_again));
-    }
+fn what_a_task_submits_that_failed_by_the_heads_word_goes_with_it() {
+    let mut world = World::with_cpus(1);
+    let parent = world.submit(1, Vec::new());
+    let error = Error::group_removed(crate::GroupId([1; 16]), "it was removed");
+    world.tell(Event::FromHead(Box::new(FromHead::LeaseRevoked { lease: crate::LeaseId(1), error })));
+    assert_eq!((world.stopped.as_slice(), world.owner.unfinished()), ([parent].as_slice(), 0));
+    let child = world.spec(1, Vec::new());
+    world.tell(Event::Submitted(Arc::new(TaskSpec { parent, ..child })));
+    assert_eq!(world.owner.unfinished(), 0, "its guest says only now what it did before");
+    world.end(parent, failed(ErrorKind::TaskCancelled));
+    assert!(world.owner.outlived.is_empty());
 }
 
 #[test]

@@ -79,12 +79,12 @@ impl Scheduler {
                 return answer(result, out);
             }
         }
+        let mut refused = None;
         if let Some(error) = self.too_many_detached(&spec).filter(|_| !is_reported) {
             if request.is_some() {
                 return answer(Err(error), out);
             }
-            let cause = Error::new(ErrorKind::ActorDied, format!("actor ({}) was not made", spec.id)).caused_by(error);
-            return out.push((owner, FromHead::ActorChanged { actor: spec.id, change: ActorChange::Dead { cause } }));
+            refused = Some(Error::new(ErrorKind::ActorDied, format!("actor ({}) was not made", spec.id)).caused_by(error));
         }
         if let Some(name) = &spec.name {
             self.names.insert((Arc::clone(&spec.namespace), Arc::clone(name)), spec.id);
@@ -112,6 +112,10 @@ impl Scheduler {
             self.detached_of.add(job, 1);
         }
         answer(Ok((spec, owner)), out);
+        // Who has a handle is told.
+        if let Some(cause) = refused {
+            return self.bury(id, cause, out);
+        }
         // Nothing ends it later: its job has ended before this was heard.
         if !is_detached && self.jobs.get(&job).is_some_and(|job| job.ended.is_some()) {
             let reason = Error::new(ErrorKind::ActorDied, format!("actor ({id}) ended with its job {job}"));

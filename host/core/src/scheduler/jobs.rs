@@ -236,8 +236,10 @@ impl Scheduler {
     }
 
     pub(super) fn job_wanted(&self, node: NodeId, id: JobId, out: &mut Outbox) {
-        let result = self.jobs.get(&id).map(|job| Arc::clone(&job.spec)).ok_or_else(|| unknown_job(id));
-        out.push((node, FromHead::JobFound { job: id, result }));
+        let job = self.jobs.get(&id);
+        let is_over = job.is_some_and(|job| job.ended.is_some());
+        let result = job.map(|job| Arc::clone(&job.spec)).ok_or_else(|| unknown_job(id));
+        out.push((node, FromHead::JobFound { job: id, result, is_over }));
     }
 }
 

@@ -381,6 +381,11 @@ impl Line {
         over.iter().for_each(|who| drop(self.remove(who)));
     }
 
+    /// The lanes of a job that no node can serve, as nodes are now.
+    pub(super) fn infeasible_of(&self, job: JobId) -> impl Iterator<Item = &Lane> {
+        self.jobs.get(&job).into_iter().flat_map(|job| &job.infeasible).filter_map(|id| self.lane(*id))
+    }
+
     fn lanes_of(&self, job: JobId) -> Vec<LaneId> {
         let Some(job) = self.jobs.get(&job) else { return Vec::new() };
         job.lanes.iter().map(|(_, lane)| *lane).chain(job.infeasible.iter().copied()).collect()

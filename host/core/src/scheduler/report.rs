@@ -113,8 +113,8 @@ impl Scheduler {
         });
         let Some(spot) = spot else {
             let message = format!(
-                "the lease {id} on node {node} is over: its room is taken since the head was started again; \
-                 `max_retries` says how often its tasks are tried again"
+                "the lease {id} on node {node} is over: its room is taken since the head was started again; submit its \
+                 tasks again"
             );
             let error = Error::new(ErrorKind::WorkerCrashed, message);
             return out.push((owner, FromHead::LeaseRevoked { lease: id, error }));

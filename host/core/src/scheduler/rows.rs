@@ -1,8 +1,11 @@
 //! What people see of the head's state.
 
-use super::{Group, Job, Scheduler};
+use super::{DemandKind, Group, Job, Scheduler};
 use crate::view::{ActorRow, GroupRow, JobRow, LeaseRow, NodeRow};
-use crate::{ActorState, Labels};
+use crate::{ActorState, JobId, JobState, Labels};
+
+/// Reasons that are told in one row: a person reads a few.
+const REASONS_SHOWN: usize = 3;
 
 impl Scheduler {
     /// All actors that are known, the dead ones too.
@@ -99,7 +102,7 @@ impl Scheduler {
     /// All jobs, in the order of their numbers.
     #[must_use]
     pub fn job_rows(&self) -> Vec<JobRow> {
-        let mut rows: Vec<JobRow> = self.jobs.values().map(Job::row).collect();
+        let mut rows: Vec<JobRow> = self.jobs.values().map(|job| self.row_of(job)).collect();
         rows.sort_by(|left, right| left.job_id.cmp(&right.job_id));
         rows
     }
@@ -107,7 +110,34 @@ impl Scheduler {
     /// The job of that id or submission id.
     #[must_use]
     pub fn job_row(&self, id: &str) -> Option<JobRow> {
-        self.job_id(id).and_then(|id| self.jobs.get(&id)).map(Job::row)
+        self.job_id(id).and_then(|id| self.jobs.get(&id)).map(|job| self.row_of(job))
+    }
+
+    fn row_of(&self, job: &Job) -> JobRow {
+        let mut row = job.row();
+        if job.state == JobState::Running && row.message.is_empty() {
+            row.message = self.waits_in_vain(job.spec.id);
+        }
+        row
+    }
+
+    /// What work of a job waits for a node that there is not, such as `4 tasks wait: infeasible: needs 1 CPU (0 here)`.
+    fn waits_in_vain(&self, job: JobId) -> String {
+        let words = self.demands.infeasible_of(job).take(REASONS_SHOWN).filter_map(|lane| {
+            let (mut count, mut kind) = (0, ("task", "tasks"));
+            for demand in lane.demands.values() {
+                let (more, of) = match demand.kind {
+                    DemandKind::Slots { backlog, .. } => (u64::from(backlog), ("task", "tasks")),
+                    DemandKind::Actor(_) => (1, ("actor", "actors")),
+                    DemandKind::Driver(_) => (1, ("driver", "drivers")),
+                    DemandKind::Group(_) => (1, ("placement group", "placement groups")),
+                };
+                (count, kind) = (count + more, of);
+            }
+            let (what, wait) = if count == 1 { (kind.0, "waits") } else { (kind.1, "wait") };
+            (count > 0 && !lane.why.is_empty()).then(|| format!("{count} {what} {wait}: {}", lane.why))
+        });
+        words.collect::<Vec<_>>().join("; ")
     }
 }
 

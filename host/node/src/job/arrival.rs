@@ -48,10 +48,12 @@ impl Node {
         // Asked by each who waits: the question is small, and an answer that got lost with a head comes again.
         self.head.send(ToHead::JobWanted { node: self.id, job: id });
         self.head.flush();
-        let spec = receiver
-            .await
+        let found = receiver.await;
+        let (spec, is_over) = found
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::System, format!("nobody knows job {id} any more"))))?;
-        self.arrive(spec).await
+        let job = self.arrive(spec).await?;
+        job.is_over.fetch_or(is_over, Ordering::Relaxed);
+        Ok(job)
     }
 
     /// The same for a guest that waits on its thread, because it asks for what is answered at once otherwise. Its thread
@@ -61,19 +63,23 @@ impl Node {
     /// Why the job cannot be had, or that this node is taken down.
     pub(crate) fn wait_for_job(self: &Arc<Self>, id: JobId) -> Result<Arc<JobRun>, Error> {
         // In a box: the guest's stack is no place for a future of this size.
-        let coming = self.ending.run_until_cancelled(Box::pin(self.job_here(id)));
-        let came = tokio::task::block_in_place(|| self.control.block_on(coming));
-        came.unwrap_or_else(|| {
-            let message = format!("job {id} was not brought here, because this node shuts down: ask on another node");
-            Err(Error::new(ErrorKind::System, message))
-        })
+        let coming = Box::pin(async {
+            let in_time = tokio::time::timeout(limits::JOB_WAITED_FOR_MAX, self.job_here(id));
+            self.ending.run_until_cancelled(in_time).await
+        });
+        let fail = |why: String| Err(Error::new(ErrorKind::System, format!("job {id} was not brought here{why}")));
+        match tokio::task::block_in_place(|| self.control.block_on(coming)) {
+            Some(Ok(came)) => came,
+            Some(Err(_)) => fail(format!(" within {:?}: the head does not answer, try again", limits::JOB_WAITED_FOR_MAX)),
+            None => fail(", because this node shuts down: ask on another node".to_owned()),
+        }
     }
 
-    pub(crate) fn job_found(&self, id: JobId, result: Result<Arc<JobSpec>, Error>) {
+    pub(crate) fn job_found(&self, id: JobId, result: Result<Arc<JobSpec>, Error>, is_over: bool) {
         let askers = self.arrivals.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         for asker in askers.into_iter().flatten() {
             // Its task may be gone meanwhile.
-            let _ = asker.send(result.clone());
+            let _ = asker.send(result.clone().map(|spec| (spec, is_over)));
         }
     }
 

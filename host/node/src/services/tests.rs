@@ -44,18 +44,15 @@ async fn a_job_that_is_met_here_first_comes_and_is_let_go_when_it_is_over() {
     let mut guests = JoinSet::new();
     guests.spawn(async move { services.submit(&caller, "f", Vec::new(), TaskOptions::default()) });
     head.hears(|message| matches!(message, ToHead::JobWanted { .. })).await;
-    node.head_said(FromHead::JobFound { job: spec.id, result: Ok(Arc::clone(&spec)) });
+    node.head_said(FromHead::JobFound { job: spec.id, result: Ok(Arc::clone(&spec)), is_over: true });
     let submitted = guests.join_next().await.unwrap().unwrap();
     assert_eq!(submitted.unwrap().num_returns, 1);
 
-    let asks = |message: &ToHead| matches!(message, ToHead::JobsKnown { jobs, .. } if *jobs == [spec.id]);
     let held = node.job(spec.id).unwrap();
-    node.ask_for_ends();
-    assert!(!head.has(asks), "somebody here works for it");
+    node.let_jobs_go();
+    assert!(node.job(spec.id).is_ok(), "somebody here works for it");
     drop(held);
-    node.ask_for_ends();
-    assert!(head.has(asks));
-    node.head_said(FromHead::JobEnded { job: spec.id });
+    node.let_jobs_go();
     assert!(node.job(spec.id).is_err());
 }
 

@@ -79,6 +79,11 @@ impl Serving {
     }
 }
 
+/// Bytes of a spilled object that count: small ones are never kept waiting behind large ones.
+fn counted(bytes: u64) -> u64 {
+    if bytes < limits::LARGE_VALUE_BYTES_MIN as u64 { 0 } else { bytes }
+}
+
 /// What an object takes of the memory for what is read from files.
 fn share(bytes: u64) -> u32 {
     kib(bytes.min(limits::SERVED_FROM_DISK_BYTES_MAX))
@@ -120,18 +125,20 @@ async fn serve_impl(ends: &Ends, stream: &mut TcpStream, serving: &Arc<Serving>)
     let Some(_place) = place else {
         return stream.write_all(&[BUSY]).await;
     };
-    let bytes = local.objects.spilled_bytes(object);
+    let bytes = counted(local.objects.spilled_bytes(object));
     let room = match patience {
         WAITS => serving.room_soon(bytes).await,
         _ => serving.room(bytes),
     };
-    let Some(_room) = room else {
+    let Some(room) = room else {
         return stream.write_all(&[BUSY]).await;
     };
-    match local.objects.open(object).await {
-        Some(value) => send(stream, &value, &serving.digests.of(object, &value)).await,
-        None => stream.write_all(&[NOT_HERE]).await,
-    }
+    let Some(value) = local.objects.open(object).await else {
+        return stream.write_all(&[NOT_HERE]).await;
+    };
+    // What the store has in its memory again is counted there.
+    let _room = (local.objects.spilled_bytes(object) > 0).then_some(room);
+    send(stream, &value, &serving.digests.of(object, &value)).await
 }
 
 fn parse(request: &[u8; REQUEST_BYTES]) -> Result<(NodeId, ObjectId, u8)> {
