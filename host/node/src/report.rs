@@ -7,7 +7,6 @@ use rayw_core::JobId;
 use rayw_core::message::ToHead;
 
 use crate::Node;
-use crate::job::JobRun;
 use crate::node::State;
 
 impl Node {
