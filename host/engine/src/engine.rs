@@ -203,7 +203,9 @@ impl Engine {
             if !config::is_pool_limit(&cause) {
                 return componentize::not_valid(origin, cause);
             }
-            let message = format!("`{origin}` has more memories, tables or modules than a sandbox may have: compose it of fewer parts");
+            let message = format!(
+                "`{origin}` has more memories, tables or modules than a sandbox may have: compose it of fewer parts"
+            );
             Error::new(ErrorKind::InvalidArgument, message).caused_by(cause)
         })?;
         if let Some(cache) = &self.cache {

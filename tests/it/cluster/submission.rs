@@ -134,7 +134,9 @@ fn a_submitter_is_told_why_tasks_of_its_job_wait() {
     let home = Home::new();
     let address = home.head(&["--num-cpus", "0"]);
     let job = submit("memo-tasks", &["--submission-id", "works", "--address", &address]).start();
-    eventually("a word on why they wait", || job.so_far().stderr.contains("rayw: job `works`: 4 tasks wait: ").then_some(()));
+    eventually("a word on why they wait", || {
+        job.so_far().stderr.contains("rayw: job `works`: 4 tasks wait: ").then_some(())
+    });
     assert!(home.call(["job", "stop", "works"]).succeeded().contains("was stopped"));
     let said = job.output().failed(1);
     let why: Vec<_> = said.lines().filter(|line| line.starts_with("rayw: ")).collect();

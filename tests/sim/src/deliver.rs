@@ -160,7 +160,7 @@ impl World {
             FromHead::NodeLeave { at_once } => self.leave(id, if at_once { 0 } else { 600 }),
             FromHead::DriverStart { spec } => self.start_driver(id, spec),
             FromHead::DriverStop { job } => self.stop_driver(id, job),
-            FromHead::JobFound { job, result } => {
+            FromHead::JobFound { job, result, is_over: _ } => {
                 let Some(node) = self.nodes.get_mut(&id) else { return };
                 let waiting = node.jobs_asked.remove(&job).unwrap_or_default();
                 if result.is_ok() {

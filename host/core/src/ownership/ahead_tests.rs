@@ -345,7 +345,9 @@ fn held_orders_end_with_their_job_and_with_their_owner() {
     let error = Error::new(ErrorKind::TaskCancelled, "it was stopped");
     node.tell(Event::Finished { task: ids[0], attempt: 0, outcome: Outcome::Failed(error) });
     assert_eq!((begun(&node), node.owner.leftovers()), (Vec::new(), Vec::new()));
-    let (mut node, _) = node_with(3);
+    let (mut node, ids) = node_with(3);
     node.loses(OTHER);
+    assert_eq!((begun(&node), node.owner.foreign.len()), (Vec::new(), 1), "the one that runs has yet to be stopped");
+    ends(&mut node, ids[0]);
     assert_eq!((begun(&node), node.owner.leftovers()), (Vec::new(), Vec::new()));
 }

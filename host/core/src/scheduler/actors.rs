@@ -84,7 +84,8 @@ impl Scheduler {
             if request.is_some() {
                 return answer(Err(error), out);
             }
-            refused = Some(Error::new(ErrorKind::ActorDied, format!("actor ({}) was not made", spec.id)).caused_by(error));
+            refused =
+                Some(Error::new(ErrorKind::ActorDied, format!("actor ({}) was not made", spec.id)).caused_by(error));
         }
         if let Some(name) = &spec.name {
             self.names.insert((Arc::clone(&spec.namespace), Arc::clone(name)), spec.id);

@@ -18,7 +18,8 @@ use crate::turns::Turns;
 /// Tells the unpackings of one process apart.
 static UNPACKINGS: AtomicU64 = AtomicU64::new(0);
 
-type Asker = oneshot::Sender<Result<Arc<JobSpec>, Error>>;
+/// Whoever waits for a job, which may be over.
+type Asker = oneshot::Sender<Result<(Arc<JobSpec>, bool), Error>>;
 
 /// Jobs that the head was asked for, and jobs that are being made ready.
 #[derive(Debug, Default)]
@@ -49,8 +50,8 @@ impl Node {
         self.head.send(ToHead::JobWanted { node: self.id, job: id });
         self.head.flush();
         let found = receiver.await;
-        let (spec, is_over) = found
-            .unwrap_or_else(|_| Err(Error::new(ErrorKind::System, format!("nobody knows job {id} any more"))))?;
+        let (spec, is_over) =
+            found.unwrap_or_else(|_| Err(Error::new(ErrorKind::System, format!("nobody knows job {id} any more"))))?;
         let job = self.arrive(spec).await?;
         job.is_over.fetch_or(is_over, Ordering::Relaxed);
         Ok(job)
@@ -70,7 +71,9 @@ impl Node {
         let fail = |why: String| Err(Error::new(ErrorKind::System, format!("job {id} was not brought here{why}")));
         match tokio::task::block_in_place(|| self.control.block_on(coming)) {
             Some(Ok(came)) => came,
-            Some(Err(_)) => fail(format!(" within {:?}: the head does not answer, try again", limits::JOB_WAITED_FOR_MAX)),
+            Some(Err(_)) => {
+                fail(format!(" within {:?}: the head does not answer, try again", limits::JOB_WAITED_FOR_MAX))
+            }
             None => fail(", because this node shuts down: ask on another node".to_owned()),
         }
     }
