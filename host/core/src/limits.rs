@@ -413,10 +413,6 @@ pub const BLOB_SWEEP: Duration = Duration::from_secs(60);
 /// takes milliseconds.
 pub const JOBS_LOOKED_AT_PERIOD: Duration = Duration::from_secs(60);
 
-/// How long a guest waits on its thread for a job that it met first, where nothing else can end it: a head that is started
-/// again is there sooner.
-pub const JOB_WAITED_FOR_MAX: Duration = HEAD_RECONNECT_TIMEOUT;
-
 /// Unpacked working directories that a node keeps of jobs that are over, for the next ones that bring the same.
 pub const WORKING_DIRS_KEPT: usize = 16;
 

@@ -40,10 +40,14 @@ pub(super) fn take(folder: &Path) -> Result<File, Error> {
         Error::new(ErrorKind::OutOfDisk, message).caused_by(cause)
     };
     fs::create_dir_all(folder).map_err(fail)?;
-    let mut file = File::create(folder.join(LOCK)).map_err(fail)?;
+    // Somebody else's name may be in it, which stays where they live.
+    let lock = File::options().write(true).create(true).truncate(false).open(folder.join(LOCK));
+    let mut file = lock.map_err(fail)?;
+    // For who looks how old it is before this process has the lock.
+    file.set_modified(SystemTime::now()).map_err(fail)?;
     match file.try_lock() {
         Ok(()) => {
-            file.write_all(machine().as_bytes()).map_err(fail)?;
+            file.set_len(0).and_then(|()| file.write_all(machine().as_bytes())).map_err(fail)?;
             Ok(file)
         }
         Err(TryLockError::WouldBlock) => {

@@ -107,6 +107,12 @@ impl Ownership {
         }
     }
 
+    /// Whether a job is over, as far as this machine heard of it lately.
+    #[must_use]
+    pub fn has_ended(&self, job: JobId) -> bool {
+        self.ended_jobs.contains(&job)
+    }
+
     pub(super) fn job_ended(&mut self, job: JobId, now: Millis, out: &mut Vec<Command>) {
         if self.ended_jobs.insert(job) {
             self.ended_in_order.push_back(job);
@@ -121,6 +127,7 @@ impl Ownership {
             self.cancel_one(id, true, "was cancelled because its job ended", now, out);
         }
         self.stop_foreign(|_, of| of == job, now, out);
+        self.leave_calls_of(job);
         self.return_leases_of(job, out);
         self.forget_shapes_of(job);
     }

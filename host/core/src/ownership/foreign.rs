@@ -249,14 +249,19 @@ impl Ownership {
                         parents.push(task);
                     }
                 }
-                // A call of an actor that outlives the job goes on, without what it submits for it.
-                TaskKind::ActorCall { .. } => foreign.cancels_children |= self.ended_jobs.contains(&foreign.spec.job),
                 // An owner that lives is told how it ended, when it has; otherwise its task would run for ever.
                 TaskKind::ActorCreation if is_orphan => self.forget_foreign(task, out),
-                TaskKind::ActorCreation | TaskKind::Driver => {}
+                TaskKind::ActorCreation | TaskKind::ActorCall { .. } | TaskKind::Driver => {}
             }
         }
         self.cancel_children(parents, now, out);
+    }
+
+    /// A job is over: calls of actors that outlive it go on, without what they submit for it.
+    pub(super) fn leave_calls_of(&mut self, job: JobId) {
+        let is_call = |foreign: &&mut Foreign| matches!(foreign.spec.kind, TaskKind::ActorCall { .. });
+        let of_job = self.foreign.values_mut().filter(|foreign| foreign.spec.job == job);
+        of_job.filter(is_call).for_each(|foreign| foreign.cancels_children = true);
     }
 
     /// An order as another node gets it: its arguments are the inputs.

@@ -846,3 +846,16 @@ fn what_is_heard_late_of_a_task_whose_owner_and_job_are_over_does_not_run() {
     node.tell(Event::Finished { task: id, attempt: 0, outcome });
     assert!(node.owner.foreign.is_empty());
 }
+
+#[test]
+fn a_call_after_the_end_of_its_job_goes_on_with_what_it_submits_when_the_callers_node_dies() {
+    let mut node = Node::new();
+    node.tell(Event::FromHead(Box::new(FromHead::JobEnded { job: JobId::numbered(1) })));
+    let actor = ActorId([9; 16]);
+    let call = TaskSpec { kind: TaskKind::ActorCall { actor }, ..spec(3, Vec::new()) };
+    let parent = call.id;
+    node.hears(OTHER, ToPeer::Call { actor, incarnation: 0, order: order(call, OTHER), refs: Vec::new() });
+    node.loses(OTHER);
+    node.tell(Event::Submitted(Arc::new(TaskSpec { parent, ..spec(4, Vec::new()) })));
+    assert_eq!(node.owner.unfinished(), 1);
+}

@@ -131,6 +131,9 @@ impl Scheduler {
         failed: Option<Error>,
         out: &mut Outbox,
     ) {
+        if self.actors.get(&id).is_none_or(|actor| actor.state == ActorState::Dead) {
+            return;
+        }
         let Some(actor) = self.actors.get_mut(&id) else { return };
         if actor.spec.detached && inputs.is_some() {
             actor.few.get_or_insert_default().inputs = inputs;

@@ -312,3 +312,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_an_actor_that_is_over_no_arguments_are_kept() {
+    let mut head = head(1);
+    let spec = Arc::new(ActorSpec { detached: true, ..ActorSpec::clone(&actor(1, None, 0)) });
+    register(&mut head, &spec, false).unwrap();
+    tell(&mut head, ToHead::ActorKill { actor: spec.id, no_restart: true });
+    tell(&mut head, ToHead::ActorDependenciesReady { actor: spec.id, inputs: Some(Vec::new()), failed: None });
+    assert!(head.actors[&spec.id].inputs().is_none());
+}

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rayw_core::message::ToHead;
@@ -38,6 +39,11 @@ pub(crate) struct WorkingDir(PathBuf);
 impl Node {
     /// The job, known or not: where this node meets it first, the head is asked.
     pub(crate) async fn job_here(self: &Arc<Self>, id: JobId) -> Result<Arc<JobRun>, Error> {
+        self.job_within(id, None).await
+    }
+
+    /// The same, where the head is waited for only so long.
+    async fn job_within(self: &Arc<Self>, id: JobId, patience: Option<Duration>) -> Result<Arc<JobRun>, Error> {
         if let Ok(job) = self.job(id) {
             return Ok(job);
         }
@@ -49,10 +55,19 @@ impl Node {
         // Asked by each who waits: the question is small, and an answer that got lost with a head comes again.
         self.head.send(ToHead::JobWanted { node: self.id, job: id });
         self.head.flush();
-        let found = receiver.await;
+        let found = match patience {
+            None => receiver.await,
+            Some(patience) => tokio::time::timeout(patience, receiver).await.map_err(|_| {
+                let why =
+                    format!("job {id} is not known here, and the head did not answer within {patience:?}: try again");
+                Error::new(ErrorKind::System, why)
+            })?,
+        };
         let (spec, is_over) =
             found.unwrap_or_else(|_| Err(Error::new(ErrorKind::System, format!("nobody knows job {id} any more"))))?;
         let job = self.arrive(spec).await?;
+        // It may have ended while it came, when nobody here knew it.
+        let is_over = is_over || self.lock().ownership.has_ended(id);
         job.is_over.fetch_or(is_over, Ordering::Relaxed);
         Ok(job)
     }
@@ -64,18 +79,13 @@ impl Node {
     /// Why the job cannot be had, or that this node is taken down.
     pub(crate) fn wait_for_job(self: &Arc<Self>, id: JobId) -> Result<Arc<JobRun>, Error> {
         // In a box: the guest's stack is no place for a future of this size.
-        let coming = Box::pin(async {
-            let in_time = tokio::time::timeout(limits::JOB_WAITED_FOR_MAX, self.job_here(id));
-            self.ending.run_until_cancelled(in_time).await
-        });
-        let fail = |why: String| Err(Error::new(ErrorKind::System, format!("job {id} was not brought here{why}")));
-        match tokio::task::block_in_place(|| self.control.block_on(coming)) {
-            Some(Ok(came)) => came,
-            Some(Err(_)) => {
-                fail(format!(" within {:?}: the head does not answer, try again", limits::JOB_WAITED_FOR_MAX))
-            }
-            None => fail(", because this node shuts down: ask on another node".to_owned()),
-        }
+        let coming = Box::pin(self.job_within(id, Some(limits::HEAD_RECONNECT_TIMEOUT)));
+        let coming = self.ending.run_until_cancelled(coming);
+        let came = tokio::task::block_in_place(|| self.control.block_on(coming));
+        came.unwrap_or_else(|| {
+            let message = format!("job {id} was not brought here, because this node shuts down: ask on another node");
+            Err(Error::new(ErrorKind::System, message))
+        })
     }
 
     pub(crate) fn job_found(&self, id: JobId, result: Result<Arc<JobSpec>, Error>, is_over: bool) {
