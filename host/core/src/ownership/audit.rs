@@ -74,7 +74,7 @@ impl Ownership {
         );
         left.extend(self.constructs.iter().map(|construct| format!("{construct:?}")));
         left.extend(self.constructing.keys().map(|id| format!("arguments of actor {id} are awaited")));
-        let is_over = |queue: &super::lease::ShapeQueue| self.ended_jobs.contains(&queue.shape.job);
+        let is_over = |queue: &super::lease::ShapeQueue| self.has_ended(queue.shape.job);
         left.extend(self.shapes.iter().filter(|(_, queue)| is_over(queue)).map(|(_, queue)| format!("{queue:?}")));
         left.extend(self.lineage.tasks.keys().map(|id| format!("lineage of task {id}")));
         left

@@ -72,7 +72,7 @@ impl Ownership {
     /// Whether this is the driver of a job that ended lately, which may still say what it did before. What actors
     /// submit that outlive their job, a constructor's work included, is not meant.
     pub(super) fn is_of_ended_driver(&self, job: JobId, parent: TaskId) -> bool {
-        self.ended_jobs.contains(&job) && parent == job.driver(self.cluster)
+        self.has_ended(job) && parent == job.driver(self.cluster)
     }
 
     pub(super) fn cancel_one(&mut self, id: TaskId, recursive: bool, why: &str, now: Millis, out: &mut Vec<Command>) {

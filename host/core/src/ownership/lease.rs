@@ -140,7 +140,7 @@ impl Ownership {
     /// A shape of a job that has ended goes with the last task and the last lease that are of it.
     pub(super) fn forget_shape_if_over(&mut self, index: usize) {
         let Some(queue) = self.shapes.get(index) else { return };
-        if queue.tasks == 0 && queue.leases.is_empty() && self.ended_jobs.contains(&queue.shape.job) {
+        if queue.tasks == 0 && queue.leases.is_empty() && self.has_ended(queue.shape.job) {
             let queue = self.shapes.remove(index);
             self.shape_index.remove(&queue.shape);
         }

@@ -1,6 +1,6 @@
-//! Tables and lists as large as what is in them. A table that grew under a flood and stays large has each of its entries on memory
-//! of its own, out of the reach of the caches next to the cpus. Making a table smaller moves at most an eighth of the
-//! entries that its last growth moved, under the same lock.
+//! Tables and lists as large as what is in them. A table that grew under a flood and stays large has each of its entries
+//! on memory of its own, out of the reach of the caches next to the cpus. Making a table smaller moves at most an eighth
+//! of the entries that its last growth moved, under the same lock.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hash};
@@ -21,41 +21,30 @@ pub(super) trait List<T> {
     fn reserve(&mut self, more: usize);
 }
 
-impl<T> List<T> for Vec<T> {
-    fn len(&self) -> usize {
-        self.len()
-    }
+/// What each of these has by itself.
+macro_rules! lists {
+    ($($list:ident),*) => {$(
+        impl<T> List<T> for $list<T> {
+            fn len(&self) -> usize {
+                self.len()
+            }
 
-    fn capacity(&self) -> usize {
-        self.capacity()
-    }
+            fn capacity(&self) -> usize {
+                self.capacity()
+            }
 
-    fn retain(&mut self, is_needed: impl FnMut(&T) -> bool) {
-        self.retain(is_needed);
-    }
+            fn retain(&mut self, is_needed: impl FnMut(&T) -> bool) {
+                self.retain(is_needed);
+            }
 
-    fn reserve(&mut self, more: usize) {
-        self.reserve(more);
-    }
+            fn reserve(&mut self, more: usize) {
+                self.reserve(more);
+            }
+        }
+    )*};
 }
 
-impl<T> List<T> for VecDeque<T> {
-    fn len(&self) -> usize {
-        self.len()
-    }
-
-    fn capacity(&self) -> usize {
-        self.capacity()
-    }
-
-    fn retain(&mut self, is_needed: impl FnMut(&T) -> bool) {
-        self.retain(is_needed);
-    }
-
-    fn reserve(&mut self, more: usize) {
-        self.reserve(more);
-    }
-}
+lists!(Vec, VecDeque);
 
 /// Has room in a list for another entry: before it grows, those go that nobody needs. Each entry is looked at about
 /// once for each that comes, however many there are.
