@@ -31,6 +31,11 @@ pub(super) struct ShapeQueue {
 }
 
 impl ShapeQueue {
+    /// Whether no task and no lease is of this shape.
+    fn is_unused(&self) -> bool {
+        self.tasks == 0 && self.leases.is_empty()
+    }
+
     /// What does not fit to so many tasks that are of this shape.
     pub(super) fn audit(&self, tasks: usize) -> Option<&'static str> {
         (self.tasks as usize != tasks).then_some("counts other tasks than there are")
@@ -140,10 +145,15 @@ impl Ownership {
     /// A shape of a job that has ended goes with the last task and the last lease that are of it.
     pub(super) fn forget_shape_if_over(&mut self, index: usize) {
         let Some(queue) = self.shapes.get(index) else { return };
-        if queue.tasks == 0 && queue.leases.is_empty() && self.has_ended(queue.shape.job) {
-            let queue = self.shapes.remove(index);
-            self.shape_index.remove(&queue.shape);
+        if queue.is_unused() && self.has_ended(queue.shape.job) {
+            self.forget_shape(index);
         }
+    }
+
+    fn forget_shape(&mut self, index: usize) -> Shape {
+        let ShapeQueue { shape, .. } = self.shapes.remove(index);
+        self.shape_index.remove(&shape);
+        shape
     }
 
     /// The same for all shapes of a job.
@@ -588,14 +598,11 @@ impl Ownership {
     /// Forgets the shapes of which nothing is left: a job that runs for long may have had any number of them. With the
     /// ticks, because the next task of a shape comes soon most of the time.
     pub(super) fn forget_empty_shapes(&mut self, out: &mut Vec<Command>) {
-        let is_empty = |queue: &ShapeQueue| {
-            queue.tasks == 0 && queue.leases.is_empty() && queue.queue.is_empty() && queue.told == 0
-        };
+        let is_empty = |queue: &ShapeQueue| queue.is_unused() && queue.queue.is_empty() && queue.told == 0;
         let empty: Vec<usize> =
             self.shapes.iter().filter(|(_, queue)| is_empty(queue)).map(|(index, _)| index).collect();
         for index in empty {
-            let ShapeQueue { shape, .. } = self.shapes.remove(index);
-            self.shape_index.remove(&shape);
+            let shape = self.forget_shape(index);
             out.push(Command::to_head(ToHead::ShapeOver { owner: self.node, shape }));
         }
     }
