@@ -12,8 +12,8 @@ use crate::parse::{self, DirGrant};
 mod cluster;
 
 pub use cluster::{
-    DrainArgs, DrainReasonArg, JobArgs, JobCommandArgs, KillActorArgs, OneJobArgs, RemoveGroupArgs, StartArgs,
-    StatusArgs, StopArgs, SubmitArgs,
+    DrainArgs, DrainReasonArg, HeadArgs, JobArgs, JobCommandArgs, KillActorArgs, OneJobArgs, RemoveGroupArgs,
+    StartArgs, StatusArgs, StopArgs, SubmitArgs,
 };
 
 /// Run tasks and actors as WebAssembly components.

@@ -91,14 +91,22 @@ pub struct StatusArgs {
     pub session: SessionArgs,
 }
 
+/// Which head.
+#[derive(Debug, clap::Args)]
+pub struct HeadArgs {
+    /// The head of the cluster; the last one started on this machine unless said [env: RAYW_ADDRESS]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub address: Option<String>,
+}
+
 /// Arguments of `rayw submit`.
 #[derive(Debug, clap::Args)]
 pub struct SubmitArgs {
     /// A .wasm or .wat file
     pub app: PathBuf,
-    /// The head of the cluster; the last one started on this machine unless said [env: RAYW_ADDRESS]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub address: Option<String>,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub head: HeadArgs,
     /// Print the job's id and do not wait for its end
     #[arg(long)]
     pub no_wait: bool,
@@ -185,9 +193,9 @@ pub enum JobCommandArgs {
 pub struct OneJobArgs {
     /// Its id, or the name that it was submitted under
     pub id: String,
-    /// The head of the cluster; the last one started on this machine unless said [env: RAYW_ADDRESS]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub address: Option<String>,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub head: HeadArgs,
 }
 
 /// Why a node is drained.
@@ -214,9 +222,9 @@ pub struct DrainArgs {
     /// When it leaves even if it has work
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     pub deadline: Option<Duration>,
-    /// The head of the cluster; the last one started on this machine unless said [env: RAYW_ADDRESS]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub address: Option<String>,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub head: HeadArgs,
 }
 
 /// Arguments of `rayw kill-actor`.
@@ -230,9 +238,9 @@ pub struct KillActorArgs {
     /// Have it made again as after a crash, if its `max_restarts` allows that
     #[arg(long)]
     pub restart: bool,
-    /// The head of the cluster; the last one started on this machine unless said [env: RAYW_ADDRESS]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub address: Option<String>,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub head: HeadArgs,
 }
 
 /// Arguments of `rayw remove-placement-group`.
@@ -243,7 +251,7 @@ pub struct RemoveGroupArgs {
     /// The namespace of its name; any unless said
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// The head of the cluster; the last one started on this machine unless said [env: RAYW_ADDRESS]
-    #[arg(long, value_name = "HOST:PORT")]
-    pub address: Option<String>,
+    /// Whom to ask.
+    #[command(flatten)]
+    pub head: HeadArgs,
 }

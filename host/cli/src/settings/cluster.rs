@@ -11,7 +11,7 @@ use rayw_core::{Amount, LabelSelector, Resources, resources_of};
 use super::address::{Named, named};
 use super::{SessionSettings, Settings, disk_percent, flag_or_variable, list, parse, session, settle};
 use crate::args::{
-    DrainArgs, DrainReasonArg, Format, JobCommandArgs, KillActorArgs, OneJobArgs, RemoveGroupArgs, StartArgs,
+    DrainArgs, DrainReasonArg, Format, HeadArgs, JobCommandArgs, KillActorArgs, OneJobArgs, RemoveGroupArgs, StartArgs,
     StatusArgs, StopArgs, SubmitArgs,
 };
 use crate::env::{self, Environment};
@@ -171,8 +171,8 @@ pub struct EndSettings {
 }
 
 /// The head to be asked: the one that was named, or the one that runs here.
-fn head(flag: Option<&str>, environment: &Environment) -> Result<HeadSettings, Failure> {
-    let (address, others) = match named(flag.map(Path::new), environment)? {
+fn head(args: &HeadArgs, environment: &Environment) -> Result<HeadSettings, Failure> {
+    let (address, others) = match named(args.address.as_deref().map(Path::new), environment)? {
         None => sessions::cluster(&environment.session_roots)?,
         Some(Named::Head(address)) => (address, 0),
         // A session's directory, as `list` takes it too.
@@ -305,7 +305,7 @@ pub(super) fn submit(args: SubmitArgs, environment: &Environment) -> Result<Subm
     let custom = args.resources.unwrap_or_default().0;
     Ok(SubmitSettings {
         app: args.app,
-        head: head(args.address.as_deref(), environment)?,
+        head: head(&args.head, environment)?,
         no_wait: args.no_wait,
         submission_id: args.submission_id,
         name: args.name,
@@ -324,34 +324,32 @@ pub(super) fn submit(args: SubmitArgs, environment: &Environment) -> Result<Subm
 pub(super) fn job(command: JobCommandArgs, environment: &Environment) -> Result<Settings, Failure> {
     let (of, command) = match command {
         JobCommandArgs::List(options) => return Ok(Settings::List(list(Resource::Jobs, options, environment)?)),
-        JobCommandArgs::Status(OneJobArgs { id, address }) => (address, JobCommand::Status(id)),
-        JobCommandArgs::Logs { job: OneJobArgs { id, address }, follow } => (address, JobCommand::Logs { id, follow }),
-        JobCommandArgs::Stop { job: OneJobArgs { id, address }, no_wait } => {
-            (address, JobCommand::Stop { id, no_wait })
-        }
-        JobCommandArgs::Delete(OneJobArgs { id, address }) => (address, JobCommand::Delete(id)),
+        JobCommandArgs::Status(OneJobArgs { id, head }) => (head, JobCommand::Status(id)),
+        JobCommandArgs::Logs { job: OneJobArgs { id, head }, follow } => (head, JobCommand::Logs { id, follow }),
+        JobCommandArgs::Stop { job: OneJobArgs { id, head }, no_wait } => (head, JobCommand::Stop { id, no_wait }),
+        JobCommandArgs::Delete(OneJobArgs { id, head }) => (head, JobCommand::Delete(id)),
     };
-    Ok(Settings::Job(JobSettings { head: head(of.as_deref(), environment)?, command }))
+    Ok(Settings::Job(JobSettings { head: head(&of, environment)?, command }))
 }
 
 pub(super) fn drain(args: DrainArgs, environment: &Environment) -> Result<DrainSettings, Failure> {
-    let DrainArgs { node, reason, reason_message, deadline, address: of } = args;
+    let DrainArgs { node, reason, reason_message, deadline, head: of } = args;
     let message = reason_message.unwrap_or_default();
     let reason = match reason {
         DrainReasonArg::IdleTermination => DrainReason::IdleTermination,
         DrainReasonArg::Preemption => DrainReason::Preemption,
     };
-    Ok(DrainSettings { head: head(of.as_deref(), environment)?, node, reason, message, deadline })
+    Ok(DrainSettings { head: head(&of, environment)?, node, reason, message, deadline })
 }
 
 pub(super) fn kill_actor(args: KillActorArgs, environment: &Environment) -> Result<EndSettings, Failure> {
-    let KillActorArgs { actor, namespace, restart, address: of } = args;
+    let KillActorArgs { actor, namespace, restart, head: of } = args;
     let request = EndRequest { what: Ended::Actor { restart }, called: actor, namespace };
-    Ok(EndSettings { head: head(of.as_deref(), environment)?, request })
+    Ok(EndSettings { head: head(&of, environment)?, request })
 }
 
 pub(super) fn remove_group(args: RemoveGroupArgs, environment: &Environment) -> Result<EndSettings, Failure> {
-    let RemoveGroupArgs { group, namespace, address: of } = args;
+    let RemoveGroupArgs { group, namespace, head: of } = args;
     let request = EndRequest { what: Ended::Group, called: group, namespace };
-    Ok(EndSettings { head: head(of.as_deref(), environment)?, request })
+    Ok(EndSettings { head: head(&of, environment)?, request })
 }
